@@ -1,0 +1,47 @@
+# make repro: everything, from nothing to figures.  make test, make lint: what a change must pass.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+ifeq ($(findstring ://,$(DATASET_MIRROR)),)
+ifneq ($(DATASET_MIRROR),)
+export DATASET_MIRROR := $(abspath $(DATASET_MIRROR))
+endif
+endif
+
+.PHONY: repro test test-all lint lock
+repro: .venv/ready
+	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ ! -e data/raw ] && ! python -m stages.download --probe; then \
+	  sed -i.mnist 's/^  dataset: .*/  dataset: synthetic/' params.yaml && rm params.yaml.mnist; \
+	  echo "No mirror of the data set can be reached: params.yaml now says download.dataset: synthetic"; fi
+	dvc repro
+	@if grep -q '^  dataset: synthetic' params.yaml; then \
+	  echo "These are synthetic digits, not MNIST. To go back: git checkout params.yaml && make repro"; fi
+
+test: .venv/ready-dev
+	pytest -n 2 -m "not slow"
+
+test-all: .venv/ready-dev
+	pytest -n 2
+
+lint: .venv/ready-dev
+	ruff check && ruff format --check && mypy
+
+# Stages call `python`: the .pth puts this environment first on the PATH of whatever it runs, as activating it does.
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is `$(PYTHON) -V 2>&1`. Try: make PYTHON=python3.13"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/pip install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
+	@echo 'import os, sys; os.environ["PATH"] = sys.prefix + "/bin:" + os.environ.get("PATH", "")' \
+	  > "`.venv/bin/python -c 'import site; print(site.getsitepackages()[0])'`/stages.pth"
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	.venv/bin/pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+lock:
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -p 3.11 \
+	  pyproject.toml -o requirements.txt
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -p 3.11 \
+	  --group dev -c requirements.txt -o requirements-dev.txt

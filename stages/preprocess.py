@@ -1,0 +1,70 @@
+"""data/raw (four IDX files) -> data/processed (images in [0, 1] and one-hot labels, as .npy)."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stages import idx, validate
+
+RAW = Path("data/raw")
+PROCESSED = Path("data/processed")
+MAX_PIXEL = 255
+
+
+def normalise(pixels: np.ndarray) -> np.ndarray:
+    """uint8 (n, H, W) in [0, 255] -> float32 (n, H, W, 1) in [0, 1]."""
+    return pixels[..., np.newaxis].astype(np.float32) / np.float32(MAX_PIXEL)
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """uint8 (n,) in [0, classes) -> float32 (n, classes), a single 1 in each row."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def one_hot_chunks(labels: np.ndarray, classes: int, chunk: int = 65536) -> Iterator[np.ndarray]:
+    return (one_hot(labels[start : start + chunk], classes) for start in range(0, len(labels), chunk))
+
+
+def read(split: str) -> tuple[tuple[int, int, int], Iterator[np.ndarray], np.ndarray]:
+    """Return a split's shape (N, H, W), its images in uint8 chunks (n, H, W), and its labels uint8 (N,)."""
+    shape, images = idx.read(idx.find(RAW, f"{split}-images-idx3-ubyte"), dimensions=3)
+    path = idx.find(RAW, f"{split}-labels-idx1-ubyte")
+    (count,), labels = idx.read(path, dimensions=1)
+    if count != shape[0]:
+        raise SystemExit(f"{path}: expected {shape[0]} labels, one for each image, found {count}")
+    return shape, images, np.concatenate(list(labels))
+
+
+def write(path: Path, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
+    """Write the first shape[0] rows of `chunks` as a float32 .npy file; memory does not grow with their number."""
+    array = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    end = 0
+    for chunk in chunks:
+        start, end = end, min(end + len(chunk), shape[0])
+        array[start:end] = chunk[: end - start]
+    array.flush()
+
+
+def main(params: dict) -> None:
+    shape, train_images, train_labels = read("train")
+    test_shape, test_images, test_labels = read("t10k")
+    size = params["preprocess"]["train_size"] or shape[0]
+    if size > shape[0]:
+        raise SystemExit(f"params.yaml: preprocess.train_size: expected at most {shape[0]}, found {size}")
+    if test_shape[1:] != shape[1:]:
+        raise SystemExit(f"{RAW}: expected test images of {shape[1:]} pixels, as in training, found {test_shape[1:]}")
+    classes = max(2, int(train_labels.max()) + 1)
+    if test_labels.max() >= classes:
+        found = test_labels.max()
+        raise SystemExit(f"{RAW}: expected test labels up to {classes - 1}, as in training, found {found}")
+
+    PROCESSED.mkdir(parents=True, exist_ok=True)
+    write(PROCESSED / "train_images.npy", (size, *shape[1:], 1), map(normalise, train_images))
+    write(PROCESSED / "train_labels.npy", (size, classes), one_hot_chunks(train_labels, classes))
+    write(PROCESSED / "test_images.npy", (*test_shape, 1), map(normalise, test_images))
+    write(PROCESSED / "test_labels.npy", (len(test_labels), classes), one_hot_chunks(test_labels, classes))
+
+
+if __name__ == "__main__":
+    validate.run(main)
