@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from stages import network as networks

@@ -1,16 +1,18 @@
-"""A recipe -> a Keras network and its optimizer; images -> probabilities; a network -> a file. For train and evaluate."""
+"""A recipe -> a Keras network and its optimizer; images -> probabilities; a network <-> a file."""
 
 import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import keras
+import numpy as np
+import tensorflow as tf
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
 BATCH = 1000
@@ -21,26 +23,30 @@ def pin(threads: int) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
+def first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def create(module: ModuleType, definition: dict, classes: int | None = None, **more: str) -> Any:
+    """Make what `definition` says, in Keras' own words, from a module of Keras; "classes" stands for their number."""
+    arguments = {key: classes if value == "classes" else value for key, value in definition.items() if key != "class"}
+    return getattr(module, definition["class"])(**arguments, **more)
+
+
 def build(recipe: dict, shape: tuple[int, int, int], classes: int) -> keras.Sequential:
     """Chain the layers of `recipe["network"]`: images float32 (n, *shape) -> probabilities float32 (n, classes)."""
-    layers = [keras.Input(shape, name="images")]
+    network = keras.Sequential([keras.Input(shape, name="images")], name="network")
     for position, name in enumerate(recipe["network"], start=1):
-        definition = {key: classes if value == "classes" else value for key, value in recipe["layers"][name].items()}
-        layers.append(getattr(keras.layers, definition.pop("class"))(**definition, name=f"{position}_{name}"))
-    try:
-        network = keras.Sequential(layers, name="network")
-    except ValueError as error:
-        found = str(error).strip().splitlines()[0]
-        raise SystemExit(f"params.yaml: network: expected layers that fit images of shape {shape}, found: {found}") from None
+        layer = create(keras.layers, recipe["layers"][name], classes, name=f"{position}_{name}")
+        try:
+            network.add(layer)
+        except ValueError as error:
+            expected = f"a layer that fits the shape {network.output_shape[1:]}"
+            raise SystemExit(f"params.yaml: network: {name}: expected {expected}, found: {first_line(error)}") from None
     if network.output_shape != (None, classes):
         expected = f"a last layer of {classes} numbers, one for each class"
         raise SystemExit(f"params.yaml: network: expected {expected}, found the shape {network.output_shape[1:]}")
     return network
-
-
-def optimizer(recipe: dict) -> keras.Optimizer:
-    definition = dict(recipe["optimizer"])
-    return getattr(keras.optimizers, definition.pop("class"))(**definition)
 
 
 def forward(network: keras.Model) -> Forward:
@@ -62,12 +68,11 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def load(path: Path) -> keras.Sequential:
-    """Read a network; SystemExit where the file is damaged, or holds code of its own, which Keras' safe mode refuses."""
+    """Read a network; SystemExit where the file is damaged or holds code, which Keras' safe mode refuses."""
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        found = str(error).strip().splitlines()[0]
-        raise SystemExit(f"{path}: expected a network saved by the train stage, found: {found}") from None
+        raise SystemExit(f"{path}: expected a network that train saved, found: {first_line(error)}") from None
 
 
 def save(network: keras.Model, path: Path) -> None:

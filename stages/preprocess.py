@@ -26,10 +26,10 @@ def one_hot_chunks(labels: np.ndarray, classes: int, chunk: int = 65536) -> Iter
     return (one_hot(labels[start : start + chunk], classes) for start in range(0, len(labels), chunk))
 
 
-def read(split: str) -> tuple[tuple[int, int, int], Iterator[np.ndarray], np.ndarray]:
+def read(split: str) -> tuple[tuple[int, ...], Iterator[np.ndarray], np.ndarray]:
     """Return a split's shape (N, H, W), its images in uint8 chunks (n, H, W), and its labels uint8 (N,)."""
-    shape, images = idx.read(idx.find(RAW, f"{split}-images-idx3-ubyte"), dimensions=3)
-    path = idx.find(RAW, f"{split}-labels-idx1-ubyte")
+    shape, images = idx.read(idx.find(RAW, idx.FILES[f"{split}_images"]), dimensions=3)
+    path = idx.find(RAW, idx.FILES[f"{split}_labels"])
     (count,), labels = idx.read(path, dimensions=1)
     if count != shape[0]:
         raise SystemExit(f"{path}: expected {shape[0]} labels, one for each image, found {count}")
@@ -48,7 +48,7 @@ def write(path: Path, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> N
 
 def main(params: dict) -> None:
     shape, train_images, train_labels = read("train")
-    test_shape, test_images, test_labels = read("t10k")
+    test_shape, test_images, test_labels = read("test")
     size = params["preprocess"]["train_size"] or shape[0]
     if size > shape[0]:
         raise SystemExit(f"params.yaml: preprocess.train_size: expected at most {shape[0]}, found {size}")

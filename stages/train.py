@@ -41,7 +41,7 @@ class Unbreakable:
         self.write("")
 
     def isatty(self) -> bool:
-        return bool(self.stream) and self.stream.isatty()
+        return self.stream is not None and self.stream.isatty()
 
 
 def split(count: int, validation_split: float) -> int:
@@ -113,6 +113,7 @@ def assess(forward: networks.Forward, images: np.ndarray, labels: np.ndarray) ->
 
 
 def describe(network: keras.Model) -> str:
+    """A line a layer: its name, the shape that it puts out, its number of parameters."""
     lines = [f"{layer.name:<24}{layer.output.shape!s:<24}{layer.count_params():>12,}" for layer in network.layers]
     return "\n".join([*lines, f"{'parameters':<48}{network.count_params():>12,}"])
 
@@ -128,7 +129,10 @@ def main(params: dict) -> None:
     networks.pin(params["threads"])
     keras.utils.set_random_seed(seed)
     network = networks.build(recipe, images.shape[1:], labels.shape[1])
-    trainer, forward = Trainer(network, networks.optimizer(recipe)), networks.forward(network)
+    trainer, forward = (
+        Trainer(network, networks.create(keras.optimizers, recipe["optimizer"])),
+        networks.forward(network),
+    )
     iterator = iter(batches(images[:size], labels[:size], batch_size, epochs, seed))
     steps = math.ceil(size / batch_size)
 

@@ -1,8 +1,8 @@
 """params.yaml -> reports/params.schema.json: refuse what no stage could run, before any stage does work.
 
-Every stage reads its parameters through `run`, so whichever starts first refuses for all of them. This module only
-accepts or refuses: the values that a stage gets are those of the file, in DVC's own reading of YAML. That is why no
-other stage depends on it. The schema that it writes gives editors completion and descriptions for params.yaml.
+Every stage gets its parameters through `run`, so whichever starts first refuses for all of them. This module only
+accepts or refuses: the values are those of the file, in DVC's own reading of YAML. That is why no other stage depends
+on it. The schema that it writes gives editors completion and descriptions for params.yaml.
 """
 
 import difflib
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from ruamel.yaml import YAML, YAMLError
 
-PARAMS = Path("params.yaml")
+FILE = Path("params.yaml")
 SCHEMA = Path("reports/params.schema.json")
 
 Count = Annotated[int, Field(ge=1)]
@@ -23,129 +23,85 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Padding = Literal["same", "valid"]
-Activation = Literal["elu", "gelu", "leaky_relu", "linear", "relu", "selu", "silu", "softmax", "softplus", "swish", "tanh"]
-Initializer = Literal["glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "zeros"]
+Activation = Literal["elu", "gelu", "leaky_relu", "linear", "relu", "selu", "silu", "softmax", "softplus", "tanh"]
 
 
 class Section(BaseModel):
-    """A mapping of params.yaml in which every key is required and no other is known."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def keras(name: str, required: dict[str, Any], optional: dict[str, Any]) -> type[Section]:
-    """A class of Keras and its arguments, under Keras' own names; an optional one left out has Keras' own default."""
-    arguments = {key: (kind, ...) for key, kind in required.items()}
-    arguments |= {key: (kind, None) for key, kind in optional.items()}
-    return create_model(name, __base__=Section, **{"class": (Literal[name], ...)}, **arguments)  # type: ignore
+def section(name: str, /, **keys: Any) -> Any:
+    """A mapping in which each of `keys` must stand, with a value of the given type, and no other key may."""
+    fields: dict[str, Any] = {key: (kind, ...) for key, kind in keys.items()}
+    return create_model(name, __base__=Section, **fields)
 
 
-BIAS = {"use_bias": bool, "activation": Activation}
-CONVOLUTION = {"strides": Count, "padding": Padding, "dilation_rate": Count, **BIAS}
+def keras(name: str, required: dict[str, Any], optional: dict[str, Any]) -> Any:
+    """A class of Keras and its arguments, in Keras' own words; an optional one left out has Keras' own default."""
+    fields: dict[str, Any] = {key: (kind, None) for key, kind in optional.items()}
+    return create_model(name, __base__=section(name, **{"class": Literal[name]}, **required), **fields)
+
+
+DENSE = {"use_bias": bool, "activation": Activation}
+CONVOLUTION = {"strides": Count, "padding": Padding, "dilation_rate": Count, **DENSE}
 POOLING = {"strides": Count, "padding": Padding}
-NORMALIZATION = {"epsilon": Positive, "center": bool, "scale": bool}
-LAYERS = (
-    keras("Conv2D", {"filters": Count, "kernel_size": Count}, {**CONVOLUTION, "kernel_initializer": Initializer}),
-    keras("SeparableConv2D", {"filters": Count, "kernel_size": Count}, {**CONVOLUTION, "depth_multiplier": Count}),
-    keras("DepthwiseConv2D", {"kernel_size": Count}, {**CONVOLUTION, "depth_multiplier": Count}),
+LAYER: Any = Union[
+    keras("Conv2D", {"filters": Count, "kernel_size": Count}, CONVOLUTION),
+    keras("SeparableConv2D", {"filters": Count, "kernel_size": Count}, CONVOLUTION),
+    keras("DepthwiseConv2D", {"kernel_size": Count}, CONVOLUTION),
     keras("MaxPooling2D", {"pool_size": Count}, POOLING),
     keras("AveragePooling2D", {"pool_size": Count}, POOLING),
     keras("GlobalMaxPooling2D", {}, {}),
     keras("GlobalAveragePooling2D", {}, {}),
     keras("Flatten", {}, {}),
-    keras("Dense", {"units": Count | Literal["classes"]}, {**BIAS, "kernel_initializer": Initializer}),
-    keras("BatchNormalization", {}, {**NORMALIZATION, "momentum": Share}),
-    keras("LayerNormalization", {}, NORMALIZATION),
+    keras("Dense", {"units": Count | Literal["classes"]}, DENSE),
+    keras("BatchNormalization", {}, {"momentum": Share, "epsilon": Positive, "center": bool, "scale": bool}),
+    keras("LayerNormalization", {}, {"epsilon": Positive, "center": bool, "scale": bool}),
     keras("Dropout", {"rate": Share}, {}),
     keras("SpatialDropout2D", {"rate": Share}, {}),
     keras("ReLU", {}, {}),
     keras("LeakyReLU", {}, {"negative_slope": Positive}),
     keras("Activation", {"activation": Activation}, {}),
     keras("Softmax", {}, {}),
-)
+]
 ADAM = {"beta_1": Share, "beta_2": Share, "epsilon": Positive, "weight_decay": Share}
-OPTIMIZERS = (
+OPTIMIZER: Any = Union[
     keras("Adam", {"learning_rate": Positive}, ADAM),
     keras("AdamW", {"learning_rate": Positive}, ADAM),
     keras("SGD", {"learning_rate": Positive}, {"momentum": Share, "nesterov": bool, "weight_decay": Share}),
+]
+CHECKSUMS = section("Checksums", train_images=Sha256, train_labels=Sha256, test_images=Sha256, test_labels=Sha256)
+PARAMS = section(
+    "Params",
+    download=section("Download", dataset=str),
+    datasets=section(
+        "Datasets",
+        mnist=CHECKSUMS,
+        fashion_mnist=CHECKSUMS,
+        kmnist=CHECKSUMS,
+        synthetic=section("Synthetic", train=Count, test=Count, seed=Seed),
+        folder=section("Folder", path=Annotated[str, Field(min_length=1)]),
+        url=section("Url", base=Annotated[str, Field(pattern="^https?://.")]),
+    ),
+    preprocess=section("Preprocess", train_size=Count | None),
+    recipe=str,
+    recipes=dict[
+        str,
+        section(
+            "Recipe",
+            network=Annotated[list[str], Field(min_length=1)],
+            layers=dict[str, Annotated[LAYER, Field(discriminator="class")]],
+            optimizer=Annotated[OPTIMIZER, Field(discriminator="class")],
+            batch_size=Count,
+            epochs=Count,
+            validation_split=Share,
+        ),
+    ],
+    threads=Count,
+    train=section("Train", seed=Seed),
+    evaluate=section("Evaluate", calibration_bins=Count),
+    plot=section("Plot", samples=Count, mistakes=Count, dpi=Annotated[int, Field(ge=30, le=600)]),
 )
-
-
-class Download(Section):
-    dataset: str = Field(description="which entry of datasets to use")
-
-
-class Checksums(Section):
-    """SHA-256 of each file as the mirrors serve it, gzipped."""
-
-    train_images: Sha256
-    train_labels: Sha256
-    test_images: Sha256
-    test_labels: Sha256
-
-
-class Synthetic(Section):
-    """Digits that the project draws itself."""
-
-    train: Count = Field(description="how many training images to draw")
-    test: Count = Field(description="how many test images to draw")
-    seed: Seed
-
-
-class Folder(Section):
-    path: str = Field(min_length=1, description="a folder with four IDX files, gzipped or not")
-
-
-class Url(Section):
-    base: str = Field(pattern="^https?://.+$", description="an address under which the four IDX files lie")
-
-
-class Datasets(Section):
-    mnist: Checksums
-    fashion_mnist: Checksums
-    kmnist: Checksums
-    synthetic: Synthetic
-    folder: Folder
-    url: Url
-
-
-class Preprocess(Section):
-    train_size: Count | None = Field(description="use the first so many training images; null: all of them")
-
-
-class Train(Section):
-    seed: Seed = Field(description="of the first weights, the order of the images, and dropout")
-
-
-class Recipe(Section):
-    network: list[str] = Field(min_length=1, description="the layers, in order, by their names in `layers`")
-    layers: dict[str, Annotated[Union[LAYERS], Field(discriminator="class")]]  # type: ignore[valid-type]
-    optimizer: Annotated[Union[OPTIMIZERS], Field(discriminator="class")]  # type: ignore[valid-type]
-    batch_size: Count
-    epochs: Count
-    validation_split: Share = Field(description="the share of the training images, from their end, that is held out")
-
-
-class Evaluate(Section):
-    calibration_bins: Count = Field(description="bins of equal width in confidence")
-
-
-class Plot(Section):
-    samples: Count = Field(description="training images in the sheet of samples")
-    mistakes: Count = Field(description="mistakes shown, the most confident first")
-    dpi: Annotated[int, Field(ge=30, le=600)]
-
-
-class Params(Section):
-    download: Download
-    datasets: Datasets
-    preprocess: Preprocess
-    recipe: str = Field(description="which entry of recipes to train")
-    recipes: dict[str, Recipe]
-    threads: Count = Field(description="for one operation of TensorFlow; the last bits of a result follow it")
-    train: Train
-    evaluate: Evaluate
-    plot: Plot
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -153,11 +109,15 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {match[0]!r}?" if match else ""
 
 
+def unknown(word: str, words: Iterable[str]) -> str:
+    return f"expected one of {', '.join(words)}; found {word!r}{nearest(word, words)}"
+
+
 def dotted(location: tuple, values: Any) -> str:
     """The path of an error in params.yaml: pydantic's location less the branches of unions, which the file lacks."""
     parts = []
     for part in location:
-        if isinstance(values, dict) and part in values or isinstance(values, list) and isinstance(part, int):
+        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int)):
             values = values[part]
             parts.append(str(part))
     return ".".join(parts)
@@ -165,80 +125,79 @@ def dotted(location: tuple, values: Any) -> str:
 
 def shape_errors(values: dict) -> Iterator[tuple[str, str]]:
     """Yield (dotted path, what is wrong) for every key or value that the sections above do not allow."""
-    known = {key for section in Section.__subclasses__() for key in section.model_fields}
     try:
-        Params.model_validate(values)
+        PARAMS.model_validate(values)
     except ValidationError as failure:
+        known = [key for part in PARAMS.model_json_schema()["$defs"].values() for key in part["properties"]]
+        missing = [error["loc"] for error in failure.errors() if error["type"] == "missing"]
         for error in failure.errors():
-            path, found = dotted(error["loc"], values), f"found {json.dumps(error['input'], default=str)}"
+            path, last = dotted(error["loc"], values), str(error["loc"][-1])
             match error["type"]:
-                case "missing" | "union_tag_not_found":
-                    key = "class" if error["type"] != "missing" else str(error["loc"][-1])
-                    yield f"{path}.{key}".lstrip("."), "missing"
+                case "missing":
+                    yield f"{path}.{last}".lstrip("."), "missing"
+                case "union_tag_not_found":
+                    yield f"{path}.class", "missing"
                 case "extra_forbidden":
-                    yield path, f"unknown key{nearest(str(error['loc'][-1]), known)}"
+                    beside = [str(key) for *place, key in missing if place == list(error["loc"][:-1])]
+                    yield path, f"unknown key{nearest(last, beside or known)}"
                 case "union_tag_invalid":
-                    tags = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
-                    tag = error["ctx"]["tag"]
-                    yield f"{path}.class", f"expected one of {', '.join(tags)}; found {tag!r}{nearest(tag, tags)}"
+                    tags = error["ctx"]["expected_tags"].replace("'", "").split(", ")
+                    yield f"{path}.class", unknown(error["ctx"]["tag"], tags)
                 case _:
-                    yield path, f"{error['msg'].removeprefix('Input ').replace('should', 'must', 1)}; {found}"
+                    message = error["msg"].replace("Input should be", "expected").replace("Input should", "expected to")
+                    yield path, f"{message[0].lower()}{message[1:]}; found {json.dumps(error['input'], default=str)}"
 
 
 def name_errors(values: dict) -> Iterator[tuple[str, str]]:
-    """Yield (dotted path, what is wrong) for every name that stands for an entry elsewhere and does not meet one."""
+    """Yield (dotted path, what is wrong) for every name that should stand for an entry elsewhere and does not."""
 
-    def mapping(parent: Any, key: str) -> dict:
-        child = parent.get(key) if isinstance(parent, dict) else None
+    def inside(*path: str) -> dict:
+        child: Any = values
+        for key in path:
+            child = child.get(key) if isinstance(child, dict) else None
         return child if isinstance(child, dict) else {}
 
-    datasets, recipes = mapping(values, "datasets"), mapping(values, "recipes")
-    choices = [("download.dataset", mapping(values, "download").get("dataset"), datasets)]
-    choices += [("recipe", values.get("recipe"), recipes)]
-    for name, recipe in recipes.items():
-        layers, network = mapping(recipe, "layers"), recipe.get("network") if isinstance(recipe, dict) else None
+    names = [("download.dataset", inside("download").get("dataset"), inside("datasets"))]
+    names += [("recipe", values.get("recipe"), inside("recipes"))]
+    for recipe in inside("recipes"):
+        network, layers = inside("recipes", recipe).get("network"), inside("recipes", recipe, "layers")
         network = network if isinstance(network, list) else []
-        choices += [(f"recipes.{name}.network.{index}", layer, layers) for index, layer in enumerate(network)]
+        names += [(f"recipes.{recipe}.network.{place}", layer, layers) for place, layer in enumerate(network)]
         for layer in [layer for layer in layers if layer not in network]:
-            yield f"recipes.{name}.layers.{layer}", f"not in recipes.{name}.network; put it there or take it out here"
-    for path, name, entries in choices:
+            yield f"recipes.{recipe}.layers.{layer}", f"stands in layers, but not in recipes.{recipe}.network"
+    for path, name, entries in names:
         if isinstance(name, str) and name not in entries:
-            yield path, f"expected one of {', '.join(map(str, entries))}; found {name!r}{nearest(name, entries)}"
+            yield path, unknown(name, list(map(str, entries)))
 
 
 def errors(values: Any) -> list[str]:
-    """Return one line for each thing that is wrong with the values of params.yaml, in the order of their paths."""
+    """Return a line for each thing that is wrong with the values of params.yaml, in the order of their paths."""
     if not isinstance(values, dict):
-        return [f"{PARAMS}: expected sections like 'recipe: original', found {type(values).__name__}"]
+        return [f"{FILE}: expected sections such as 'recipe: original', found {type(values).__name__}"]
     found: dict[str, list[str]] = {}
     for path, problem in [*shape_errors(values), *name_errors(values)]:
         found.setdefault(path, []).append(problem)
-    return [f"{PARAMS}: {path}: {' or '.join(dict.fromkeys(problems))}" for path, problems in sorted(found.items())]
-
-
-def load() -> dict:
-    """Return the values of params.yaml, read by DVC's own reader of YAML; SystemExit lists all that is wrong."""
-    try:
-        values = YAML(typ="safe").load(PARAMS)
-    except YAMLError as error:
-        raise SystemExit(f"{PARAMS}: not valid YAML: {' '.join(str(error).split())}") from None
-    if problems := errors(values):
-        raise SystemExit("\n".join(problems))
-    return values
+    return [f"{FILE}: {path}: {' or '.join(dict.fromkeys(problems))}" for path, problems in sorted(found.items())]
 
 
 def run(main: Callable[[dict], None]) -> None:
-    """Call a stage's `main` with all parameters; what the machine refuses becomes one line and exit status 1."""
+    """Call a stage's `main` with the values of params.yaml; SystemExit with a line for each thing that is wrong."""
     try:
-        main(load())
-    except OSError as error:
-        raise SystemExit(f"{error.filename or 'a file'}: {error.strerror or error}") from None
+        values = YAML(typ="safe").load(FILE)
+        if lines := errors(values):
+            raise SystemExit("\n".join(lines))
+        main(values)
+    except YAMLError as error:
+        raise SystemExit(f"{FILE}: expected YAML, found: {' '.join(str(error).split())}") from None
+    except OSError as error:  # a full disk, a folder that may not be written, a file that is not there
+        raise SystemExit(f"{error.filename or 'writing'}: {error.strerror or error}") from None
     except KeyboardInterrupt:
         raise SystemExit("interrupted; `dvc repro` starts again at this stage") from None
 
 
-def main(params: dict) -> None:
-    SCHEMA.write_text(json.dumps(Params.model_json_schema(), indent=1) + "\n")
+def main(_: dict) -> None:
+    SCHEMA.parent.mkdir(exist_ok=True)
+    SCHEMA.write_text(json.dumps(PARAMS.model_json_schema(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from stages import synthetic
+from data import synthetic
 
 
 def drawn(count, seed=0, split=0):

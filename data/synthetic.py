@@ -1,8 +1,9 @@
 """Draw handwritten-looking digits in the form of MNIST: (count, seed, split) -> blocks of images and labels.
 
-Each digit is a pen stroke: a skeleton from data/skeletons.txt, jittered, bent, slanted and turned, then inked and placed as MNIST places its own.
-The bytes depend on the seed alone, on any machine. numpy's sin, exp, matmul or sum may differ in the last bit from one processor to the next, so only
-operations that IEEE 754 rounds exactly are used on floats (+ - * / sqrt, min, max, floor, rint), and sums run over integers or in a written order.
+Each digit is a pen stroke: a skeleton from data/skeletons.txt, jittered, bent, slanted and turned, then inked and
+placed as MNIST places its own. The bytes depend on the seed alone, on any machine. numpy's sin, exp, matmul or sum may
+differ in the last bit from one processor to the next, so only operations that IEEE 754 rounds exactly are used on
+floats (+ - * / sqrt, min, max, floor, rint), and sums run over integers or in a written order.
 """
 
 import functools
@@ -19,7 +20,7 @@ SIDE = 28  # pixels: the field; the digit fills a box of 20
 
 
 def draw(count: int, seed: int, split: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield blocks of (images uint8 (n, 28, 28), labels uint8 (n,)), together `count` digits; white ink (255) on black (0).
+    """Yield blocks of images uint8 (n, 28, 28), ink 255 on 0, and labels uint8 (n,), together `count` digits.
 
     The same seed and split (0 train, 1 test) give the same digits, and a smaller count gives the first of them.
     """
@@ -31,22 +32,24 @@ def draw(count: int, seed: int, split: int) -> Iterator[tuple[np.ndarray, np.nda
 
 
 def _spline(skeleton: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return control points (C, 2) in [-1, 1], and the four of them (SAMPLES, 4) and their weights (SAMPLES, 4) that make each dot (Catmull-Rom)."""
+    """Return control points (C, 2) in [-1, 1], and the four of them and their weights, both (SAMPLES, 4), that make
+    each dot of a Catmull-Rom spline."""
     names = sorted(set(skeleton.replace(",", " ").split()))
     controls = np.array([[int(name[:2]) / 50 - 1, int(name[2:]) / 50 - 1] for name in names])
-    segments = []
+    pieces: list[list[int]] = []
     for stroke in skeleton.split(","):
         knots = [names.index(name) for name in stroke.split()]
         knots = [knots[0], *knots, knots[-1]]
-        segments += [knots[i : i + 4] for i in range(len(knots) - 3) if knots[i + 1] != knots[i + 2]]
-    segments = np.array(segments)
+        pieces += [knots[i : i + 4] for i in range(len(knots) - 3) if knots[i + 1] != knots[i + 2]]
+    segments = np.array(pieces)
     steps = controls[segments[:, 2]] - controls[segments[:, 1]]
     lengths = np.sqrt(steps[:, 0] * steps[:, 0] + steps[:, 1] * steps[:, 1])
     ends = np.array(list(accumulate(lengths.tolist())))
     along = (np.arange(SAMPLES) + 0.5) / SAMPLES * ends[-1]
     segment = np.searchsorted(ends, along)
     t = (along - (ends - lengths)[segment]) / lengths[segment]
-    weights = [t * (t * (2 - t) - 1) / 2, (t * t * (3 * t - 5) + 2) / 2, t * (t * (4 - 3 * t) + 1) / 2, t * t * (t - 1) / 2]
+    before, after = (t * t * (3 * t - 5) + 2) / 2, t * (t * (4 - 3 * t) + 1) / 2
+    weights = [t * (t * (2 - t) - 1) / 2, before, after, t * t * (t - 1) / 2]
     return controls, segments[segment], np.stack(weights, axis=1)
 
 
@@ -67,12 +70,12 @@ def _bell(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def _write(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
-    """Return the dots (2, n, SAMPLES), x then y downwards, of one handwritten digit per label, about [-1, 1] in size."""
+    """Return the dots (2, n, SAMPLES), x then y downwards, about in [-1, 1], of one digit per label."""
     n = len(labels)
     points, knots, weights, variants = _skeletons()
     variant = (np.cumsum(variants) - variants)[labels] + rng.integers(variants[labels])
     controls = points[variant] + 0.08 * _bell(rng, n, points.shape[1], 2)
-    x = y = 0
+    x = y = np.zeros(())
     for k in range(4):
         near = controls[np.arange(n)[:, None], knots[variant, :, k]]
         x = x + weights[variant, :, k] * near[:, :, 0]
@@ -87,7 +90,7 @@ def _write(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
 
 
 def _fit(rng: np.random.Generator, dots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the dots (2, n, SAMPLES) and their radii (n, SAMPLES) in pixels; the digit with its ink fills the box of 20 in the middle of the field."""
+    """Return the dots and their radii (n, SAMPLES) in pixels; with its ink, the digit fills the middle box of 20."""
     n = dots.shape[1]
     boldness = _bell(rng, n, 1)
     radius = 1.19 + 0.35 * boldness + 0.08 * boldness * boldness
@@ -99,7 +102,7 @@ def _fit(rng: np.random.Generator, dots: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _ink(dots: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Return images uint8 (n, 28, 28) of round dots of ink (2, n, SAMPLES) with radii (n, SAMPLES), both in pixels, their edges a pixel soft."""
+    """Return images uint8 (n, 28, 28) of round dots (2, n, SAMPLES) of radii (n, SAMPLES), their edges a pixel soft."""
     radii = radii.astype(np.float32)
     across, down = (np.arange(SIDE, dtype=np.float32) - dots.astype(np.float32)[..., None]) / radii[..., None]
     across, down = across * across, down * down
