@@ -5,10 +5,13 @@ below. Where the bytes come from never changes them: a file is kept only if it h
 """
 
 import os
+import re
 import shutil
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pooch
@@ -20,38 +23,43 @@ from stages import idx, validate
 
 RAW = Path("data/raw")
 MIRRORS = {
-    "mnist": (
-        "https://storage.googleapis.com/cvdf-datasets/mnist",
-        "https://ossci-datasets.s3.amazonaws.com/mnist",
-    ),
-    "fashion_mnist": ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",),
-    "kmnist": ("http://codh.rois.ac.jp/kmnist/dataset/kmnist",),
+    "mnist": ["https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist"],
+    "fashion_mnist": ["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"],
+    "kmnist": ["http://codh.rois.ac.jp/kmnist/dataset/kmnist"],
 }
 ANSWER_SECONDS = 20  # for all servers together: a name that does not resolve can block longer than any time-out
+OTHERS_SECONDS = 3  # for the other servers, once one has answered
 STALL_SECONDS = 20
 ROUNDS = 3
+REASONS = {  # what stands in an error of requests, in words
+    "Proxy(Error|URL)|SOCKS": "the proxy that the environment names cannot be used",
+    "CERTIFICATE_VERIFY_FAILED": "its HTTPS certificate is not trusted",
+    "SSLError": "it does not speak HTTPS",
+    "timed out": "it sent nothing for too long",
+    "Failed to resolve": "its name does not resolve",
+    "Connection (aborted|broken)": "the connection broke off",
+    "connection adapters": "expected a folder, http:// or https://",
+}
 WAYS_ON = """three ways on:
-  set DATASET_MIRROR to a folder or base URL that holds DATASET/FILE, such as mnist/train-images-idx3-ubyte.gz
+  have a mirror of your own: set DATASET_MIRROR to a folder or base URL that holds DATASET/FILE, such as
+                             mnist/train-images-idx3-ubyte.gz (only for mnist, fashion_mnist and kmnist)
   use a folder of your own:  dvc exp run -S download.dataset=folder -S datasets.folder.path=FOLDER
   let the digits be drawn:   dvc exp run -S download.dataset=synthetic"""
 
 
 def sources(dataset: str) -> list[str]:
     """The folders and base URLs where a data set may lie, the user's own mirror first."""
-    mirror = os.environ.get("DATASET_MIRROR", "").rstrip("/")
-    return [f"{mirror}/{dataset}"] * bool(mirror) + list(MIRRORS[dataset])
+    mirror = os.path.expanduser(os.environ.get("DATASET_MIRROR", "").removeprefix("file://")).rstrip("/")
+    return list(dict.fromkeys([f"{mirror}/{dataset}"] * bool(mirror) + MIRRORS[dataset]))
 
 
 def reason(error: Exception) -> str:
-    """One line for what requests and pooch say in many."""
+    """One line for what requests says in many."""
     if isinstance(error, requests.HTTPError):
         return f"HTTP status {error.response.status_code}"
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {STALL_SECONDS} s"
-    if isinstance(error, ValueError) and "hash" in str(error):
-        return "its SHA-256 is not the one in params.yaml"
-    cause = getattr(error.args[0], "reason", error) if error.args else error
-    return str(cause).split(": ")[-1].strip() or type(error).__name__
+    known = [words for part, words in REASONS.items() if re.search(part, f"{type(error).__name__} {error}")]
+    cause = getattr(error.args[0], "reason", error) if error.args else type(error).__name__
+    return [*known, getattr(error, "strerror", None) or str(cause).rpartition("] ")[2]][0]
 
 
 def no_way(reasons: dict[str, str]) -> SystemExit:
@@ -59,8 +67,8 @@ def no_way(reasons: dict[str, str]) -> SystemExit:
     return SystemExit("\n".join(["no source of the data set could be used:", *lines, WAYS_ON]))
 
 
-def alive(places: list[str]) -> list[str]:
-    """Return the folders and servers that answer, all asked at once; SystemExit lists why none does."""
+def alive(places: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the folders and servers that answer, all asked at once, and why the others do not; SystemExit if none."""
     reasons = {place: f"no answer within {ANSWER_SECONDS} s" for place in places}
 
     def ask(place: str) -> None:
@@ -70,83 +78,46 @@ def alive(places: list[str]) -> list[str]:
             else:
                 os.listdir(place)
             del reasons[place]
-        except (requests.RequestException, OSError) as error:
+        except (OSError, ValueError) as error:
             reasons[place] = reason(error)
 
     threads = [threading.Thread(target=ask, args=[place], daemon=True) for place in places]
-    deadline = time.monotonic() + ANSWER_SECONDS
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(max(0, deadline - time.monotonic()))
-    if len(reasons) == len(places):
-        raise no_way(dict(reasons))
-    return [place for place in places if place not in reasons]
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < deadline and any(thread.is_alive() for thread in threads):
+        if len(reasons) < len(places):
+            deadline = min(deadline, time.monotonic() + OTHERS_SECONDS)
+        time.sleep(0.02)
+    dead = dict(reasons)
+    if len(dead) == len(places):
+        raise no_way(dead)
+    return [place for place in places if place not in dead], dead
 
 
-def fetch(place: str, name: str, sha256: str | None) -> None:
-    """Copy or download one file into RAW; it gets its name once its SHA-256 is right (where one is known)."""
-    if "://" in place:
-        downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=STALL_SECONDS)
-        pooch.retrieve(f"{place}/{name}", sha256, name, RAW, downloader=downloader)
-    else:
-        partial = Path(shutil.copyfile(Path(place, name), RAW / f".{name}.partial"))
-        if sha256 and pooch.file_hash(partial) != sha256:
-            partial.unlink()
-            raise ValueError("hash")
-        partial.rename(RAW / name)
+@contextmanager
+def partial(name: str) -> Iterator[Path]:
+    """Lend a path to write to: it becomes RAW / name if all goes well, and vanishes otherwise."""
+    path = RAW / f".{name}.partial"
+    try:
+        yield path
+        path.replace(RAW / name)
+    finally:
+        path.unlink(missing_ok=True)
 
 
-def fetch_first(candidates: list[tuple[str, str]], sha256: str | None) -> None:
-    """Fetch the first of (place, name) that comes right, in several rounds; SystemExit lists why none does."""
-    reasons = {}
-    for attempt in range(ROUNDS):
-        time.sleep(attempt)
-        for place, name in candidates:
-            try:
-                return fetch(place, name, sha256)
-            except (requests.RequestException, ValueError, FileNotFoundError) as error:
-                reasons[f"{place}/{name}"] = reason(error)
-    raise no_way(reasons)
-
-
-def fetch_own(place: str) -> None:
-    """Fetch four files of the user's own, and read each to its end, so that what is wrong with it is said at once."""
-    for key, name in idx.FILES.items():
-        fetch_first([(place, f"{name}.gz"), (place, name)], None)
-        for _ in idx.read(idx.find(RAW, name), dimensions=3 if "images" in key else 1)[1]:
-            pass
-
-
-def draw(prefix: str, count: int, seed: int, split: int) -> None:
-    """Write `count` synthetic digits and their labels to two IDX files."""
-    with (
-        idx.create(RAW / f"{prefix}-images-idx3-ubyte", (count, synthetic.SIDE, synthetic.SIDE)) as images,
-        idx.create(RAW / f"{prefix}-labels-idx1-ubyte", (count,)) as labels,
-        tqdm(total=count, desc=f"drawing {prefix}", unit=" digits", disable=None) as bar,
-    ):
-        for pixels, digits in synthetic.draw(count, seed, split):
-            images.write(pixels.tobytes())
-            labels.write(digits.tobytes())
-            bar.update(len(digits))
-
-
-def main(params: dict) -> None:
-    dataset = params["download"]["dataset"]
-    source = params["datasets"][dataset]
-    RAW.mkdir(parents=True, exist_ok=True)
-    if dataset == "synthetic":
-        draw("train", source["train"], source["seed"], split=0)
-        draw("t10k", source["test"], source["seed"], split=1)
-    elif dataset == "folder":
-        fetch_own(source["path"])
-    elif dataset == "url":
-        fetch_own(alive([source["base"].rstrip("/")])[0])
-    else:
-        places = alive(sources(dataset))
-        for key, name in idx.FILES.items():
-            fetch_first([(place, f"{name}.gz") for place in places], source[key])
-
-
-if __name__ == "__main__":
-    validate.run(main)
+def fetch(place: str, name: str, key: str, sha256: str | None) -> None:
+    """Copy or download one file; it must have the SHA-256 or, where none is known, be an IDX file to its very end."""
+    with partial(name) as path:
+        if "://" in place:
+            download = pooch.HTTPDownloader(sys.stderr.isatty(), timeout=STALL_SECONDS, hooks={"response": as_it_is})
+            download(f"{place}/{name}", str(path), None)
+        else:
+            shutil.copyfile(Path(place, name), path)
+        if sha256 and (found := pooch.file_hash(path)) != sha256:
+            raise ValueError(f"its SHA-256 is {found}, not the one in params.yaml")
+        try:
+            for _ in () if sha256 else idx.read(path, dimensions=3 if "images" in key else 1)[1]:
+                pass
+        except SystemExit as error:
+            raise SystemExit(str(error).replace(str(path), f"{place}/{name}")) from None

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from stages import network as networks
 from stages import validate
+
+import numpy as np
 
 PROCESSED = Path("data/processed")
 MODEL = Path("models/network.keras")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,7 +77,8 @@ def load(path: Path) -> keras.Sequential:
 
 
 def save(network: keras.Model, path: Path) -> None:
-    """Write Keras' own archive less its clock: no date of saving, and every member dated 1980, where zip begins."""
+    """Write Keras' own archive without what differs from run to run: the date of saving, the dates of the archive's
+    members, and the memory addresses that serve as ids of shared objects."""
     partial = path.with_name(f"partial-{path.name}")
     network.save(partial)
     with zipfile.ZipFile(partial) as saved, zipfile.ZipFile(path, "w") as archive:
@@ -84,5 +86,8 @@ def save(network: keras.Model, path: Path) -> None:
             data = saved.read(name)
             if name == "metadata.json":
                 data = json.dumps({**json.loads(data), "date_saved": "1980-01-01@00:00:00"}).encode()
+            elif name == "config.json":
+                ids = list(dict.fromkeys(re.findall(rb'"shared_object_id": (\d+)', data)))
+                data = re.sub(rb'(?<="shared_object_id": )\d+', lambda match: b"%d" % ids.index(match[0]), data)
             archive.writestr(zipfile.ZipInfo(name), data)
     partial.unlink()

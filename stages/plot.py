@@ -1,8 +1,8 @@
 """data/processed (some images), reports (predictions, metrics, calibration, history) -> reports/figures/.
 
-A figure selects, sorts and counts what train and evaluate have measured, and computes nothing new. Each names
-its data set and recipe below the title. Blue and orange (what is wrong) are Okabe and Ito's, which also the
-colour-blind tell apart; grey is context. The same inputs give the same bytes: no clock, no random choice.
+A figure selects, sorts and counts what train and evaluate have measured, and names its data set and recipe. Blue
+and orange (what is worse) are Okabe and Ito's, which also the colour-blind tell apart; grey is context. The same
+inputs give the same bytes: no clock, no random choice.
 """
 
 import json
@@ -11,10 +11,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
 
 from stages import validate
@@ -22,114 +21,72 @@ from stages import validate
 BLUE, ORANGE, INK, GREY, PALE = "#0072b2", "#d55e00", "#222222", "#6b6b6b", "#ececec"
 ORANGES = LinearSegmentedColormap.from_list("oranges", ["#fbdcc2", "#f0a15e", ORANGE])
 WIDTH, LEFT, TOP = 8.0, 0.4, 1.15  # inches: of a figure, of its left margin, of its titles
-CROWDED = 20  # with more classes than that, none has a number of its own
+CROWDED = 20  # with more marks than that, none has a number of its own
 
 matplotlib.rcdefaults()  # whatever the reader's matplotlibrc says
-matplotlib.rc("font", size=12)
-matplotlib.rc("text", color=INK)
-matplotlib.rc("axes", edgecolor=GREY, labelcolor=GREY)
+matplotlib.rcParams.update({"font.size": 12, "text.color": INK, "xtick.color": GREY, "ytick.color": GREY})
+matplotlib.rc("axes", edgecolor=GREY, labelcolor=GREY, ymargin=0.18)
+matplotlib.rc("axes", titlecolor=GREY, titlelocation="left", titlepad=24, titlesize=12)
+matplotlib.rc("figure.subplot", left=0.11, right=0.95, bottom=0.12, top=0.73)
 matplotlib.rc("axes.spines", top=False, right=False)
-matplotlib.rc("xtick", color=GREY)
-matplotlib.rc("ytick", color=GREY)
 
 
-def count(number: int, noun: str) -> str:
-    """As in: No mistakes, 1 mistake, 10,000 mistakes."""
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s" if number else f"No {noun}s"
-
-
-def page(height: float, title: str, subtitle: str) -> tuple[Figure, Axes]:
-    """A figure, and axes all over it in which to write and draw by inches from the upper left corner."""
+def page(title: str, subtitle: str, height: float = 6.0) -> Figure:
     figure = Figure(figsize=(WIDTH, height))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
+    figure.text(LEFT / WIDTH, 1 - 0.48 / height, title, fontsize=17)
+    figure.text(LEFT / WIDTH, 1 - 0.8 / height, subtitle, color=GREY, fontsize=min(12, 1000 / len(subtitle)))
+    return figure
+
+
+def tiles(figure: Figure, left: float, columns: int, width: float, images: np.ndarray, captions: list) -> None:
+    """Draw images (n, H, W) as ink on paper, row by row, `width` inches each; a caption has a line or two."""
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(figure.get_figheight(), 0))  # in inches
     axes.axis("off")
-    axes.text(LEFT, 0.48, title, fontsize=17)
-    axes.text(LEFT, 0.8, subtitle, color=GREY, fontsize=min(12, 1000 / len(subtitle)))
-    return figure, axes
-
-
-def panel(figure: Figure, left: float, top: float, width: float, height: float, title: str = "") -> Axes:
-    """Axes for data, placed by inches; the title says what the y axis shows."""
-    whole = figure.get_figheight()
-    axes = figure.add_axes((left / WIDTH, 1 - (top + height) / whole, width / WIDTH, height / whole))
-    axes.set_title(title, loc="left", fontsize=12, color=GREY, pad=14, y=1)
-    return axes
-
-
-def tiles(axes: Axes, left: float, columns: int, width: float, images: np.ndarray, captions: list) -> None:
-    """Draw images (n, H, W) as ink on paper, row by row; a caption is a (text, colour, size) a line."""
     height = width * images.shape[1] / images.shape[2]
-    pixels = np.repeat(1 - images[..., None], 3, axis=-1)  # RGB: drawn sooner than a colour map
-    for i, (image, caption) in enumerate(zip(pixels, captions, strict=True)):
-        x = left + 1.08 * width * (i % columns)
-        y = TOP + (height + 0.12 + 0.18 * len(caption)) * (i // columns)
-        axes.imshow(image, extent=(x, x + width, y + height, y), aspect="auto")
-        for line, (text, colour, size) in enumerate(caption, start=1):
-            axes.text(x + width / 2, y + height + 0.18 * line, text, color=colour, fontsize=size, ha="center")
+    for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        x, y = left + 1.08 * width * (i % columns), TOP + (height + 0.5 * width) * (i // columns)
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, extent=(x, x + width, y + height, y))
+        axes.text(x + width / 2, y + height + 0.06, caption, color=GREY, fontsize=10, ha="center", va="top")
 
 
-def number(axes: Axes, text: str, x: float, y: float, up: bool, size: float = 10) -> None:
-    """Write a value above its mark, or below."""
-    place = (0, 8 if up else -17)
-    axes.annotate(text, (x, y), place, textcoords="offset points", color=GREY, fontsize=size, ha="center")
-
-
-def ticks(most: int, integer: bool = True) -> MaxNLocator:
-    return MaxNLocator(most, steps=[1, 2, 5, 10], integer=integer, min_n_ticks=1)
+def stems(axes: Axes, x: np.ndarray, base: np.ndarray, y: np.ndarray, words: list[str]) -> None:
+    """Draw (x, y) as dots on stems from their base, orange if they hang below it, with their words beyond them."""
+    colours = np.where(y < base, ORANGE, BLUE).tolist()
+    axes.vlines(x, base, y, colors=colours)
+    axes.scatter(x, y, s=min(30, 1500 / len(x)), c=colours, zorder=3, clip_on=False)
+    for i, word in enumerate(words if len(x) <= CROWDED else []):
+        place = (0, 8 if y[i] >= base[i] else -17)
+        axes.annotate(word, (x[i], y[i]), place, textcoords="offset points", color=GREY, fontsize=10, ha="center")
 
 
 def samples(images: np.ndarray, labels: np.ndarray, name: str) -> Figure:
     """The first training images (n, H, W) in order, number 5 of them large."""
-    tall, chosen = images.shape[1] / images.shape[2], min(5, len(images) - 1)
-    height = TOP + 0.1 + max(2.52 * tall + 0.5, -(-len(images) // 10) * (0.4 * tall + 0.3))
-    title = f"The first {count(len(images), 'training image')}"
-    figure, axes = page(height, title, f"{name} · each with its label")
-    tiles(axes, LEFT, 1, 2.52, images[[chosen]], [[]])
-    axes.text(LEFT, TOP + 2.52 * tall + 0.3, f"image number {chosen}, label {labels[chosen]}")
-    captions = [[(label, INK if i == chosen else GREY, 10)] for i, label in enumerate(labels)]
-    tiles(axes, 3.29, 10, 0.4, images, captions)
+    tall, rows = images.shape[1] / images.shape[2], -(-len(images) // 10)
+    height = TOP + 0.2 + max(2.5 * tall + 0.4, rows * 0.42 * (tall + 0.5))
+    figure = page(f"Training images 0 to {len(images) - 1}", f"{name} · each with its label", height)
+    tiles(figure, LEFT, 1, 2.5, images[5:6], [f"number 5, label {label}" for label in labels[5:6]])
+    tiles(figure, 3.1, 10, 0.42, images, labels.tolist())
     return figure
 
 
-def curves(axes: Axes, training: np.ndarray, validation: np.ndarray | None) -> None:
-    """One value per epoch, on a logarithmic axis unless a value is 0; each line named at its end."""
-    lines = [("training", GREY, training)]
-    lines += [] if validation is None else [("validation", BLUE, validation)]
-    epochs, values = len(training), np.concatenate([line for *_, line in lines])
-    least, most = values.min(), values.max()
-    axes.set(xlim=(1, epochs) if epochs > 1 else (0.5, 1.5), xlabel="epoch")
-    if least > 0:
-        middle, ratio = np.sqrt(least * most), max(1.1 * np.sqrt(most / least), 2.5)
-        axes.set(yscale="log", ylim=(middle / ratio, middle * ratio))
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
-        axes.yaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_locator(ticks(6))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.grid(axis="y", color=PALE)
-    for _, colour, line in lines:
-        axes.plot(range(1, epochs + 1), line, color=colour, linewidth=2, clip_on=False)
-        axes.plot(epochs, line[-1], "o", color=colour, clip_on=False)
-    axes.autoscale_view()  # so that transData knows limits which were not set
-    ends = axes.transData.transform([(epochs, line[-1]) for *_, line in lines])[:, 1]
-    apart = max(0, 24 - np.ptp(ends)) / 3 if len(lines) > 1 else 0  # points, so that two names never overlap
-    for i, (name, colour, line) in enumerate(lines):
-        place = (9, apart if i == np.argmax(ends) else -apart)
-        axes.annotate(name, (epochs, line[-1]), place, textcoords="offset points", color=colour, va="center")
-
-
 def learning_curves(history: dict[str, np.ndarray], name: str) -> Figure:
-    """Loss and error rate by epoch; history has an array (epochs,) for each metric."""
-    parts = [part for part in ("validation_", "") if f"{part}loss" in history]
-    last = [(100 * history[f"{part}accuracy"][-1], history[f"{part}loss"][-1]) for part in parts]
-    words = [f"accuracy {accuracy:.2f} %, loss {loss:.4f}" for accuracy, loss in last]
-    title = f"{'Validation' if len(parts) > 1 else 'Training'} {words[0]}"
-    after = f"after {count(len(history['loss']), 'epoch')}"
-    figure, _ = page(4.3, title, " · ".join([name, after, *(f"training {text}" for text in words[1:])]))
-    errors = {key: 100 * (1 - line) for key, line in history.items() if key.endswith("accuracy")}
-    left = panel(figure, 0.8, 1.6, 2.2, 2.1, "loss")
-    right = panel(figure, 4.6, 1.6, 2.2, 2.1, "error rate (1 − accuracy), %")
-    curves(left, history["loss"], history.get("validation_loss"))
-    curves(right, errors["accuracy"], errors.get("validation_accuracy"))
+    """Loss and error rate by epoch on logarithmic axes; history has an array (epochs,) for each metric."""
+    losses = [history[key] for key in ("loss", "validation_loss") if key in history]
+    errors = [100 * (1 - history[key]) for key in ("accuracy", "validation_accuracy") if key in history]
+    parts, epochs = ("training", "validation")[: len(losses)], len(losses[0])
+    title = f"{parts[-1].capitalize()} accuracy {100 - errors[-1][-1]:.2f} %, loss {losses[-1][-1]:.4f}"
+    figure = page(title, f"{name} · after epoch {epochs}")
+    panels = figure.subplots(1, 2, gridspec_kw={"right": 0.85, "wspace": 0.8})
+    for axes, title, lines in zip(panels, ("loss", "error rate (1 − accuracy), %"), (losses, errors)):
+        lines = np.clip(np.nan_to_num(lines, nan=1000), 0.001, 1000)  # what a logarithmic axis can show
+        axes.set(title=title, xlabel="epoch", yscale="log", ylim=(lines.min() / 1.6, lines.max() * 1.6))
+        axes.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), minor_locator=NullLocator(), major_formatter="{x:g}")
+        axes.locator_params(axis="x", nbins=6, integer=True, min_n_ticks=1)
+        axes.grid(axis="y", color=PALE)
+        for i, (part, colour, line) in enumerate(zip(parts, (GREY, BLUE), lines)):
+            axes.plot(range(1, epochs + 1), line, color=colour, linewidth=2, marker="o", markevery=[-1])
+            side = "bottom" if i == lines[:, -1].argmax() else "top"  # so that two names never overlap
+            axes.annotate(part, (epochs, line[-1]), (9, 0), textcoords="offset points", color=colour, va=side)
     return figure
 
 
@@ -137,38 +94,25 @@ def confusion_matrix(actual: np.ndarray, predicted: np.ndarray, classes: int, na
     """Number of test images by actual and predicted class: mistakes in orange, the diagonal in grey."""
     counts = np.bincount(actual * classes + predicted, minlength=classes**2).reshape(classes, classes)
     wrong = counts * (1 - np.eye(classes, dtype=int))
-    pairs = [divmod(int(i), classes) for i in np.argsort(-wrong, axis=None, kind="stable")[:3]]
-    often = ", ".join(f"{a} as {p} ({wrong[a, p]:,})" for a, p in pairs if wrong[a, p])
-    title = f"{count(wrong.sum(), 'mistake')} in {count(len(actual), 'test image')}"
-    figure, _ = page(6.1, title, name + (f" · most often {often}" if often else ""))
-    axes = panel(figure, 1.0, 1.6, 6.6, 4.2)
-    colours = ORANGES(wrong / max(wrong.max(), 1))[..., :3]
-    colours[wrong == 0] = 1
-    colours[np.diag_indices(classes)] = int(PALE[1:3], 16) / 255
-    axes.imshow(colours, aspect="auto", interpolation="nearest")
-    axes.set(xlabel="predicted class", ylabel="actual class")
-    axes.xaxis.set_label_position("top")
-    axes.tick_params(labeltop=True, labelbottom=False, bottom=False, left=False)
-    axes.spines[:].set_visible(False)
-    axes.xaxis.set_major_locator(ticks(CROWDED))
-    axes.yaxis.set_major_locator(ticks(CROWDED))
-    size = min(12, 650 / classes / len(str(counts.max())))
+    figure = page(f"{wrong.sum():,} of {len(actual):,} test images misread", f"{name} · the darker, the more mistakes")
+    axes = figure.subplots()
+    axes.imshow(1 - 0.08 * np.eye(classes), cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.imshow(np.ma.masked_equal(wrong, 0), cmap=ORANGES, vmin=0, aspect="auto", interpolation="nearest")
+    axes.set(title="actual class", xlabel="predicted class", frame_on=False)
+    axes.locator_params(nbins=CROWDED, integer=True)
+    axes.tick_params(length=0)
     for a, p in np.argwhere(counts) if classes <= CROWDED else ():
-        colour = GREY if a == p else "white" if wrong[a, p] > 0.75 * wrong.max() else INK
-        axes.text(p, a, str(counts[a, p]), color=colour, fontsize=size, ha="center", va="center_baseline")
+        axes.text(p, a, counts[a, p], color=GREY if a == p else INK, fontsize=10, ha="center", va="center_baseline")
     return figure
 
 
-def mistakes(images: np.ndarray, rows: np.ndarray, total: int, tested: int, name: str) -> Figure:
+def mistakes(images: np.ndarray, rows: np.ndarray, total: int, name: str) -> Figure:
     """Test images (n, H, W) with (actual, predicted, confidence) in rows (n, 3), the most confident first."""
-    everything = f"{count(total, 'mistake')} in {count(tested, 'test image')}"
-    title = everything if len(rows) == total else f"The {len(rows)} most confident of {total:,} mistakes"
-    height = TOP + 0.1 + -(-len(rows) // 8) * (0.84 * images.shape[1] / images.shape[2] + 0.48)
-    legend = "actual → predicted, and the confidence in it" if total else "nothing to show"
-    figure, axes = page(height, title, f"{name} · {legend}")
-    words = [(f"{actual:.0f} → {predicted:.0f}", f"{100 * share:.1f} %") for actual, predicted, share in rows]
-    size = min([12, *(84 / len(text) for text, _ in words)])
-    tiles(axes, LEFT, 8, 0.84, images, [[(a, ORANGE, size), (b, GREY, 10)] for a, b in words])
+    height = TOP + 0.2 + -(-len(rows) // 8) * 0.84 * (images.shape[1] / images.shape[2] + 0.5)
+    title = f"The {len(rows)} most confident of {total:,} mistakes" if total else "No mistakes"
+    figure = page(title, f"{name} · actual → predicted, and the confidence in it", height)
+    captions = [f"{actual:.0f} → {predicted:.0f}\n{100 * share:.1f} %" for actual, predicted, share in rows]
+    tiles(figure, LEFT, 8, 0.84, images, captions)
     return figure
 
 
@@ -176,80 +120,48 @@ def class_accuracy(metrics: dict, name: str) -> Figure:
     """Accuracy of each class as its distance from that of all test images, drawn with its 95 % interval."""
     overall, low, high = (100 * metrics[f"test_accuracy{end}"] for end in ("", "_low", "_high"))
     shares = 100 * np.array(list(metrics["accuracy_per_class"].values()), dtype=float)  # NaN without an image
-    classes, span = len(shares), max(100 - min(np.nanmin(shares), low), 0.5)
-    bottom = 100 - 1.25 * span
-    title = f"Test accuracy {overall:.2f} %, 95 % interval {low:.2f} to {high:.2f} %"
-    note = f"each class against all; the axis starts at {max(bottom, 0):.1f} %"
-    figure, _ = page(4.4, title, f"{name} · {note}")
-    axes = panel(figure, 0.9, 1.6, 6.7, 2.1, "accuracy, %")
-    axes.set(xlim=(-0.6, classes - 0.4), ylim=(bottom, 100 + 0.05 * span), xlabel="class")
+    figure = page(f"Test accuracy {overall:.2f} %", f"{name} · in grey its 95 % interval, {low:.2f} to {high:.2f} %")
+    axes = figure.subplots()
     axes.axhspan(low, high, color=PALE, linewidth=0)
     axes.axhline(overall, color=GREY, linewidth=1)
-    colours = np.where(shares < overall, ORANGE, BLUE).tolist()
-    axes.vlines(range(classes), overall, shares, colors=colours)
-    size = 40 if classes <= CROWDED else 10
-    axes.scatter(range(classes), shares, s=size, c=colours, zorder=3, clip_on=False)
-    axes.xaxis.set_major_locator(ticks(CROWDED))
-    axes.yaxis.set_major_locator(ticks(5, integer=False))
-    for k, share in enumerate(shares) if classes <= CROWDED else ():
-        text, y = ("none", bottom) if np.isnan(share) else (f"{share:.1f}", share)
-        number(axes, text, k, y, up=y == bottom or y >= overall, size=min(10, 170 / classes))
+    stems(axes, np.arange(len(shares)), np.full(len(shares), overall), shares, [f"{share:.1f}" for share in shares])
+    axes.set(title="accuracy, %", xlabel="class", xlim=(-0.6, len(shares) - 0.4), ylim=(None, 100))
+    axes.locator_params(axis="x", nbins=CROWDED, integer=True)
     return figure
 
 
 def calibration(bins: np.ndarray, error: float, name: str) -> Figure:
     """Accuracy by confidence, with the number of images; bins (n, 5) has the columns of calibration.csv."""
     confidence, accuracy, images = bins[:, :3].T * [[100], [100], [1]]
-    title = f"Confidence and accuracy differ by {100 * error:.2f} points on average"
-    note = f"expected calibration error {error:.4f}; number of images at each dot"
-    figure, _ = page(5.4, title, f"{name} · {note}")
-    axes = panel(figure, 0.9, 1.6, 6.6, 3.1, "accuracy, %")
-    axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="confidence, %")
+    figure = page(f"Expected calibration error {error:.4f}", f"{name} · number of images at each dot")
+    axes = figure.subplots()
+    axes.set(title="accuracy, %", xlabel="confidence, %", xlim=(0, 100), ylim=(0, 100))
     axes.plot([0, 100], [0, 100], color=GREY, linewidth=1)
     axes.text(18, 6, "as often right as confident", color=GREY)
-    axes.vlines(confidence, confidence, accuracy, colors=ORANGE)
-    axes.scatter(confidence, accuracy, s=15 + 20 * np.log10(images), color=BLUE, zorder=3, clip_on=False)
-    for x, y, n in zip(confidence, accuracy, images, strict=True) if len(bins) <= CROWDED else ():
-        number(axes, f"{n:,.0f}", x, y, up=y >= x)
+    stems(axes, confidence, confidence, accuracy, [f"{n:,.0f}" for n in images])
     return figure
 
 
-def save(figure: Figure, path: Path, dpi: int) -> None:
-    """Write a PNG of 256 colours: less than half as large, and without Matplotlib's version in it."""
-    figure.dpi = dpi
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).quantize(256).save(path)
-
-
-def table(path: Path, header: str, rows: int | None = None) -> np.ndarray:
-    """The numbers below that header, separated as it is."""
-    with path.open() as file:
-        found = file.readline().rstrip("\n")
-        if found != header:
-            raise SystemExit(f"{path}: expected the header {header!r}, found {found!r}; run dvc repro")
-        numbers = np.loadtxt(file, delimiter="\t" if "\t" in header else ",", ndmin=2)
-    if rows not in (None, len(numbers)):
-        raise SystemExit(f"{path}: expected {rows} rows, as test images, found {len(numbers)}; run dvc repro")
-    return numbers
+def table(path: Path, header: str) -> np.ndarray:
+    """The numbers (rows, columns) below that header."""
+    try:
+        found, *rows = path.read_text().replace("\t", ",").split("\n")
+        if found != header or not any(rows):
+            raise ValueError(f"expected numbers below the header {header!r}, found {found!r}")
+        return np.loadtxt(rows, delimiter=",", usecols=range(header.count(",") + 1), ndmin=2)
+    except ValueError as error:
+        raise SystemExit(f"{path}: {error}; run dvc repro") from None
 
 
 def main(params: dict) -> None:
     processed, reports = Path("data/processed"), Path("reports")
-    train_images, train_labels, test_images = (
-        np.load(processed / f"{array}.npy", mmap_mode="r", allow_pickle=False)
-        for array in ("train_images", "train_labels", "test_images")
-    )
-    logged = ("loss", "accuracy", "validation_loss", "validation_accuracy")
-    files = {metric: reports / f"training/plots/metrics/{metric}.tsv" for metric in logged}
-    history = {
-        metric: table(path, f"step\t{metric}")[:, 1]
-        for metric, path in files.items()
-        if path.exists() or not metric.startswith("validation")  # a recipe may validate on nothing
-    }
+    arrays = ("train_images", "train_labels", "test_images")
+    train_images, train_labels, test_images = (np.load(processed / f"{array}.npy", mmap_mode="r") for array in arrays)
+    curves = sorted((reports / "training/plots/metrics").glob("*.tsv"))
+    history = {path.stem: table(path, f"step,{path.stem}")[:, 1] for path in curves}
     metrics = json.loads((reports / "metrics.json").read_text())
     bins = table(reports / "calibration.csv", "confidence,accuracy,count,low,high")
-    predictions = table(reports / "predictions.csv", "actual,predicted,confidence", len(test_images))
+    predictions = table(reports / "predictions.csv", "actual,predicted,confidence")
 
     name, first = f"{metrics['dataset']} · {metrics['recipe']}", slice(params["plot"]["samples"])
     actual, predicted = predictions[:, :2].astype(int).T
@@ -259,13 +171,15 @@ def main(params: dict) -> None:
         "samples": samples(train_images[first, ..., 0], train_labels[first].argmax(axis=1), name),
         "learning_curves": learning_curves(history, name),
         "confusion_matrix": confusion_matrix(actual, predicted, train_labels.shape[1], name),
-        "mistakes": mistakes(test_images[worst, ..., 0], predictions[worst], len(wrong), len(actual), name),
+        "mistakes": mistakes(test_images[worst, ..., 0], predictions[worst], len(wrong), name),
         "class_accuracy": class_accuracy(metrics, name),
         "calibration": calibration(bins, metrics["expected_calibration_error"], name),
     }
     (reports / "figures").mkdir(parents=True, exist_ok=True)
     for title, figure in figures.items():
-        save(figure, reports / f"figures/{title}.png", params["plot"]["dpi"])
+        path = reports / f"figures/{title}.png"
+        figure.savefig(path, dpi=params["plot"]["dpi"], pil_kwargs={"compress_level": 1})
+        Image.open(path).convert("RGB").quantize(256).save(path)  # 256 colours: less than half as large
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from stages import idx, validate
+
+import numpy as np
 
 RAW = Path("data/raw")
 PROCESSED = Path("data/processed")

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from stages import network as networks
+from stages import validate
+
 import keras
 import numpy as np
 import tensorflow as tf
 from dvclive import Live
 from tqdm import tqdm
-
-from stages import network as networks
-from stages import validate
 
 PROCESSED = Path("data/processed")
 MODEL = Path("models/network.keras")
@@ -129,13 +129,12 @@ def main(params: dict) -> None:
     networks.pin(params["threads"])
     keras.utils.set_random_seed(seed)
     network = networks.build(recipe, images.shape[1:], labels.shape[1])
-    trainer, forward = (
-        Trainer(network, networks.create(keras.optimizers, recipe["optimizer"])),
-        networks.forward(network),
-    )
+    trainer = Trainer(network, networks.create(keras.optimizers, recipe["optimizer"]))
+    forward = networks.forward(network)
     iterator = iter(batches(images[:size], labels[:size], batch_size, epochs, seed))
     steps = math.ceil(size / batch_size)
 
+    MODEL.parent.mkdir(exist_ok=True)
     sys.stdout, sys.stderr = Unbreakable(sys.stdout), Unbreakable(sys.stderr)
     bar = tqdm(total=epochs * steps, unit=" steps", disable=None)
     live = Live(str(CURVES), dvcyaml=None, save_dvc_exp=False, monitor_system=False)

@@ -71,6 +71,15 @@ OPTIMIZER: Any = Union[
     keras("SGD", {"learning_rate": Positive}, {"momentum": Share, "nesterov": bool, "weight_decay": Share}),
 ]
 CHECKSUMS = section("Checksums", train_images=Sha256, train_labels=Sha256, test_images=Sha256, test_labels=Sha256)
+RECIPE: Any = section(
+    "Recipe",
+    network=Annotated[list[str], Field(min_length=1)],
+    layers=dict[str, Annotated[LAYER, Field(discriminator="class")]],
+    optimizer=Annotated[OPTIMIZER, Field(discriminator="class")],
+    batch_size=Count,
+    epochs=Count,
+    validation_split=Share,
+)
 PARAMS = section(
     "Params",
     download=section("Download", dataset=str),
@@ -85,18 +94,7 @@ PARAMS = section(
     ),
     preprocess=section("Preprocess", train_size=Count | None),
     recipe=str,
-    recipes=dict[
-        str,
-        section(
-            "Recipe",
-            network=Annotated[list[str], Field(min_length=1)],
-            layers=dict[str, Annotated[LAYER, Field(discriminator="class")]],
-            optimizer=Annotated[OPTIMIZER, Field(discriminator="class")],
-            batch_size=Count,
-            epochs=Count,
-            validation_split=Share,
-        ),
-    ],
+    recipes=dict[str, RECIPE],
     threads=Count,
     train=section("Train", seed=Seed),
     evaluate=section("Evaluate", calibration_bins=Count),
