@@ -5,23 +5,20 @@ below. Where the bytes come from never changes them: a file is kept only if it h
 """
 
 import os
-import re
 import shutil
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from data import synthetic
+from stages import idx, validate
 
 import pooch
 import requests
 from tqdm import tqdm
 
-from data import synthetic
-from stages import idx, validate
-
 RAW = Path("data/raw")
+PARTIAL = RAW / ".partial"  # its files move up once all four are right
 MIRRORS = {
     "mnist": ["https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist"],
     "fashion_mnist": ["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"],
@@ -31,18 +28,16 @@ ANSWER_SECONDS = 20  # for all servers together: a name that does not resolve ca
 OTHERS_SECONDS = 3  # for the other servers, once one has answered
 STALL_SECONDS = 20
 ROUNDS = 3
-REASONS = {  # what stands in an error of requests, in words
-    "Proxy(Error|URL)|SOCKS": "the proxy that the environment names cannot be used",
-    "CERTIFICATE_VERIFY_FAILED": "its HTTPS certificate is not trusted",
-    "SSLError": "it does not speak HTTPS",
+AS_IT_IS = {"response": lambda answer, **_: answer.raw.headers.discard("Content-Encoding")}  # or .gz may be unzipped
+REASONS = {  # what an error of requests says, in words
+    "ProxyError": "the proxy that the environment names cannot be used",
+    "SSLError": "its HTTPS cannot be trusted",
     "timed out": "it sent nothing for too long",
     "Failed to resolve": "its name does not resolve",
-    "Connection (aborted|broken)": "the connection broke off",
-    "connection adapters": "expected a folder, http:// or https://",
+    "('Connection": "the connection broke off",
 }
 WAYS_ON = """three ways on:
-  have a mirror of your own: set DATASET_MIRROR to a folder or base URL that holds DATASET/FILE, such as
-                             mnist/train-images-idx3-ubyte.gz (only for mnist, fashion_mnist and kmnist)
+  set DATASET_MIRROR to a folder or base URL that holds DATASET/FILE, such as mnist/train-images-idx3-ubyte.gz
   use a folder of your own:  dvc exp run -S download.dataset=folder -S datasets.folder.path=FOLDER
   let the digits be drawn:   dvc exp run -S download.dataset=synthetic"""
 
@@ -55,28 +50,23 @@ def sources(dataset: str) -> list[str]:
 
 def reason(error: Exception) -> str:
     """One line for what requests says in many."""
-    if isinstance(error, requests.HTTPError):
-        return f"HTTP status {error.response.status_code}"
-    known = [words for part, words in REASONS.items() if re.search(part, f"{type(error).__name__} {error}")]
-    cause = getattr(error.args[0], "reason", error) if error.args else type(error).__name__
-    return [*known, getattr(error, "strerror", None) or str(cause).rpartition("] ")[2]][0]
+    known = [words for part, words in REASONS.items() if part in f"{type(error).__name__} {error}"]
+    cause = getattr(error, "strerror", None) or getattr([*error.args, error][0], "reason", error)
+    return known[0] if known else str(cause).partition(" for url")[0].rpartition("] ")[2]  # less "...: [Errno 111] "
 
 
 def no_way(reasons: dict[str, str]) -> SystemExit:
-    lines = [f"  {place}: {why}" for place, why in reasons.items()]
-    return SystemExit("\n".join(["no source of the data set could be used:", *lines, WAYS_ON]))
+    lines = "".join(f"  {place}: {why}\n" for place, why in reasons.items())
+    return SystemExit(f"no source of the data set could be used:\n{lines}{WAYS_ON}")
 
 
 def alive(places: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the folders and servers that answer, all asked at once, and why the others do not; SystemExit if none."""
+    """Ask all at once; return the folders and servers that answer, and why the others do not. SystemExit if none."""
     reasons = {place: f"no answer within {ANSWER_SECONDS} s" for place in places}
 
     def ask(place: str) -> None:
         try:
-            if "://" in place:
-                requests.head(place, timeout=ANSWER_SECONDS, allow_redirects=False)
-            else:
-                os.listdir(place)
+            requests.head(place, timeout=ANSWER_SECONDS) if "://" in place else os.listdir(place)
             del reasons[place]
         except (OSError, ValueError) as error:
             reasons[place] = reason(error)
@@ -84,40 +74,82 @@ def alive(places: list[str]) -> tuple[list[str], dict[str, str]]:
     threads = [threading.Thread(target=ask, args=[place], daemon=True) for place in places]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + ANSWER_SECONDS
-    while time.monotonic() < deadline and any(thread.is_alive() for thread in threads):
-        if len(reasons) < len(places):
-            deadline = min(deadline, time.monotonic() + OTHERS_SECONDS)
+    end = time.monotonic() + ANSWER_SECONDS
+    while any(thread.is_alive() for thread in threads) and time.monotonic() < end:
         time.sleep(0.02)
+        end = min(end, time.monotonic() + OTHERS_SECONDS) if len(reasons) < len(places) else end
     dead = dict(reasons)
     if len(dead) == len(places):
         raise no_way(dead)
     return [place for place in places if place not in dead], dead
 
 
-@contextmanager
-def partial(name: str) -> Iterator[Path]:
-    """Lend a path to write to: it becomes RAW / name if all goes well, and vanishes otherwise."""
-    path = RAW / f".{name}.partial"
+def fetch(where: str, sha256: str | None) -> None:
+    """Copy or download one file; it gets its name if its SHA-256 is right (where known) and the reader accepts it."""
+    scratch = PARTIAL / "scratch"
+    if "://" in where:
+        pooch.HTTPDownloader(os.isatty(2), timeout=STALL_SECONDS, hooks=AS_IT_IS)(where, str(scratch), None)
+    else:
+        shutil.copyfile(where, scratch)
+    if sha256 and (found := pooch.file_hash(str(scratch))) != sha256:
+        raise ValueError(f"its SHA-256 is {found}, not the one in params.yaml")
     try:
-        yield path
-        path.replace(RAW / name)
-    finally:
-        path.unlink(missing_ok=True)
+        sum(map(len, idx.read(scratch, dimensions=3 if "images" in Path(where).name else 1)[1]))
+    except SystemExit as error:
+        raise SystemExit(str(error).replace(str(scratch), where)) from None
+    scratch.rename(PARTIAL / Path(where).name)
 
 
-def fetch(place: str, name: str, key: str, sha256: str | None) -> None:
-    """Copy or download one file; it must have the SHA-256 or, where none is known, be an IDX file to its very end."""
-    with partial(name) as path:
-        if "://" in place:
-            download = pooch.HTTPDownloader(sys.stderr.isatty(), timeout=STALL_SECONDS, hooks={"response": as_it_is})
-            download(f"{place}/{name}", str(path), None)
+def fetch_first(candidates: list[str], sha256: str | None, reasons: dict[str, str]) -> None:
+    """Fetch the first candidate that comes right, in several rounds; SystemExit adds to `reasons` why none does."""
+    for attempt in range(ROUNDS):
+        time.sleep(attempt)
+        for where in candidates:
+            try:
+                return fetch(where, sha256)
+            except (requests.RequestException, ValueError, FileNotFoundError) as error:
+                reasons = {**reasons, where: reason(error)}
+    raise no_way(reasons)
+
+
+def draw(prefix: str, count: int, seed: int, split: int) -> None:
+    """Write `count` synthetic digits and their labels to two IDX files."""
+    with (
+        idx.create(PARTIAL / f"{prefix}-images-idx3-ubyte", (count, synthetic.SIDE, synthetic.SIDE)) as images,
+        idx.create(PARTIAL / f"{prefix}-labels-idx1-ubyte", (count,)) as labels,
+        tqdm(total=count, desc=f"drawing {prefix}", unit=" digits", disable=None) as bar,
+    ):
+        for pixels, digits in synthetic.draw(count, seed, split):
+            images.write(pixels.tobytes())
+            labels.write(digits.tobytes())
+            bar.update(len(digits))
+
+
+def main(params: dict) -> None:
+    dataset = params["download"]["dataset"]
+    source = params["datasets"][dataset]
+    shutil.rmtree(PARTIAL, ignore_errors=True)
+    PARTIAL.mkdir(parents=True)
+    try:
+        if dataset == "synthetic":
+            draw("train", source["train"], source["seed"], split=0)
+            draw("t10k", source["test"], source["seed"], split=1)
+        elif dataset == "folder":
+            for name in idx.FILES.values():
+                fetch(str(idx.find(Path(source["path"]), name)), None)
         else:
-            shutil.copyfile(Path(place, name), path)
-        if sha256 and (found := pooch.file_hash(path)) != sha256:
-            raise ValueError(f"its SHA-256 is {found}, not the one in params.yaml")
-        try:
-            for _ in () if sha256 else idx.read(path, dimensions=3 if "images" in key else 1)[1]:
-                pass
-        except SystemExit as error:
-            raise SystemExit(str(error).replace(str(path), f"{place}/{name}")) from None
+            own = [source["base"].rstrip("/")] if dataset == "url" else []
+            places, dead = alive(own or sources(dataset))
+            for key, name in idx.FILES.items():
+                candidates = [f"{place}/{name}.gz" for place in places] + [f"{place}/{name}" for place in own]
+                fetch_first(candidates, source.get(key), dead)
+        for old in filter(Path.is_file, RAW.iterdir()):
+            old.unlink()
+        for new in PARTIAL.iterdir():
+            new.rename(RAW / new.name)
+    finally:
+        shutil.rmtree(PARTIAL, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    validate.run(main)

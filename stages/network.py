@@ -42,11 +42,12 @@ def build(recipe: dict, shape: tuple[int, int, int], classes: int) -> keras.Sequ
         try:
             network.add(layer)
         except ValueError as error:
-            expected = f"a layer that fits the shape {network.output_shape[1:]}"
+            expected = f"a layer that fits the shape {shape}"
             raise SystemExit(f"params.yaml: network: {name}: expected {expected}, found: {first_line(error)}") from None
-    if network.output_shape != (None, classes):
+        shape = layer.output.shape[1:]
+    if shape != (classes,):
         expected = f"a last layer of {classes} numbers, one for each class"
-        raise SystemExit(f"params.yaml: network: expected {expected}, found the shape {network.output_shape[1:]}")
+        raise SystemExit(f"params.yaml: network: expected {expected}, found the shape {shape}")
     return network
 
 

@@ -1,0 +1,95 @@
+"""A whole project in a temporary folder, on tiny data, with real `dvc` and real stages."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ["dvc.yaml", "params.yaml", "stages", "data/synthetic.py", "data/skeletons.txt", "data/own", ".dvc/config"]
+STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
+
+
+class Project:
+    """A checkout of the project at `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of this environment in the project, as a user would whose shell has not activated it."""
+        program = Path(sys.executable).parent / command[0]
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("DVC", "DATASET", "VIRTUAL"))}
+        env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **environment}
+        done = subprocess.run(
+            [str(program) if program.exists() else command[0], *command[1:]],
+            cwd=self.root,
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert not check or done.returncode == 0, done.stdout
+        return done
+
+    def repro(self, *arguments: str) -> list[str]:
+        """Run `dvc repro` and return the stages whose commands it ran, in order."""
+        return re.findall(r"^Running stage '(\w+)':", self.run("dvc", "repro", *arguments).stdout, re.M)
+
+    def change(self, **values: object) -> None:
+        """Set parameters by their dotted paths, given with __ for the dots."""
+        yaml = YAML()
+        params = yaml.load(self.root / "params.yaml")
+        for path, value in values.items():
+            *parents, key = path.split("__")
+            section = params
+            for parent in parents:
+                section = section[parent]
+            section[key] = value
+        yaml.dump(params, self.root / "params.yaml")
+
+    def outputs(self) -> dict[str, bytes]:
+        """Return the bytes of all that the stages wrote, and of dvc.lock."""
+        folders = ["data/raw", "data/processed", "models", "reports"]
+        files = [path for folder in folders for path in sorted((self.root / folder).rglob("*")) if path.is_file()]
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in [*files, self.root / "dvc.lock"]}
+
+
+def new_project(root: Path) -> Project:
+    """Copy the sources to `root`, as a Git repository, with parameters that make every stage quick."""
+    for source in SOURCES:
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy2
+        (root / source).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / source, root / source)
+    shutil.rmtree(root / "stages" / "__pycache__", ignore_errors=True)
+    project = Project(root)
+    project.change(download__dataset="synthetic", datasets__synthetic__train=400, datasets__synthetic__test=100)
+    project.change(recipes__original__epochs=1, evaluate__calibration_bins=4)
+    project.run("git", "init", "--quiet")
+    project.run("git", "config", "user.name", "test")
+    project.run("git", "config", "user.email", "test@example.org")
+    project.run("git", "add", "--all")
+    project.run("git", "commit", "--quiet", "--message", "tiny")
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project after `dvc repro`, for tests that only look."""
+    project = new_project(tmp_path_factory.mktemp("finished"))
+    assert project.repro() == STAGES
+    project.run("git", "add", "--all")
+    project.run("git", "commit", "--quiet", "--message", "run")
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A project after `dvc repro`, for tests that change it."""
+    shutil.copytree(finished.root, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")

@@ -1,0 +1,255 @@
+"""What stages/preprocess.py makes of IDX files, and what it refuses."""
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from stages import idx, preprocess
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RAW, PROCESSED = Path("data/raw"), Path("data/processed")
+SPLITS = {"train": 12, "test": 6}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write(key, array, packed=False):
+    RAW.mkdir(parents=True, exist_ok=True)
+    with idx.create(RAW / idx.FILES[key], array.shape) as file:
+        file.write(array.tobytes())
+    if packed:
+        path = RAW / idx.FILES[key]
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+
+
+def raw(classes=10, shape=(28, 28), counts=SPLITS, packed=False):
+    """Write four IDX files; each class comes in each split, if there are that many images. Returns their arrays."""
+    rng, made = np.random.default_rng(0), {}
+    for split, count in counts.items():
+        made[f"{split}_images"] = rng.integers(0, 256, (count, *shape), np.uint8)
+        made[f"{split}_labels"] = (np.arange(count)[::-1] % classes).astype(np.uint8)
+    for key, array in made.items():
+        write(key, array, packed)
+    return made
+
+
+def run(train_size=None):
+    preprocess.main({"preprocess": {"train_size": train_size}})
+    return {path.stem: np.load(path) for path in sorted(PROCESSED.iterdir())}
+
+
+def outputs():
+    return {path.name: path.read_bytes() for path in sorted(PROCESSED.iterdir())}
+
+
+def refusal(train_size=None):
+    with pytest.raises(SystemExit) as error:
+        run(train_size)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("split, count", SPLITS.items())
+def test_images_are_float32_with_one_channel(split, count):
+    raw()
+    images = run()[f"{split}_images"]
+    assert (images.dtype, images.shape) == (np.float32, (count, 28, 28, 1))
+
+
+def test_every_pixel_is_its_byte_over_255_in_float32():
+    raw(shape=(16, 16))
+    write("train_images", np.tile(np.arange(256, dtype=np.uint8).reshape(1, 16, 16), (12, 1, 1)))
+    found = run()["train_images"][-1].ravel()
+    assert np.array_equal(found, np.array([k / 255 for k in range(256)], np.float32))
+    assert found[0] == 0 and found[255] == 1
+
+
+def test_images_keep_their_order_and_their_pixels_place():
+    made = raw(shape=(5, 7))
+    for split in SPLITS:
+        assert np.array_equal(np.rint(run()[f"{split}_images"][..., 0] * 255), made[f"{split}_images"])
+
+
+def test_each_label_is_a_row_with_a_single_1_at_its_class():
+    made = raw()
+    labels = run()["test_labels"]
+    assert (labels.dtype, labels.shape) == (np.float32, (6, 10))
+    assert (labels.sum(axis=1) == 1).all() and np.count_nonzero(labels) == 6
+    assert np.array_equal(labels.argmax(axis=1), made["test_labels"])
+
+
+@pytest.mark.parametrize("classes, shape", [(4, (8, 8)), (62, (28, 28)), (256, (8, 6)), (2, (1, 1))], ids=str)
+def test_classes_and_size_are_those_of_the_files(classes, shape):
+    raw(classes, shape, {"train": 300, "test": 260})
+    arrays = run()
+    assert arrays["train_images"].shape == (300, *shape, 1)
+    assert arrays["test_labels"].shape == (260, classes) and arrays["test_labels"].any(axis=0).all()
+
+
+def test_labels_that_are_all_0_have_two_classes():
+    raw(classes=1)
+    assert run()["train_labels"].tolist() == [[1, 0]] * 12
+
+
+@pytest.mark.parametrize("size", [1, 5, 12])
+def test_train_size_takes_the_first_images_and_labels(size):
+    raw()
+    everything, some = run(), run(size)
+    for key in ("train_images", "train_labels"):
+        assert np.array_equal(some[key], everything[key][:size])
+
+
+def test_train_size_leaves_the_test_set_and_the_classes_as_they_are():
+    raw()
+    everything, some = run(), run(2)
+    assert some["train_labels"].shape == (2, 10)
+    for key in ("test_images", "test_labels"):
+        assert np.array_equal(some[key], everything[key])
+
+
+def test_a_train_size_beyond_one_chunk_takes_that_many():
+    made = raw(shape=(2, 2), counts={"train": 9_000, "test": 10})
+    images = run(5_000)["train_images"]
+    assert np.array_equal(np.rint(images[..., 0] * 255), made["train_images"][:5_000])
+
+
+def test_more_images_than_there_are_are_refused():
+    raw()
+    assert refusal(13) == "params.yaml: preprocess.train_size: expected at most 12, found 13"
+
+
+@pytest.mark.parametrize("split, count", SPLITS.items())
+def test_a_label_too_few_is_refused(split, count):
+    made = raw()
+    write(f"{split}_labels", made[f"{split}_labels"][1:])
+    path = RAW / idx.FILES[f"{split}_labels"]
+    assert refusal() == f"{path}: expected {count} labels, one for each image, found {count - 1}"
+
+
+def test_a_test_label_that_training_lacks_is_refused():
+    raw()
+    write("test_labels", np.array([0, 1, 2, 3, 10, 5], np.uint8))
+    assert refusal() == f"{RAW}: expected test labels up to 9, as in training, found 10"
+
+
+def test_test_images_of_another_size_are_refused():
+    raw()
+    write("test_images", np.zeros((6, 28, 27), np.uint8))
+    assert refusal() == f"{RAW}: expected test images of (28, 28) pixels, as in training, found (28, 27)"
+
+
+@pytest.mark.parametrize("key, name", idx.FILES.items())
+def test_a_missing_file_is_named(key, name):
+    raw()
+    (RAW / name).unlink()
+    assert refusal() == f"{RAW}: expected {name} or {name}.gz, found neither"
+
+
+@pytest.mark.parametrize("key, name", idx.FILES.items())
+def test_a_file_both_plain_and_gzipped_is_refused(key, name):
+    raw()
+    (RAW / f"{name}.gz").touch()
+    assert refusal() == f"{RAW}: expected {name} or {name}.gz, found both"
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
+@pytest.mark.parametrize("key", idx.FILES)
+def test_a_file_cut_in_the_middle_is_refused(key, packed):
+    raw(packed=packed)
+    path = idx.find(RAW, idx.FILES[key])
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2 + 4])
+    assert refusal(train_size=1).startswith(f"{path}: expected ")
+
+
+def test_training_images_and_labels_swapped_are_refused():
+    raw()
+    images, labels = RAW / idx.FILES["train_images"], RAW / idx.FILES["train_labels"]
+    images.rename(RAW / "images")
+    labels.rename(images)
+    (RAW / "images").rename(labels)
+    assert refusal().startswith(f"{images}: expected an IDX file of unsigned bytes in 3 dimensions")
+
+
+def test_a_second_run_writes_the_same_bytes():
+    raw()
+    run()
+    first = outputs()
+    run()
+    assert outputs() == first
+    assert list(first) == ["test_images.npy", "test_labels.npy", "train_images.npy", "train_labels.npy"]
+
+
+def test_plain_and_gzipped_files_give_the_same_bytes():
+    raw()
+    run()
+    plain = outputs()
+    for name in idx.FILES.values():
+        (RAW / name).unlink()
+    raw(packed=True)
+    run()
+    assert outputs() == plain
+
+
+def test_a_shorter_run_leaves_nothing_of_a_longer_one():
+    raw()
+    run(3)
+    short = outputs()
+    run()
+    run(3)
+    assert outputs() == short
+
+
+PEAK = """
+import threading
+from stages import preprocess
+
+def resident():
+    return int(open("/proc/self/status").read().split("RssAnon:")[1].split()[0]) / 1024
+
+def watch():
+    while not done.wait(0.001):
+        seen.append(resident())
+
+before, seen, done = resident(), [0.0], threading.Event()
+watcher = threading.Thread(target=watch)
+watcher.start()
+preprocess.main({"preprocess": {"train_size": None}})
+done.set()
+watcher.join()
+print(max(seen) - before)
+"""
+
+
+def mebibytes(count, shape):
+    """The most anonymous memory that `count` training images took, beside what the imports had taken."""
+    raw(shape=shape, counts={"train": count, "test": 10})
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run([sys.executable, "-c", PEAK], env=environment, capture_output=True, text=True, check=True)
+    return float(found.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.parametrize(
+    "few, many, shape",
+    [
+        pytest.param(2_000, 20_000, (28, 28), id="small images"),
+        pytest.param(
+            2,
+            50,
+            (1000, 1000),
+            id="large images",
+            marks=pytest.mark.xfail(strict=True, reason="a chunk is 4,096 images, whatever their size"),
+        ),
+    ],
+)
+def test_memory_does_not_grow_with_the_number_of_images(few, many, shape):
+    assert mebibytes(many, shape) - mebibytes(few, shape) < 60

@@ -1,0 +1,470 @@
+"""What stages/validate.py refuses, and in which words."""
+
+import copy
+import inspect
+import json
+import re
+import shutil
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+from stages import validate
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import load_yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "params.yaml").read_text()
+PARAMS = YAML(typ="safe").load(TEXT)
+RECIPE = "recipes.original"
+LAYERS, NETWORK, OPTIMIZER = f"{RECIPE}.layers", f"{RECIPE}.network", f"{RECIPE}.optimizer"
+CONV1, DENSE1, RATE = f"{LAYERS}.conv1", f"{LAYERS}.dense1", f"{OPTIMIZER}.learning_rate"
+SPLIT, HASH, URL = f"{RECIPE}.validation_split", "datasets.mnist.train_images", "datasets.url.base"
+DELETED = "(deleted)"
+INTEGER, NUMBER, MAPPING = "expected a valid integer", "expected a valid number", "expected a mapping"
+AT_LEAST_1 = "expected greater than or equal to 1"
+DATASETS = "expected one of mnist, fashion_mnist, kmnist, synthetic, folder, url"
+CLASSES = (
+    "expected one of Conv2D, SeparableConv2D, DepthwiseConv2D, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, "
+    "GlobalAveragePooling2D, Flatten, Dense, BatchNormalization, LayerNormalization, Dropout, SpatialDropout2D, ReLU, "
+    "LeakyReLU, Activation, Softmax"
+)
+NAMES = "expected one of conv1, conv2, pool, relu, flatten, dense1, dense2, softmax"
+ACTIVATIONS = "expected 'elu', 'gelu', 'leaky_relu', 'linear', 'relu', 'selu', 'silu', 'softmax', 'softplus' or 'tanh'"
+
+
+def defect(reason):
+    return pytest.mark.xfail(strict=True, reason=reason)
+
+
+NOISE = defect("one missing thing is told as many")
+JARGON = defect("pydantic's words for Python's classes")
+UNION = defect("what was found is told twice")
+HUGE = defect("numbers beyond 31 bits pass, and overflow in TensorFlow or NumPy")
+
+
+def edited(*changes):
+    """The committed values with each (dotted path, value) put in; DELETED takes the key out."""
+    values = copy.deepcopy(PARAMS)
+    for path, value in changes:
+        *folders, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+        place = values
+        for key in folders:
+            place = place[key]
+        if value is DELETED:
+            del place[last]
+        else:
+            place[last] = value
+    return values
+
+
+def case(path, value, *problems, before=(), marks=()):
+    """Parameters of a test: the change, and the lines it should give, those of other paths `before` its own."""
+    lines = [f"params.yaml: {line}" for line in [*before, *(f"{path}: {problem}" for problem in problems)]]
+    return pytest.param(path, value, lines, id=f"{path} = {value!r:.24}", marks=marks)
+
+
+def like(word):
+    return f"unknown key; did you mean {word!r}?"
+
+
+UNKNOWN_KEY = [
+    case("tread", 2, like("threads"), marks=defect("keys at the top are not suggested")),
+    case("cafeteria", 2, "unknown key", marks=defect("keys of any section are suggested: center")),
+    case("download.datset", "mnist", like("dataset")),
+    case("datasets.mnist.train_image", "0" * 64, like("train_images")),
+    case("datasets.synthetic.sed", 1, like("seed")),
+    case("datasets.cifar", {}, "unknown key"),
+    case("plot.dpii", 1, like("dpi")),
+    case(f"{RECIPE}.epoch", 1, like("epochs")),
+    case(f"{CONV1}.activaton", "relu", like("activation")),
+    case(f"{LAYERS}.relu.max_value", 6, "unknown key"),
+    case(f"{LAYERS}.flatten.units", 3, "unknown key", marks=defect("keys of other sections are suggested: mnist")),
+    case(f"{OPTIMIZER}.momentum", 0.9, "unknown key"),
+    case(f"{OPTIMIZER}.learning_rat", 0.1, like("learning_rate")),
+]
+MISSING = [
+    *[case(path, DELETED, "missing") for path in ["threads", "recipe", "train", "train.seed", "preprocess.train_size"]],
+    *[case(path, DELETED, "missing") for path in ["datasets.mnist.test_labels", OPTIMIZER, f"{CONV1}.filters"]],
+    *[case(path, DELETED, "missing") for path in [f"{OPTIMIZER}.class", f"{CONV1}.class", RATE, SPLIT]],
+    *[case(path, DELETED, "missing", marks=NOISE) for path in ["recipes", "datasets", NETWORK, LAYERS]],
+]
+WRONG_TYPE = [
+    case("threads", "2", f'{INTEGER}; found "2"'),
+    case("threads", True, f"{INTEGER}; found true"),
+    case("threads", 2.0, f"{INTEGER}; found 2.0"),
+    case("threads", None, f"{INTEGER}; found null"),
+    case("threads", [2], f"{INTEGER}; found [2]"),
+    case("threads", {"a": 2}, f'{INTEGER}; found {{"a": 2}}'),
+    case("train.seed", None, f"{INTEGER}; found null"),
+    case("preprocess.train_size", "all", f'{INTEGER}; found "all"'),
+    case("preprocess.train_size", True, f"{INTEGER}; found true"),
+    case(f"{RECIPE}.epochs", 1.5, f"{INTEGER}; found 1.5"),
+    case(SPLIT, "0.33", f'{NUMBER}; found "0.33"'),
+    case(SPLIT, True, f"{NUMBER}; found true"),
+    case(RATE, None, f"{NUMBER}; found null"),
+    case(f"{CONV1}.kernel_size", [3, 3], f"{INTEGER}; found [3, 3]"),
+    case(f"{CONV1}.filters", "classes", f'{INTEGER}; found "classes"'),
+    case(f"{CONV1}.use_bias", 1, "expected a valid boolean; found 1"),
+    case("recipe", 3, "expected a valid string; found 3"),
+    case("download.dataset", None, "expected a valid string; found null"),
+    case("datasets.folder.path", None, "expected a valid string; found null"),
+    case("plot", [1], f"{MAPPING}; found [1]", marks=JARGON),
+    case("train", None, f"{MAPPING}; found null", marks=JARGON),
+    case("download", "mnist", f'{MAPPING}; found "mnist"', marks=JARGON),
+    case("recipes", [], f"{MAPPING}; found []", marks=JARGON),
+    case(RECIPE, None, f"{MAPPING}; found null", marks=JARGON),
+    case(OPTIMIZER, "Adam", f'{MAPPING}; found "Adam"', marks=JARGON),
+    case(CONV1, "Conv2D", f'{MAPPING}; found "Conv2D"', marks=JARGON),
+]
+OUT_OF_RANGE = [
+    case("threads", 0, f"{AT_LEAST_1}; found 0"),
+    case("threads", -1, f"{AT_LEAST_1}; found -1"),
+    case("threads", float("inf"), f"{INTEGER}; found Infinity"),
+    case("threads", 10**30, f"expected less than 2147483648; found {10**30}", marks=HUGE),
+    case(f"{RECIPE}.batch_size", 2**31, f"expected less than 2147483648; found {2**31}", marks=HUGE),
+    case("datasets.synthetic.train", 10**12, f"expected less than 2147483648; found {10**12}", marks=HUGE),
+    case("preprocess.train_size", 0, f"{AT_LEAST_1}; found 0"),
+    case(f"{RECIPE}.epochs", 0, f"{AT_LEAST_1}; found 0"),
+    case("evaluate.calibration_bins", 0, f"{AT_LEAST_1}; found 0"),
+    case("train.seed", -1, "expected greater than or equal to 0; found -1"),
+    case("train.seed", 2**32, "expected less than 4294967296; found 4294967296"),
+    case("plot.dpi", 29, "expected greater than or equal to 30; found 29"),
+    case("plot.dpi", 601, "expected less than or equal to 600; found 601"),
+    case(SPLIT, 1.0, "expected less than 1; found 1.0"),
+    case(SPLIT, -0.1, "expected greater than or equal to 0; found -0.1"),
+    case(SPLIT, float("nan"), "expected less than 1; found NaN"),
+    case(RATE, 0.0, "expected greater than 0; found 0.0"),
+    case(RATE, -0.001, "expected greater than 0; found -0.001"),
+    case(RATE, float("nan"), "expected a finite number; found NaN"),
+    case(RATE, float("inf"), "expected a finite number; found Infinity"),
+    case(f"{CONV1}.strides", 0, f"{AT_LEAST_1}; found 0"),
+]
+UNKNOWN_NAME = [
+    case("recipe", "orignal", "expected one of original; found 'orignal'; did you mean 'original'?"),
+    case("recipe", "lenet", "expected one of original; found 'lenet'"),
+    case("download.dataset", "mnst", f"{DATASETS}; found 'mnst'; did you mean 'mnist'?"),
+    case("download.dataset", "cifar10", f"{DATASETS}; found 'cifar10'"),
+    case(f"{CONV1}.class", "Conv2d", f"{CLASSES}; found 'Conv2d'; did you mean 'Conv2D'?"),
+    case(f"{CONV1}.class", "LSTM", f"{CLASSES}; found 'LSTM'"),
+    case(f"{OPTIMIZER}.class", "adam", "expected one of Adam, AdamW, SGD; found 'adam'; did you mean 'Adam'?"),
+    case(f"{CONV1}.padding", "full", "expected 'same' or 'valid'; found \"full\""),
+    case(f"{CONV1}.activation", "reul", f'{ACTIVATIONS}; found "reul"'),
+    case(f"{NETWORK}.1", "pol", f"{NAMES}; found 'pol'; did you mean 'pool'?"),
+    case(f"{LAYERS}.extra", {"class": "Flatten"}, f"stands in layers, but not in {NETWORK}"),
+    case(
+        f"{NETWORK}.0",
+        "conv0",
+        f"{NAMES}; found 'conv0'; did you mean 'conv2'?",
+        before=[f"{CONV1}: stands in layers, but not in {NETWORK}"],
+    ),
+]
+BAD_FORM = [
+    case(NETWORK, [], "expected at least one entry; found []", marks=NOISE),
+    case("recipes", {}, "expected at least one entry; found {}", marks=NOISE),
+    case(HASH, "abc", "expected pattern '^[0-9a-f]{64}$'; found \"abc\"", marks=JARGON),
+    case(HASH, "F" * 64, f"expected pattern '^[0-9a-f]{{64}}$'; found \"{'F' * 64}\"", marks=JARGON),
+    case(HASH, 123, "expected a valid string; found 123"),
+    case(URL, "ftp://example.org", "expected pattern '^https?://.'; found \"ftp://example.org\"", marks=JARGON),
+    case(URL, "https://", "expected pattern '^https?://.'; found \"https://\"", marks=JARGON),
+    case(URL, None, "expected a valid string; found null"),
+    case("datasets.folder.path", "", 'expected at least one character; found ""', marks=JARGON),
+    case(f"{DENSE1}.units", 0, f"{AT_LEAST_1} or 'classes'; found 0", marks=UNION),
+    case(f"{DENSE1}.units", "clases", f"{INTEGER} or 'classes'; found \"clases\"", marks=UNION),
+    case(f"{DENSE1}.units", 1.5, f"{INTEGER} or 'classes'; found 1.5", marks=UNION),
+]
+
+
+@pytest.mark.parametrize(
+    "path, value, lines", [*UNKNOWN_KEY, *MISSING, *WRONG_TYPE, *OUT_OF_RANGE, *UNKNOWN_NAME, *BAD_FORM]
+)
+def test_one_mistake_is_told_in_these_words(path, value, lines):
+    assert validate.errors(edited((path, value))) == lines
+
+
+def test_the_committed_values_are_accepted():
+    assert validate.errors(PARAMS) == []
+
+
+MISTAKES = [
+    ("threads", 0),
+    ("plot.dpii", 1),
+    (f"{CONV1}.filters", DELETED),
+    (f"{CONV1}.filter", 16),
+    (f"{RECIPE}.epochs", "5"),
+    ("evaluate", DELETED),
+]
+
+
+def test_several_mistakes_are_all_told_in_the_order_of_their_paths():
+    assert validate.errors(edited(*MISTAKES)) == [
+        "params.yaml: evaluate: missing",
+        "params.yaml: plot.dpii: unknown key; did you mean 'dpi'?",
+        'params.yaml: recipes.original.epochs: expected a valid integer; found "5"',
+        "params.yaml: recipes.original.layers.conv1.filter: unknown key; did you mean 'filters'?",
+        "params.yaml: recipes.original.layers.conv1.filters: missing",
+        "params.yaml: threads: expected greater than or equal to 1; found 0",
+    ]
+
+
+def reordered(values):
+    return {key: reordered(values[key]) for key in reversed(values)} if isinstance(values, dict) else values
+
+
+def test_reordered_keys_are_accepted():
+    assert validate.errors(reordered(PARAMS)) == []
+
+
+def test_mistakes_among_reordered_keys_are_told_in_the_same_order():
+    assert validate.errors(reordered(edited(*MISTAKES))) == validate.errors(edited(*MISTAKES))
+
+
+@pytest.mark.parametrize("path", ["recipes.{}", f"{LAYERS}.{{}}"], ids=["recipe", "layer"])
+@pytest.mark.parametrize("name", ["a/b", "a.b", ""], ids=str)
+@defect("DVC takes a dot for the end of a name, Keras refuses a slash: both only once stages run")
+def test_a_name_that_dvc_or_keras_could_not_use_is_refused(path, name):
+    values = edited((f"{NETWORK}.0", name)) if path.startswith(LAYERS) else edited(("recipe", name))
+    entries = values["recipes"] if path == "recipes.{}" else values["recipes"]["original"]["layers"]
+    entries[name] = entries.pop("original" if path == "recipes.{}" else "conv1")
+    line = f"params.yaml: {path.format(name)}: expected pattern '^[A-Za-z0-9_-]+$'; found {json.dumps(name)}"
+    assert validate.errors(values) == [line]
+
+
+@defect("joined to 'expected a mapping' by 'or', as if one of the two would do")
+def test_two_things_wrong_with_one_layer_are_two_lines():
+    path = f"params.yaml: {LAYERS}.extra"
+    assert validate.errors(edited((f"{LAYERS}.extra", None))) == [
+        f"{path}: stands in layers, but not in {NETWORK}",
+        f"{path}: expected a mapping; found null",
+    ]
+
+
+def paths(values, prefix=""):
+    for key, value in values.items() if isinstance(values, dict) else enumerate(values):
+        yield f"{prefix}{key}"
+        if isinstance(value, dict | list):
+            yield from paths(value, f"{prefix}{key}.")
+
+
+WORDS = st.sampled_from(["class", "Adam", "Conv2D", "classes", "original", "mnist", "seed", "layers", "filters"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.binary() | st.text() | WORDS
+ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(WORDS, inner), max_leaves=5)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.sampled_from(sorted(paths(PARAMS))), ANYTHING)
+def test_whatever_stands_in_a_place_each_line_names_a_path(path, value):
+    for line in validate.errors(edited((path, value))):
+        assert re.match(r"params\.yaml: [\w.]+: \S", line)
+
+
+# From here on: the text of params.yaml, which has more ways to be wrong than its values.
+
+
+def swapped(old, new):
+    assert TEXT.count(old) == 1
+    return TEXT.replace(old, new)
+
+
+def told(tmp_path, monkeypatch, text):
+    """What a stage says to params.yaml with that text; its `main` is not to be called."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SystemExit) as refusal:
+        validate.run(lambda _: pytest.fail("the stage was called"))
+    return str(refusal.value)
+
+
+TRACEBACK = defect("ends in a traceback")
+UNREADABLE = [
+    pytest.param("- recipe\n", "expected sections such as 'recipe: original', found list", id="a list"),
+    pytest.param("", "expected sections such as 'recipe: original', found NoneType", id="empty"),
+    pytest.param("mnist\n", "expected sections such as 'recipe: original', found str", id="a word"),
+    pytest.param("recipe: [\n", "expected YAML, found: while parsing a flow node", id="an open bracket"),
+    pytest.param("recipe:\n\toriginal\n", "expected YAML, found: while scanning for the next token", id="a tab"),
+    pytest.param("recipe: é\n".encode("latin-1"), "expected YAML, found: unacceptable character #x00e9", id="Latin-1"),
+    pytest.param(
+        swapped("threads: 2", "threads: 2\nthreads: 3"),
+        'expected YAML, found: while constructing a mapping in "params.yaml", line 2, column 1 '
+        'found duplicate key "threads" with value "3" (original value: "2")',
+        id="a key twice",
+    ),
+    pytest.param(
+        swapped("dpi: 100", "dpi: 100\n  dpi: 200"),
+        'expected YAML, found: while constructing a mapping in "params.yaml", line 83, column 3 '
+        'found duplicate key "dpi" with value "200" (original value: "100")',
+        id="a nested key twice",
+    ),
+    pytest.param(TEXT + "---\na: 1\n", "expected YAML, found: expected a single document", id="two documents"),
+    pytest.param(
+        swapped("threads: 2", "threads: !!python/object/apply:os.getcwd []"),
+        "expected YAML, found: could not determine a constructor for the tag",
+        id="code",
+    ),
+    pytest.param(swapped("threads: 2", "threads: 2024-02-01"), f'threads: {INTEGER}; found "2024-02-01"', id="a date"),
+    pytest.param(swapped("threads: 2", "threads: 2\n3: 3"), "3: ", id="a number as a key"),
+    pytest.param(
+        swapped("threads: 2", "threads: 2\n2024-02-01: 3"),
+        r"datetime.date(2024, 2, 1): ",
+        id="a date as a key",
+        marks=defect("its path is not told"),
+    ),
+    pytest.param(
+        swapped("threads: 2", "threads: 2024-13-45"),
+        "expected YAML, found: month must be in 1..12",
+        id="no such date",
+        marks=TRACEBACK,
+    ),
+    pytest.param(
+        swapped("threads: 2", f"threads: {'9' * 5000}"),
+        "expected YAML, found: Exceeds the limit",
+        id="5,000 digits",
+        marks=TRACEBACK,
+    ),
+    pytest.param(
+        swapped("threads: 2", f"threads: {'[' * 1000}{']' * 1000}"),
+        "expected YAML, found: maximum recursion depth",
+        id="1,000 brackets",
+        marks=TRACEBACK,
+    ),
+    pytest.param(
+        swapped("threads: 2", "threads: &all [*all]"),
+        f"threads: {INTEGER}; found [[",
+        id="a list inside itself",
+        marks=TRACEBACK,
+    ),
+    pytest.param(
+        swapped("threads: 2", "threads: {[a, b]: 1}"),
+        f"threads: {INTEGER}; found {{(",
+        id="a list as a nested key",
+        marks=TRACEBACK,
+    ),
+    pytest.param(
+        swapped("threads: 2", "threads: {2024-02-01: 1}"),
+        f"threads: {INTEGER}; found {{",
+        id="a date as a nested key",
+        marks=TRACEBACK,
+    ),
+]
+
+
+@pytest.mark.parametrize("text, start", UNREADABLE)
+def test_a_text_that_is_not_params_is_refused_in_one_line(tmp_path, monkeypatch, text, start):
+    line = told(tmp_path, monkeypatch, text)
+    assert line.startswith(f"params.yaml: {start}") and "\n" not in line
+
+
+@pytest.mark.parametrize("number", ["1e-3", "1.0e-3", "1E-3", ".001"])
+def test_every_way_to_write_a_thousandth_is_a_number(number):
+    values = YAML(typ="safe").load(swapped("learning_rate: 0.001", f"learning_rate: {number}"))
+    assert values == PARAMS and validate.errors(values) == []
+
+
+def test_a_stage_reads_what_dvc_compares(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(TEXT)
+    found = []
+    validate.run(found.append)
+    assert found == [load_yaml("params.yaml")]
+
+
+def overridden(tmp_path, *overrides):
+    """params.yaml as `dvc exp run -S ...` leaves it."""
+    file = tmp_path / "params.yaml"
+    file.write_text(TEXT)
+    apply_overrides(file, list(overrides))
+    return file.read_text()
+
+
+@defect("DVC breaks lines after 80 characters: the checksums of the three MNIST sets go to lines of their own")
+def test_the_committed_file_has_the_form_in_which_dvc_writes_it(tmp_path):
+    present = ["recipe=original", "train.seed=0", "preprocess.train_size=null", f"{RATE}=0.001", f"{SPLIT}=0.33"]
+    assert overridden(tmp_path, *present) == TEXT
+
+
+@pytest.mark.parametrize(
+    "override, value", [("1e-4", 1e-4), ("1e-7", 1e-7), ("2.5e-05", 2.5e-5), ("1", 1)], ids=lambda value: str(value)
+)
+def test_a_learning_rate_that_dvc_wrote_is_read_as_that_number(tmp_path, override, value):
+    values = YAML(typ="safe").load(overridden(tmp_path, f"{RATE}={override}"))
+    assert values == edited((RATE, value)) and validate.errors(values) == []
+
+
+# From here on: the command, as DVC calls it, in a folder of its own.
+
+
+@pytest.fixture
+def command(tmp_path):
+    def call(text=None):
+        (tmp_path / "stages").mkdir()
+        shutil.copy(ROOT / "stages/validate.py", tmp_path / "stages")
+        if text is not None:
+            (tmp_path / "params.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+        return subprocess.run([sys.executable, "-m", "stages.validate"], cwd=tmp_path, capture_output=True, text=True)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (None, "params.yaml: No such file or directory\n"),
+        (swapped("threads: 2", "treads: 2"), "params.yaml: threads: missing\nparams.yaml: treads: unknown key"),
+        (swapped("threads: 2", "threads: 2\nthreads: 3"), "params.yaml: expected YAML, found: while constructing"),
+        (b"recipe: \xe9", "params.yaml: expected YAML, found: unacceptable character #x00e9"),
+        ("[]", "params.yaml: expected sections such as 'recipe: original', found list\n"),
+    ],
+    ids=["no file", "a misspelt key", "a key twice", "Latin-1", "a list"],
+)
+def test_the_command_refuses_with_status_1_and_writes_nothing(command, tmp_path, text, message):
+    result = command(text)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(message) and "Traceback" not in result.stderr
+    assert not (tmp_path / "reports").exists()
+
+
+def test_the_command_writes_a_schema_that_knows_each_class_of_the_committed_recipes(command, tmp_path):
+    assert command(TEXT).returncode == 0
+    schema = json.loads((tmp_path / "reports/params.schema.json").read_text())
+    known = {part["properties"]["class"]["const"] for part in schema["$defs"].values() if "class" in part["properties"]}
+    recipes = PARAMS["recipes"].values()
+    assert {layer["class"] for recipe in recipes for layer in recipe["layers"].values()} <= known
+    assert {recipe["optimizer"]["class"] for recipe in recipes} <= known
+
+
+def test_the_schema_asks_for_the_sections_of_the_committed_file():
+    assert validate.PARAMS.model_json_schema()["required"] == list(PARAMS)
+
+
+def test_the_stage_needs_neither_tensorflow_nor_keras_nor_numpy():
+    code = "import sys; import stages.validate; print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
+
+
+def test_classes_and_arguments_are_those_of_keras():
+    import keras
+
+    stricter = {
+        "MaxPooling2D": {"pool_size"},
+        "Adam": {"learning_rate"},
+        "AdamW": {"learning_rate"},
+        "SGD": {"learning_rate"},
+    }
+    for module, union in [(keras.layers, validate.LAYER), (keras.optimizers, validate.OPTIMIZER)]:
+        for model in typing.get_args(union):
+            arguments = inspect.signature(getattr(module, model.__name__).__init__).parameters
+            named = {name: each for name, each in arguments.items() if each.kind is each.POSITIONAL_OR_KEYWORD}
+            needed = {name for name, each in named.items() if each.default is each.empty} - {"self"}
+            fields = {name: field for name, field in model.model_fields.items() if name != "class"}
+            assert set(fields) <= set(named), model.__name__
+            required = {name for name, field in fields.items() if field.is_required()}
+            assert required == needed | stricter.get(model.__name__, set()), model.__name__
+    for activation in typing.get_args(validate.Activation):
+        assert callable(keras.activations.get(activation))
