@@ -1,4 +1,4 @@
-"""Test arrays and the trained network -> reports/metrics.json, predictions.csv and calibration.csv."""
+"""Test arrays and the trained network -> reports/metrics.json, and predictions, class_accuracy, calibration .csv."""
 
 import csv
 import json
@@ -24,20 +24,11 @@ def interval(right: int, count: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def calibration(confidence: np.ndarray, right: np.ndarray, bins: int) -> list[dict]:
-    """Per bin of equal width in confidence that holds an image: mean confidence, accuracy, count, and the edges."""
+def calibration(confidence: np.ndarray, right: np.ndarray, bins: int) -> list[tuple[float, float, int, float, float]]:
+    """Mean confidence, accuracy, count and edges of each of `bins` equal bins in confidence that holds an image."""
     index = np.minimum((confidence * bins).astype(int), bins - 1)
-    return [
-        {
-            "confidence": confidence[inside].mean(),
-            "accuracy": right[inside].mean(),
-            "count": int(inside.sum()),
-            "low": i / bins,
-            "high": (i + 1) / bins,
-        }
-        for i in range(bins)
-        if (inside := index == i).any()
-    ]
+    inside = [(i, index == i) for i in np.unique(index)]
+    return [(confidence[b].mean(), right[b].mean(), int(b.sum()), i / bins, (i + 1) / bins) for i, b in inside]
 
 
 def write_csv(path: Path, header: list[str], rows: Iterable[Iterable]) -> None:
@@ -61,8 +52,8 @@ def main(params: dict) -> None:
     right = predicted == actual
     low, high = interval(int(right.sum()), len(right))
     bins = calibration(confidence, right, params["evaluate"]["calibration_bins"])
-    error = sum(abs(row["confidence"] - row["accuracy"]) * row["count"] for row in bins) / len(right)
-    classes = {i: right[actual == i] for i in range(network.output_shape[1])}
+    error = sum(count * abs(sure - accurate) for sure, accurate, count, *_ in bins) / len(right)
+    classes = [(i, right[actual == i].mean(), int((actual == i).sum())) for i in np.unique(actual)]
     metrics = {
         "dataset": params["download"]["dataset"],
         "recipe": params["recipe"],
@@ -72,12 +63,12 @@ def main(params: dict) -> None:
         "test_errors": int((~right).sum()),
         "test_loss": loss / len(right),
         "expected_calibration_error": error,
-        "accuracy_per_class": {i: round(float(hits.mean()), 6) if len(hits) else None for i, hits in classes.items()},
     }
     metrics = {key: round(float(value), 6) if isinstance(value, float) else value for key, value in metrics.items()}
     (REPORTS / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    write_csv(REPORTS / "class_accuracy.csv", ["class", "accuracy", "count"], classes)
     write_csv(REPORTS / "predictions.csv", ["actual", "predicted", "confidence"], zip(actual, predicted, confidence))
-    write_csv(REPORTS / "calibration.csv", list(bins[0]), (row.values() for row in bins))
+    write_csv(REPORTS / "calibration.csv", ["confidence", "accuracy", "count", "low", "high"], bins)
 
 
 if __name__ == "__main__":

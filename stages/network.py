@@ -88,7 +88,7 @@ def save(network: keras.Model, path: Path) -> None:
             if name == "metadata.json":
                 data = json.dumps({**json.loads(data), "date_saved": "1980-01-01@00:00:00"}).encode()
             elif name == "config.json":
-                ids = list(dict.fromkeys(re.findall(rb'"shared_object_id": (\d+)', data)))
-                data = re.sub(rb'(?<="shared_object_id": )\d+', lambda match: b"%d" % ids.index(match[0]), data)
+                for i, address in enumerate(dict.fromkeys(re.findall(rb'"shared_object_id": \d+', data))):
+                    data = re.sub(address + rb"\b", b'"shared_object_id": %d' % i, data)
             archive.writestr(zipfile.ZipInfo(name), data)
     partial.unlink()

@@ -8,6 +8,8 @@ inputs give the same bytes: no clock, no random choice.
 import json
 from pathlib import Path
 
+from stages import validate
+
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,8 +17,6 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
-
-from stages import validate
 
 BLUE, ORANGE, INK, GREY, PALE = "#0072b2", "#d55e00", "#222222", "#6b6b6b", "#ececec"
 ORANGES = LinearSegmentedColormap.from_list("oranges", ["#fbdcc2", "#f0a15e", ORANGE])
@@ -116,16 +116,19 @@ def mistakes(images: np.ndarray, rows: np.ndarray, total: int, name: str) -> Fig
     return figure
 
 
-def class_accuracy(metrics: dict, name: str) -> Figure:
-    """Accuracy of each class as its distance from that of all test images, drawn with its 95 % interval."""
+def class_accuracy(rows: np.ndarray, metrics: dict, name: str) -> Figure:
+    """Accuracy of each class as its distance from that of all test images, drawn with its 95 % interval.
+
+    The rows (n, 3) have the columns of class_accuracy.csv.
+    """
     overall, low, high = (100 * metrics[f"test_accuracy{end}"] for end in ("", "_low", "_high"))
-    shares = 100 * np.array(list(metrics["accuracy_per_class"].values()), dtype=float)  # NaN without an image
+    classes, shares = rows[:, 0], 100 * rows[:, 1]
     figure = page(f"Test accuracy {overall:.2f} %", f"{name} · in grey its 95 % interval, {low:.2f} to {high:.2f} %")
     axes = figure.subplots()
     axes.axhspan(low, high, color=PALE, linewidth=0)
     axes.axhline(overall, color=GREY, linewidth=1)
-    stems(axes, np.arange(len(shares)), np.full(len(shares), overall), shares, [f"{share:.1f}" for share in shares])
-    axes.set(title="accuracy, %", xlabel="class", xlim=(-0.6, len(shares) - 0.4), ylim=(None, 100))
+    stems(axes, classes, np.full(len(shares), overall), shares, [f"{share:.1f}" for share in shares])
+    axes.set(title="accuracy, %", xlabel="class", xlim=(-0.6, classes.max() + 0.6), ylim=(None, 100))
     axes.locator_params(axis="x", nbins=CROWDED, integer=True)
     return figure
 
@@ -161,6 +164,7 @@ def main(params: dict) -> None:
     history = {path.stem: table(path, f"step,{path.stem}")[:, 1] for path in curves}
     metrics = json.loads((reports / "metrics.json").read_text())
     bins = table(reports / "calibration.csv", "confidence,accuracy,count,low,high")
+    by_class = table(reports / "class_accuracy.csv", "class,accuracy,count")
     predictions = table(reports / "predictions.csv", "actual,predicted,confidence")
 
     name, first = f"{metrics['dataset']} · {metrics['recipe']}", slice(params["plot"]["samples"])
@@ -172,7 +176,7 @@ def main(params: dict) -> None:
         "learning_curves": learning_curves(history, name),
         "confusion_matrix": confusion_matrix(actual, predicted, train_labels.shape[1], name),
         "mistakes": mistakes(test_images[worst, ..., 0], predictions[worst], len(wrong), name),
-        "class_accuracy": class_accuracy(metrics, name),
+        "class_accuracy": class_accuracy(by_class, metrics, name),
         "calibration": calibration(bins, metrics["expected_calibration_error"], name),
     }
     (reports / "figures").mkdir(parents=True, exist_ok=True)

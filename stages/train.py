@@ -146,6 +146,8 @@ def main(params: dict) -> None:
                 trainer.steps(iterator, tf.constant(count))
                 bar.update(count)
             figures = trainer.figures()
+            if not math.isfinite(figures["loss"]):
+                raise SystemExit(f"epoch {epoch}: the loss is {figures['loss']}; lower the recipe's learning_rate")
             if len(held_out_labels):
                 figures |= assess(forward, held_out_images, held_out_labels)
             live.step = epoch
