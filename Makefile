@@ -10,12 +10,13 @@ endif
 
 .PHONY: repro test test-all lint lock
 repro: .venv/ready
-	@if grep -q "^  dataset: mnist" params.yaml && [ -z "$(CI)$(DATASET_MIRROR)" ] && [ ! -e data/raw ] && ! python -c "from stages import download; download.alive(download.sources(\"mnist\"))"; then \
-	  sed -i.mnist 's/^  dataset: .*/  dataset: synthetic/' params.yaml && rm params.yaml.mnist; \
-	  echo "No mirror of the data set can be reached: params.yaml now says download.dataset: synthetic"; fi
+	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ ! -e data/raw ] && grep -q '^  dataset: mnist$$' params.yaml && \
+	  ! python -c 'from stages import download; download.alive(download.sources("mnist"))'; then \
+	  echo; echo "MNIST cannot be reached: params.yaml now says download.dataset: synthetic"; echo; \
+	  sed -i.mnist 's/^  dataset: mnist$$/  dataset: synthetic/' params.yaml && rm params.yaml.mnist; fi
 	dvc repro
-	@if grep -q '^  dataset: synthetic' params.yaml; then \
-	  echo "These are synthetic digits, not MNIST. To go back: git checkout params.yaml && make repro"; fi
+	@if grep -q '^  dataset: synthetic$$' params.yaml; then \
+	  echo "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"; fi
 
 test: .venv/ready-dev
 	pytest -n 2 -m "not slow"

@@ -1,11 +1,12 @@
 """Processed training arrays and the selected recipe -> models/network.keras, its log, and its learning curves."""
 
 import functools
+import io
 import math
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from stages import network as networks
 from stages import validate
@@ -27,21 +28,20 @@ class Unbreakable:
     """A stream that may lose its reader: what can no longer be written is dropped, and the training goes on."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        self.stream = stream
+        self.stream = stream or io.StringIO()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
     def write(self, text: str) -> None:
-        if self.stream:
-            try:
-                self.stream.write(text)
-                self.stream.flush()
-            except OSError:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def flush(self) -> None:
         self.write("")
-
-    def isatty(self) -> bool:
-        return self.stream is not None and self.stream.isatty()
 
 
 def split(count: int, validation_split: float) -> int:

@@ -1,6 +1,8 @@
 """The commands in which people use the project, on tiny data."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from stages import idx
 
 import numpy as np
 import pytest
-from conftest import STAGES, Project
+from conftest import ROOT, STAGES, Project
 
 
 def test_metrics_show_names_and_numbers(finished: Project) -> None:
@@ -106,14 +108,13 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name(project: Project) ->
     assert "train" not in done.stdout
 
 
-def test_a_training_outlives_its_reader(project: Project) -> None:
-    reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
-    reader.wait()
+@pytest.mark.parametrize("stdout", ["| true", ">&-", "> /dev/full"])
+def test_a_broken_or_closed_output_never_ends_a_training(project: Project, stdout: str) -> None:
     (project.root / "models" / "network.keras").unlink()
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.train"], cwd=project.root, stdout=reader.stdin, stderr=reader.stdin
-    )
-    assert done.returncode == 0
+    command = f"(python -m stages.train; echo $? > status) 2>&1 {stdout}"
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    subprocess.run(["sh", "-c", command], cwd=project.root, env={**os.environ, "PATH": path})
+    assert (project.root / "status").read_text() == "0\n"
     assert (project.root / "models" / "network.keras").exists()
     assert "epoch 1/1" in (project.root / "models" / "training.log").read_text()
 
@@ -123,3 +124,42 @@ def test_a_network_that_does_not_fit_the_images_is_refused_in_one_line(project: 
     done = project.run("dvc", "repro", check=False)
     assert "params.yaml: network: conv2: expected a layer that fits the shape (14, 14, 16), found:" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.fixture
+def without_data(project: Project) -> Project:
+    """A project of which `make` thinks that it is set up, that wants MNIST, and that has none."""
+    (project.root / ".venv").symlink_to(sys.prefix)
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy2(ROOT / name, project.root)
+    project.change(download__dataset="mnist", recipes__original__epochs=1)
+    shutil.rmtree(project.root / "data" / "raw")
+    project.run("git", "commit", "--quiet", "--all", "--message", "back to MNIST")
+    return project
+
+
+@pytest.mark.slow
+def test_make_repro_without_a_mirror_draws_digits_and_says_so(without_data: Project) -> None:
+    offline = {"https_proxy": "http://127.0.0.1:9", "CI": ""}  # nobody listens there
+    printed = without_data.run("make", "repro", **offline).stdout
+    assert "no source of the data set could be used:" in printed
+    assert "MNIST cannot be reached: params.yaml now says download.dataset: synthetic" in printed
+    last = "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"
+    assert printed.splitlines()[-1] == last
+    assert json.loads((without_data.root / "reports" / "metrics.json").read_text())["dataset"] == "synthetic"
+    assert "-  dataset: mnist\n+  dataset: synthetic" in without_data.run("git", "diff", "params.yaml").stdout
+
+
+@pytest.mark.parametrize("variable", ["CI", "DATASET_MIRROR"])
+def test_make_repro_never_substitutes_where_it_was_told_better(without_data: Project, variable: str) -> None:
+    environment = {"https_proxy": "http://127.0.0.1:9", "CI": "", variable: "/nowhere"}
+    done = without_data.run("make", "repro", check=False, **environment)
+    assert done.returncode != 0
+    assert "three ways on:" in done.stdout
+    assert "dataset: mnist\n" in (without_data.root / "params.yaml").read_text()
+
+
+def test_dvc_repro_never_substitutes(without_data: Project) -> None:
+    done = without_data.run("dvc", "repro", check=False, https_proxy="http://127.0.0.1:9")
+    assert "ERROR: failed to reproduce 'download'" in done.stdout
+    assert "dataset: mnist\n" in (without_data.root / "params.yaml").read_text()

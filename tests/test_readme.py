@@ -1,0 +1,47 @@
+"""The README's console examples run, and print what it says; its links lead somewhere; its pictures are the figures."""
+
+import re
+import shlex
+
+import pytest
+from conftest import ROOT, STAGES, Project
+
+README = (ROOT / "README.md").read_text()
+EXAMPLES = [command for block in re.findall(r"```console\n(.*?)```", README, re.S) for command in block.split("$ ")[1:]]
+
+
+def plain(text: str) -> list[str]:
+    """Each line's words; how wide a table is drawn is no matter."""
+    return [" ".join(line.split()) for line in text.strip().splitlines() if line.strip()]
+
+
+def test_every_dvc_example_runs_and_prints_what_it_says(project: Project) -> None:
+    for name in ("images", "labels"):
+        for split in ("train", "t10k"):
+            source = next((project.root / "data" / "raw").glob(f"{split}-{name}*"))
+            (project.root / "data" / "own" / source.name).write_bytes(source.read_bytes())
+    for example in EXAMPLES:
+        command, *expected = example.splitlines()
+        if command.startswith("dvc"):
+            printed = project.run(*shlex.split(command)).stdout
+            assert set(plain("\n".join(expected))) <= set(plain(printed))
+
+
+@pytest.mark.parametrize("command", [example.strip() for example in EXAMPLES if example.startswith("make")])
+def test_every_make_example_is_a_target(command: str, project: Project) -> None:
+    target = command.removeprefix("make ")
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)]+)\)", README))))
+def test_every_link_leads_to_a_file(link: str) -> None:
+    assert (ROOT / link).exists()
+
+
+def test_every_stage_is_drawn_in_the_diagram() -> None:
+    diagram = re.findall(r"```mermaid\n(.*?)```", README, re.S)[0]
+    assert all(re.search(rf"\b{stage}\b", diagram) for stage in STAGES)
+
+
+def test_no_example_is_left_out() -> None:
+    assert len(EXAMPLES) >= 8
