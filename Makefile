@@ -10,7 +10,7 @@ endif
 
 .PHONY: repro test test-all lint lock
 repro: .venv/ready
-	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ ! -e data/raw ] && grep -q '^  dataset: mnist$$' params.yaml && \
+	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ -z "`ls data/raw 2>&-`" ] && grep -q '^  dataset: mnist$$' params.yaml && \
 	  ! python -c 'from stages import download; download.alive(download.sources("mnist"))'; then \
 	  echo; echo "MNIST cannot be reached: params.yaml now says download.dataset: synthetic"; echo; \
 	  sed -i.mnist 's/^  dataset: mnist$$/  dataset: synthetic/' params.yaml && rm params.yaml.mnist; fi

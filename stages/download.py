@@ -31,7 +31,7 @@ ROUNDS = 3
 AS_IT_IS = {"response": lambda answer, **_: answer.raw.headers.discard("Content-Encoding")}  # or .gz may be unzipped
 REASONS = {  # what an error of requests says, in words
     "ProxyError": "the proxy that the environment names cannot be used",
-    "SSLError": "its HTTPS cannot be trusted",
+    "SSLError": "it speaks no HTTPS that can be trusted",
     "timed out": "it sent nothing for too long",
     "Failed to resolve": "its name does not resolve",
     "('Connection": "the connection broke off",

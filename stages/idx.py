@@ -20,7 +20,7 @@ FILES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-CHUNK = 4096
+CHUNK = 2**22  # bytes of data held in memory at a time
 
 
 def find(folder: Path, name: str) -> Path:
@@ -55,11 +55,14 @@ def _read(path: Path, dimensions: int) -> Iterator:
             shape = struct.unpack(f">{len(sizes) // 4}I", sizes[: len(sizes) // 4 * 4])
             if len(sizes) < 4 * dimensions or 0 in shape:
                 raise SystemExit(f"{path}: expected {dimensions} sizes of at least 1, found {[*shape]}")
-            yield shape
             item, end = math.prod(shape[1:]), math.prod(shape)
-            for start in range(0, end, CHUNK * item):
-                data = file.read(min(CHUNK * item, end - start))
-                if len(data) < min(CHUNK * item, end - start):
+            if item > CHUNK:
+                raise SystemExit(f"{path}: expected images of at most {CHUNK} pixels, found {[*shape[1:]]}")
+            yield shape
+            step = CHUNK // item * item
+            for start in range(0, end, step):
+                data = file.read(min(step, end - start))
+                if len(data) < min(step, end - start):
                     raise SystemExit(f"{path}: expected {end} bytes of data, found {start + len(data)}")
                 yield np.frombuffer(data, np.uint8).reshape(-1, *shape[1:])
             if file.read(1):
