@@ -10,8 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-from data import synthetic
-from stages import idx, validate
+from data import idx, synthetic
+from stages import validate
 
 import pooch
 import requests
@@ -140,9 +140,9 @@ def main(params: dict) -> None:
         else:
             own = [source["base"].rstrip("/")] if dataset == "url" else []
             places, dead = alive(own or sources(dataset))
-            for key, name in idx.FILES.items():
+            for (split, kind), name in idx.FILES.items():
                 candidates = [f"{place}/{name}.gz" for place in places] + [f"{place}/{name}" for place in own]
-                fetch_first(candidates, source.get(key), dead)
+                fetch_first(candidates, None if own else source[split][kind], dead)
         for old in filter(Path.is_file, RAW.iterdir()):
             old.unlink()
         for new in PARTIAL.iterdir():

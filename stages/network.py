@@ -38,8 +38,8 @@ def build(recipe: dict, shape: tuple[int, int, int], classes: int) -> keras.Sequ
     """Chain the layers of `recipe["network"]`: images float32 (n, *shape) -> probabilities float32 (n, classes)."""
     network = keras.Sequential([keras.Input(shape, name="images")], name="network")
     for position, name in enumerate(recipe["network"], start=1):
-        layer = create(keras.layers, recipe["layers"][name], classes, name=f"{position}_{name}")
         try:
+            layer = create(keras.layers, recipe["layers"][name], classes, name=f"{position}_{name}")
             network.add(layer)
         except ValueError as error:
             expected = f"a layer that fits the shape {shape}"

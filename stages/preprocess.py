@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from stages import idx, validate
+from data import idx
+from stages import validate
 
 import numpy as np
 
@@ -28,8 +29,8 @@ def one_hot_chunks(labels: np.ndarray, classes: int, chunk: int = 65536) -> Iter
 
 def read(split: str) -> tuple[tuple[int, ...], Iterator[np.ndarray], np.ndarray]:
     """Return a split's shape (N, H, W), its images in uint8 chunks (n, H, W), and its labels uint8 (N,)."""
-    shape, images = idx.read(idx.find(RAW, idx.FILES[f"{split}_images"]), dimensions=3)
-    path = idx.find(RAW, idx.FILES[f"{split}_labels"])
+    shape, images = idx.read(idx.find(RAW, idx.FILES[split, "images"]), dimensions=3)
+    path = idx.find(RAW, idx.FILES[split, "labels"])
     (count,), labels = idx.read(path, dimensions=1)
     if count != shape[0]:
         raise SystemExit(f"{path}: expected {shape[0]} labels, one for each image, found {count}")

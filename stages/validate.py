@@ -7,6 +7,7 @@ on it. The schema that it writes gives editors completion and descriptions for p
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
@@ -17,11 +18,12 @@ from ruamel.yaml import YAML, YAMLError
 FILE = Path("params.yaml")
 SCHEMA = Path("reports/params.schema.json")
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]  # DVC takes a dot for a path, Keras refuses a slash
 Padding = Literal["same", "valid"]
 Activation = Literal["elu", "gelu", "leaky_relu", "linear", "relu", "selu", "silu", "softmax", "softplus", "tanh"]
 
@@ -70,11 +72,12 @@ OPTIMIZER: Any = Union[
     keras("AdamW", {"learning_rate": Positive}, ADAM),
     keras("SGD", {"learning_rate": Positive}, {"momentum": Share, "nesterov": bool, "weight_decay": Share}),
 ]
-CHECKSUMS = section("Checksums", train_images=Sha256, train_labels=Sha256, test_images=Sha256, test_labels=Sha256)
+PAIR = section("Pair", images=Sha256, labels=Sha256)
+CHECKSUMS = section("Checksums", train=PAIR, test=PAIR)
 RECIPE: Any = section(
     "Recipe",
     network=Annotated[list[str], Field(min_length=1)],
-    layers=dict[str, Annotated[LAYER, Field(discriminator="class")]],
+    layers=dict[Name, Annotated[LAYER, Field(discriminator="class")]],
     optimizer=Annotated[OPTIMIZER, Field(discriminator="class")],
     batch_size=Count,
     epochs=Count,
@@ -94,12 +97,22 @@ PARAMS = section(
     ),
     preprocess=section("Preprocess", train_size=Count | None),
     recipe=str,
-    recipes=dict[str, RECIPE],
+    recipes=Annotated[dict[Name, RECIPE], Field(min_length=1)],
     threads=Count,
     train=section("Train", seed=Seed),
     evaluate=section("Evaluate", calibration_bins=Count),
     plot=section("Plot", samples=Count, mistakes=Count, dpi=Annotated[int, Field(ge=30, le=600)]),
 )
+
+
+WORDS = {
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "too_short": "at least one entry",
+    "string_too_short": "at least one character",
+    "invalid_key": "text as a key",
+}
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -109,6 +122,13 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 def unknown(word: str, words: Iterable[str]) -> str:
     return f"expected one of {', '.join(words)}; found {word!r}{nearest(word, words)}"
+
+
+def shown(value: Any) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except (TypeError, ValueError):  # a key that is no text, a list inside itself
+        return str(value)
 
 
 def dotted(location: tuple, values: Any) -> str:
@@ -121,12 +141,18 @@ def dotted(location: tuple, values: Any) -> str:
     return ".".join(parts)
 
 
+def at(location: Iterable, values: Any) -> Any:
+    for part in location:
+        values = values[part]
+    return values
+
+
 def shape_errors(values: dict) -> Iterator[tuple[str, str]]:
     """Yield (dotted path, what is wrong) for every key or value that the sections above do not allow."""
     try:
         PARAMS.model_validate(values)
     except ValidationError as failure:
-        known = [key for part in PARAMS.model_json_schema()["$defs"].values() for key in part["properties"]]
+        classes = PARAMS.model_json_schema()["$defs"]
         missing = [error["loc"] for error in failure.errors() if error["type"] == "missing"]
         for error in failure.errors():
             path, last = dotted(error["loc"], values), str(error["loc"][-1])
@@ -136,14 +162,18 @@ def shape_errors(values: dict) -> Iterator[tuple[str, str]]:
                 case "union_tag_not_found":
                     yield f"{path}.class", "missing"
                 case "extra_forbidden":
-                    beside = [str(key) for *place, key in missing if place == list(error["loc"][:-1])]
-                    yield path, f"unknown key{nearest(last, beside or known)}"
+                    *place, _ = error["loc"]
+                    absent = [str(key) for *where, key in missing if where == place]
+                    tag = str(place[-1]) if place else ""  # of a layer or optimizer: its class
+                    keys = classes[tag]["properties"] if tag in classes else map(str, at(place, values))
+                    yield path, f"unknown key{nearest(last, absent or keys)}"
                 case "union_tag_invalid":
                     tags = error["ctx"]["expected_tags"].replace("'", "").split(", ")
                     yield f"{path}.class", unknown(error["ctx"]["tag"], tags)
                 case _:
-                    message = error["msg"].replace("Input should be", "expected").replace("Input should", "expected to")
-                    yield path, f"{message[0].lower()}{message[1:]}; found {json.dumps(error['input'], default=str)}"
+                    plain = re.sub("^(Input should be|String should match) ", "", error["msg"])
+                    expected = WORDS.get(error["type"], plain)
+                    yield path or last, f"expected {expected}; found {shown(error['input'])}"
 
 
 def name_errors(values: dict) -> Iterator[tuple[str, str]]:
@@ -161,10 +191,10 @@ def name_errors(values: dict) -> Iterator[tuple[str, str]]:
         network, layers = inside("recipes", recipe).get("network"), inside("recipes", recipe, "layers")
         network = network if isinstance(network, list) else []
         names += [(f"recipes.{recipe}.network.{place}", layer, layers) for place, layer in enumerate(network)]
-        for layer in [layer for layer in layers if layer not in network]:
+        for layer in [layer for layer in layers if network and layer not in network]:
             yield f"recipes.{recipe}.layers.{layer}", f"stands in layers, but not in recipes.{recipe}.network"
     for path, name, entries in names:
-        if isinstance(name, str) and name not in entries:
+        if isinstance(name, str) and entries and name not in entries:
             yield path, unknown(name, list(map(str, entries)))
 
 
@@ -172,21 +202,31 @@ def errors(values: Any) -> list[str]:
     """Return a line for each thing that is wrong with the values of params.yaml, in the order of their paths."""
     if not isinstance(values, dict):
         return [f"{FILE}: expected sections such as 'recipe: original', found {type(values).__name__}"]
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for path, problem in [*shape_errors(values), *name_errors(values)]:
-        found.setdefault(path, []).append(problem)
-    return [f"{FILE}: {path}: {' or '.join(dict.fromkeys(problems))}" for path, problems in sorted(found.items())]
+        expected, _, value = problem.removeprefix("expected ").partition("; found ")
+        found.setdefault((path, value), []).append(expected if value else problem)
+    return [
+        f"{FILE}: {path}: " + (f"expected {' or '.join(problems)}; found {value}" if value else "; ".join(problems))
+        for (path, value), problems in sorted(found.items())
+    ]
+
+
+def load() -> Any:
+    """The values of params.yaml; besides YAMLError, ruamel lets through what int, date and deep nesting raise."""
+    try:
+        return YAML(typ="safe").load(FILE)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise SystemExit(f"{FILE}: expected YAML, found: {' '.join(str(error).split())}") from None
 
 
 def run(main: Callable[[dict], None]) -> None:
     """Call a stage's `main` with the values of params.yaml; SystemExit with a line for each thing that is wrong."""
     try:
-        values = YAML(typ="safe").load(FILE)
+        values = load()
         if lines := errors(values):
             raise SystemExit("\n".join(lines))
         main(values)
-    except YAMLError as error:
-        raise SystemExit(f"{FILE}: expected YAML, found: {' '.join(str(error).split())}") from None
     except OSError as error:  # a full disk, a folder that may not be written, a file that is not there
         raise SystemExit(f"{error.filename or 'writing'}: {error.strerror or error}") from None
     except KeyboardInterrupt:

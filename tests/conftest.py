@@ -11,7 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ["dvc.yaml", "params.yaml", "stages", "data/synthetic.py", "data/skeletons.txt", "data/own", ".dvc/config"]
+SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", "stages"]
+SOURCES += ["data/idx.py", "data/synthetic.py", "data/skeletons.txt", "data/own"]
 STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
 
 

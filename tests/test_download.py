@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from data import synthetic
-from stages import download, idx
+from data import idx, synthetic
+from stages import download
 
 import pytest
 from ruamel.yaml import YAML
@@ -39,7 +39,9 @@ def idx_file(*shape: int) -> bytes:
 
 PLAIN = {name: idx_file(20, 5, 7) if "images" in name else idx_file(20) for name in idx.FILES.values()}
 ZIPPED = {f"{name}.gz": gzip.compress(data, mtime=0) for name, data in PLAIN.items()}
-SUMS = {key: hashlib.sha256(ZIPPED[f"{name}.gz"]).hexdigest() for key, name in idx.FILES.items()}
+SUMS: dict[str, dict[str, str]] = {"train": {}, "test": {}}
+for (split, kind), name in idx.FILES.items():
+    SUMS[split][kind] = hashlib.sha256(ZIPPED[f"{name}.gz"]).hexdigest()
 
 Handler = BaseHTTPRequestHandler
 Answer = Callable[[Handler], None]

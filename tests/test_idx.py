@@ -1,4 +1,4 @@
-"""What stages/idx.py reads, writes and refuses."""
+"""What data/idx.py reads, writes and refuses."""
 
 import gzip
 import math
@@ -6,7 +6,7 @@ import struct
 import tracemalloc
 import zlib
 
-from stages import idx
+from data import idx
 
 import numpy as np
 import pytest

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from stages import idx
+from data import idx
 
 import numpy as np
 import pytest
@@ -141,7 +141,7 @@ SOURCES = {
     "data/synthetic.py": ["download"],
     "data/skeletons.txt": ["download"],
     "data/own/README.md": ["download"],
-    "stages/idx.py": ["download", "preprocess"],
+    "data/idx.py": ["download", "preprocess"],
     "stages/preprocess.py": ["preprocess"],
     "stages/network.py": ["train", "evaluate"],
     "stages/train.py": ["train"],
@@ -168,7 +168,7 @@ def test_a_comment_reruns_the_stages_that_use_the_file_and_stops_there(project: 
 def test_a_file_of_the_users_own_folder_makes_download_and_what_follows_stale(other: Project) -> None:
     other.change(download__dataset="folder", datasets__folder__path="data/other")
     assert other.repro() == STAGES
-    labels = other.root / "data" / "other" / idx.FILES["test_labels"]
+    labels = other.root / "data" / "other" / idx.FILES["test", "labels"]
     before = labels.read_bytes()
     labels.write_bytes(before[:-1] + bytes([(before[-1] + 1) % 4]))
     assert other.repro() == ["download", "preprocess", "evaluate", "plot"]

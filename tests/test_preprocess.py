@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages import idx, preprocess
+from data import idx
+from stages import preprocess
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RAW, PROCESSED = Path("data/raw"), Path("data/processed")
 SPLITS = {"train": 12, "test": 6}
+FILES = {"_".join(key): name for key, name in idx.FILES.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +25,10 @@ def folder(tmp_path, monkeypatch):
 
 def write(key, array, packed=False):
     RAW.mkdir(parents=True, exist_ok=True)
-    with idx.create(RAW / idx.FILES[key], array.shape) as file:
+    with idx.create(RAW / FILES[key], array.shape) as file:
         file.write(array.tobytes())
     if packed:
-        path = RAW / idx.FILES[key]
+        path = RAW / FILES[key]
         path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
 
@@ -130,7 +132,7 @@ def test_more_images_than_there_are_are_refused():
 def test_a_label_too_few_is_refused(split, count):
     made = raw()
     write(f"{split}_labels", made[f"{split}_labels"][1:])
-    path = RAW / idx.FILES[f"{split}_labels"]
+    path = RAW / FILES[f"{split}_labels"]
     assert refusal() == f"{path}: expected {count} labels, one for each image, found {count - 1}"
 
 
@@ -146,14 +148,14 @@ def test_test_images_of_another_size_are_refused():
     assert refusal() == f"{RAW}: expected test images of (28, 28) pixels, as in training, found (28, 27)"
 
 
-@pytest.mark.parametrize("key, name", idx.FILES.items())
+@pytest.mark.parametrize("key, name", FILES.items())
 def test_a_missing_file_is_named(key, name):
     raw()
     (RAW / name).unlink()
     assert refusal() == f"{RAW}: expected {name} or {name}.gz, found neither"
 
 
-@pytest.mark.parametrize("key, name", idx.FILES.items())
+@pytest.mark.parametrize("key, name", FILES.items())
 def test_a_file_both_plain_and_gzipped_is_refused(key, name):
     raw()
     (RAW / f"{name}.gz").touch()
@@ -161,10 +163,10 @@ def test_a_file_both_plain_and_gzipped_is_refused(key, name):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
-@pytest.mark.parametrize("key", idx.FILES)
+@pytest.mark.parametrize("key", FILES)
 def test_a_file_cut_in_the_middle_is_refused(key, packed):
     raw(packed=packed)
-    path = idx.find(RAW, idx.FILES[key])
+    path = idx.find(RAW, FILES[key])
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2 + 4])
     assert refusal(train_size=1).startswith(f"{path}: expected ")
@@ -172,7 +174,7 @@ def test_a_file_cut_in_the_middle_is_refused(key, packed):
 
 def test_training_images_and_labels_swapped_are_refused():
     raw()
-    images, labels = RAW / idx.FILES["train_images"], RAW / idx.FILES["train_labels"]
+    images, labels = RAW / FILES["train_images"], RAW / FILES["train_labels"]
     images.rename(RAW / "images")
     labels.rename(images)
     (RAW / "images").rename(labels)
@@ -192,7 +194,7 @@ def test_plain_and_gzipped_files_give_the_same_bytes():
     raw()
     run()
     plain = outputs()
-    for name in idx.FILES.values():
+    for name in FILES.values():
         (RAW / name).unlink()
     raw(packed=True)
     run()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages import idx
+from data import idx
 
 import numpy as np
 import pytest
