@@ -1,6 +1,6 @@
 """What changes -> exactly these stages run, by what a real `dvc repro` ran; back to the old state, none does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from data import idx
 
@@ -49,7 +49,10 @@ OTHER = {  # another value, where adding one or halving does not give one
     "softmax": {"class": "Activation", "activation": "softmax"},
     "optimizer.class": "AdamW",
 }
-QUICK = ("conv1.filters", "batch_size", "epochs")
+# One of each kind for `make test`; the others are slow, and run in CI.
+QUICK = {"recipes.original.layers.conv1.filters", "datasets.synthetic.test", "evaluate.calibration_bins"}
+QUICK |= {"plot.mistakes", "stages/preprocess.py", "stages/train.py", "stages/plot.py", "params.yaml"}
+QUICK |= {"data/raw/train-images-idx3-ubyte", "models/network.keras", "reports/metrics.json"}
 
 
 def leaves(section: dict, path: str = "") -> Iterator[tuple[str, object]]:
@@ -75,6 +78,10 @@ def changed(path: str, value: object) -> tuple[str, object]:
 def expected(path: str) -> list[str]:
     prefix = max((prefix for prefix in EXPECTED if path.startswith(prefix)), key=len)
     return EXPECTED[prefix]
+
+
+def cases(names: Iterable[str]) -> list:
+    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in names]
 
 
 PARAMS = dict(leaves(YAML(typ="safe").load(ROOT / "params.yaml")))
@@ -103,15 +110,7 @@ def assert_runs(project: Project, stages: list[str]) -> None:
     assert ran == stages
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=[] if path.endswith(QUICK) else pytest.mark.slow)
-        if path.startswith("recipes.")
-        else path
-        for path in RUNNING
-    ],
-)
+@pytest.mark.parametrize("path", cases(RUNNING))
 def test_a_parameter_reruns_exactly_these_stages_and_going_back_none(other: Project, path: str) -> None:
     if path == "download.dataset":
         other.change(datasets__folder__path="data/other")
@@ -155,7 +154,7 @@ def test_the_table_of_sources_is_complete() -> None:
     assert {path.name for path in (ROOT / "stages").glob("*.py")} <= {path.rpartition("/")[2] for path in SOURCES}
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", cases(SOURCES))
 def test_a_comment_reruns_the_stages_that_use_the_file_and_stops_there(project: Project, source: str) -> None:
     path = project.root / source
     before = path.read_bytes()
@@ -165,6 +164,7 @@ def test_a_comment_reruns_the_stages_that_use_the_file_and_stops_there(project: 
     assert project.repro() == []
 
 
+@pytest.mark.slow
 def test_a_file_of_the_users_own_folder_makes_download_and_what_follows_stale(other: Project) -> None:
     other.change(download__dataset="folder", datasets__folder__path="data/other")
     assert other.repro() == STAGES
@@ -179,7 +179,7 @@ DATA += ["models/network.keras", "models/training.log"]
 DATA += ["reports/predictions.csv", "reports/calibration.csv", "reports/metrics.json", "reports/figures/samples.png"]
 
 
-@pytest.mark.parametrize("output", DATA)
+@pytest.mark.parametrize("output", cases(DATA))
 def test_an_output_that_was_lost_or_edited_comes_back_without_a_command(project: Project, output: str) -> None:
     path = project.root / output
     before = project.outputs()

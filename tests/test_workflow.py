@@ -108,7 +108,9 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name(project: Project) ->
     assert "train" not in done.stdout
 
 
-@pytest.mark.parametrize("stdout", ["| true", ">&-", "> /dev/full"])
+@pytest.mark.parametrize(
+    "stdout", ["| true", *[pytest.param(way, marks=pytest.mark.slow) for way in (">&-", "> /dev/full")]]
+)
 def test_a_broken_or_closed_output_never_ends_a_training(project: Project, stdout: str) -> None:
     (project.root / "models" / "network.keras").unlink()
     command = f"(python -m stages.train; echo $? > status) 2>&1 {stdout}"
