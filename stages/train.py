@@ -124,6 +124,8 @@ def main(params: dict) -> None:
     images = np.load(PROCESSED / "train_images.npy", mmap_mode="r")
     labels = np.load(PROCESSED / "train_labels.npy", mmap_mode="r")
     size = split(len(images), recipe["validation_split"])
+    if size == 0:
+        raise SystemExit(f"params.yaml: recipes.{params['recipe']}.validation_split: leaves no training image")
     held_out_images, held_out_labels = images[size:], labels[size:].argmax(axis=1)
 
     networks.pin(params["threads"])

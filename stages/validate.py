@@ -2,7 +2,7 @@
 
 Every stage gets its parameters through `run`, so whichever starts first refuses for all of them. This module only
 accepts or refuses: the values are those of the file, in DVC's own reading of YAML. That is why no other stage depends
-on it. The schema that it writes gives editors completion and descriptions for params.yaml.
+on it. The schema that it writes lets editors complete and check params.yaml as it is typed.
 """
 
 import difflib
