@@ -25,7 +25,8 @@ class Project:
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a program of this environment in the project, as a user would whose shell has not activated it."""
         program = Path(sys.executable).parent / command[0]
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("DVC", "DATASET", "VIRTUAL"))}
+        foreign = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS")
+        env = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **environment}
         done = subprocess.run(
             [str(program) if program.exists() else command[0], *command[1:]],
