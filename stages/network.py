@@ -31,6 +31,8 @@ def first_line(error: Exception) -> str:
 def create(module: ModuleType, definition: dict, classes: int | None = None, **more: str) -> Any:
     """Make what `definition` says, in Keras' own words, from a module of Keras; "classes" stands for their number."""
     arguments = {key: classes if value == "classes" else value for key, value in definition.items() if key != "class"}
+    if module is keras.optimizers:  # which take no integer where they mean a float
+        arguments = {key: float(value) if type(value) is int else value for key, value in arguments.items()}
     return getattr(module, definition["class"])(**arguments, **more)
 
 
@@ -48,6 +50,8 @@ def build(recipe: dict, shape: tuple[int, int, int], classes: int) -> keras.Sequ
     if shape != (classes,):
         expected = f"a last layer of {classes} numbers, one for each class"
         raise SystemExit(f"params.yaml: network: expected {expected}, found the shape {shape}")
+    if not np.allclose(network(np.zeros((1, *network.input_shape[1:]), np.float32)).numpy().sum(), 1, atol=1e-3):
+        raise SystemExit("params.yaml: network: expected probabilities at its end, from Softmax, found other numbers")
     return network
 
 

@@ -98,7 +98,7 @@ PARAMS = section(
     preprocess=section("Preprocess", train_size=Count | None),
     recipe=str,
     recipes=Annotated[dict[Name, RECIPE], Field(min_length=1)],
-    threads=Count,
+    threads=Annotated[int, Field(ge=1, le=256)],
     train=section("Train", seed=Seed),
     evaluate=section("Evaluate", calibration_bins=Count),
     plot=section("Plot", samples=Count, mistakes=Count, dpi=Annotated[int, Field(ge=30, le=600)]),

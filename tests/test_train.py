@@ -96,3 +96,15 @@ def test_the_log_tells_the_network_and_each_epoch(finished: Project) -> None:
     lines = (finished.root / "models" / "training.log").read_text().splitlines()
     assert lines[10].split() == ["parameters", "242,062"]
     assert lines[11].startswith("epoch 1/1  loss ")
+
+
+def test_a_network_that_ends_in_no_probabilities_is_refused() -> None:
+    recipe = {"network": ["flatten"], "layers": {"flatten": {"class": "Flatten"}}}
+    with pytest.raises(SystemExit, match="expected probabilities at its end, from Softmax"):
+        networks.build(recipe, (2, 2, 1), 4)
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD"])
+def test_a_whole_number_will_do_for_a_learning_rate(optimizer: str) -> None:
+    made = networks.create(keras.optimizers, {"class": optimizer, "learning_rate": 1})
+    assert float(made.learning_rate) == 1.0

@@ -117,7 +117,7 @@ OUT_OF_RANGE = [
     case("threads", 0, f"{AT_LEAST_1}; found 0"),
     case("threads", -1, f"{AT_LEAST_1}; found -1"),
     case("threads", float("inf"), f"{INTEGER}; found Infinity"),
-    case("threads", 10**30, f"expected less than 2147483648; found {10**30}"),
+    case("threads", 10**30, f"expected less than or equal to 256; found {10**30}"),
     case(f"{RECIPE}.batch_size", 2**31, f"expected less than 2147483648; found {2**31}"),
     case("datasets.synthetic.train", 10**12, f"expected less than 2147483648; found {10**12}"),
     case("preprocess.train_size", 0, f"{AT_LEAST_1}; found 0"),
