@@ -1,4 +1,5 @@
-# make repro: everything, from nothing to figures.  make test, make lint: what a change must pass.
+# make repro: everything, from nothing to figures.  make verify: is it all as dvc.lock says?  make mend: after a kill.
+# make test, make lint: what a change must pass.  make bench: how accurate, how fast, in about an hour.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -8,7 +9,7 @@ export DATASET_MIRROR := $(abspath $(DATASET_MIRROR))
 endif
 endif
 
-.PHONY: repro test test-all lint lock
+.PHONY: repro verify mend test test-all lint bench lock
 repro: .venv/ready
 	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ -z "`ls data/raw 2>&-`" ] && grep -q '^  dataset: mnist$$' params.yaml && \
 	  ! python -c 'from stages import download; download.alive(download.sources("mnist"))'; then \
@@ -18,11 +19,24 @@ repro: .venv/ready
 	@if grep -q '^  dataset: synthetic$$' params.yaml; then \
 	  echo "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"; fi
 
+verify: .venv/ready
+	python tools/verify.py
+
+mend: .venv/ready
+	python tools/mend.py
+
 test: .venv/ready-dev
 	pytest -n 2 -m "not slow"
 
 test-all: .venv/ready-dev
-	pytest -n 2
+	pytest -n 2 --faults=docs/faults.md
+
+bench: .venv/ready
+	python -m benchmarks.accuracy
+	python -m benchmarks.speed
+	python -m benchmarks.overhead
+	python -m benchmarks.growth
+	python -m benchmarks.chart
 
 lint: .venv/ready-dev
 	ruff check && ruff format --check && mypy

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from data import idx, synthetic
-from stages import validate
 
 import pooch
 import requests
@@ -52,7 +51,8 @@ def reason(error: Exception) -> str:
     """One line for what requests says in many."""
     known = [words for part, words in REASONS.items() if part in f"{type(error).__name__} {error}"]
     cause = getattr(error, "strerror", None) or getattr([*error.args, error][0], "reason", error)
-    return known[0] if known else str(cause).partition(" for url")[0].rpartition("] ")[2]  # less "...: [Errno 111] "
+    words = known[0] if known else str(cause).partition(" for url")[0].rpartition("] ")[2]  # less "...: [Errno 111] "
+    return "".join(letter if letter.isprintable() else " " for letter in words)
 
 
 def no_way(reasons: dict[str, str]) -> SystemExit:
@@ -107,7 +107,7 @@ def fetch_first(candidates: list[str], sha256: str | None, reasons: dict[str, st
         for where in candidates:
             try:
                 return fetch(where, sha256)
-            except (requests.RequestException, ValueError, FileNotFoundError) as error:
+            except (requests.RequestException, ValueError, FileNotFoundError, IsADirectoryError) as error:
                 reasons = {**reasons, where: reason(error)}
     raise no_way(reasons)
 
@@ -149,7 +149,3 @@ def main(params: dict) -> None:
             new.rename(RAW / new.name)
     finally:
         shutil.rmtree(PARTIAL, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    validate.run(main)

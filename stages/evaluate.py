@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from stages import network as networks
-from stages import validate
+from data import arrays
+from models import checkpoint
+from models import network as networks
 
 import numpy as np
 
-PROCESSED = Path("data/processed")
 MODEL = Path("models/network.keras")
 REPORTS = Path("reports")
 Z = 1.959964  # a standard normal variable lies within +-Z with probability 0.95
@@ -39,12 +39,12 @@ def write_csv(path: Path, header: list[str], rows: Iterable[Iterable]) -> None:
 
 
 def main(params: dict) -> None:
-    networks.pin(params["threads"])
-    network = networks.load(MODEL)
-    images = np.load(PROCESSED / "test_images.npy", mmap_mode="r")
-    actual = np.load(PROCESSED / "test_labels.npy", mmap_mode="r").argmax(axis=1)
+    checkpoint.forget(MODEL)
+    networks.pin(params["threads"], params["instructions"])
+    forward = networks.forward(networks.load(MODEL), params["replicas"])
+    images, actual = arrays.read("test_images"), arrays.read("test_labels").argmax(axis=1)
     predicted, confidence, loss, end = np.empty_like(actual), np.empty(len(actual)), 0.0, 0
-    for probabilities in networks.predict(networks.forward(network), images):
+    for probabilities in networks.predict(forward, images):
         start, end = end, end + len(probabilities)
         predicted[start:end], confidence[start:end] = probabilities.argmax(axis=1), probabilities.max(axis=1)
         loss += networks.cross_entropy(probabilities, actual[start:end])
@@ -69,7 +69,3 @@ def main(params: dict) -> None:
     write_csv(REPORTS / "class_accuracy.csv", ["class", "accuracy", "count"], classes)
     write_csv(REPORTS / "predictions.csv", ["actual", "predicted", "confidence"], zip(actual, predicted, confidence))
     write_csv(REPORTS / "calibration.csv", ["confidence", "accuracy", "count", "low", "high"], bins)
-
-
-if __name__ == "__main__":
-    validate.run(main)

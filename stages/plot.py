@@ -8,7 +8,7 @@ inputs give the same bytes: no clock, no random choice.
 import json
 from pathlib import Path
 
-from stages import validate
+from data import arrays
 
 import matplotlib
 import numpy as np
@@ -156,13 +156,20 @@ def table(path: Path, header: str) -> np.ndarray:
         raise SystemExit(f"{path}: {error}; run dvc repro") from None
 
 
+def measured(path: Path) -> dict:
+    """The metrics of a JSON file."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise SystemExit(f"{path}: expected what evaluate wrote, found: {error}; run dvc repro") from None
+
+
 def main(params: dict) -> None:
-    processed, reports = Path("data/processed"), Path("reports")
-    arrays = ("train_images", "train_labels", "test_images")
-    train_images, train_labels, test_images = (np.load(processed / f"{array}.npy", mmap_mode="r") for array in arrays)
+    names, reports = ("train_images", "train_labels", "test_images"), Path("reports")
+    train_images, train_labels, test_images = map(arrays.read, names)
     curves = sorted((reports / "training/plots/metrics").glob("*.tsv"))
     history = {path.stem: table(path, f"step,{path.stem}")[:, 1] for path in curves}
-    metrics = json.loads((reports / "metrics.json").read_text())
+    metrics = measured(reports / "metrics.json")
     bins = table(reports / "calibration.csv", "confidence,accuracy,count,low,high")
     by_class = table(reports / "class_accuracy.csv", "class,accuracy,count")
     predictions = table(reports / "predictions.csv", "actual,predicted,confidence")
@@ -184,7 +191,3 @@ def main(params: dict) -> None:
         path = reports / f"figures/{title}.png"
         figure.savefig(path, dpi=params["plot"]["dpi"], pil_kwargs={"compress_level": 1})
         Image.open(path).convert("RGB").quantize(256).save(path)  # 256 colours: less than half as large
-
-
-if __name__ == "__main__":
-    validate.run(main)

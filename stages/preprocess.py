@@ -1,15 +1,13 @@
 """data/raw (four IDX files) -> data/processed (images in [0, 1] and one-hot labels, as .npy)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from data import idx
-from stages import validate
+from data import arrays, idx
 
 import numpy as np
 
 RAW = Path("data/raw")
-PROCESSED = Path("data/processed")
 MAX_PIXEL = 255
 
 
@@ -37,16 +35,6 @@ def read(split: str) -> tuple[tuple[int, ...], Iterator[np.ndarray], np.ndarray]
     return shape, images, np.concatenate(list(labels))
 
 
-def write(path: Path, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
-    """Write the first shape[0] rows of `chunks` as a float32 .npy file; memory does not grow with their number."""
-    array = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    end = 0
-    for chunk in chunks:
-        start, end = end, min(end + len(chunk), shape[0])
-        array[start:end] = chunk[: end - start]
-    array.flush()
-
-
 def main(params: dict) -> None:
     shape, train_images, train_labels = read("train")
     test_shape, test_images, test_labels = read("test")
@@ -60,12 +48,7 @@ def main(params: dict) -> None:
         found = test_labels.max()
         raise SystemExit(f"{RAW}: expected test labels up to {classes - 1}, as in training, found {found}")
 
-    PROCESSED.mkdir(parents=True, exist_ok=True)
-    write(PROCESSED / "train_images.npy", (size, *shape[1:], 1), map(normalise, train_images))
-    write(PROCESSED / "train_labels.npy", (size, classes), one_hot_chunks(train_labels, classes))
-    write(PROCESSED / "test_images.npy", (*test_shape, 1), map(normalise, test_images))
-    write(PROCESSED / "test_labels.npy", (len(test_labels), classes), one_hot_chunks(test_labels, classes))
-
-
-if __name__ == "__main__":
-    validate.run(main)
+    arrays.write("train_images", (size, *shape[1:], 1), map(normalise, train_images))
+    arrays.write("train_labels", (size, classes), one_hot_chunks(train_labels, classes))
+    arrays.write("test_images", (*test_shape, 1), map(normalise, test_images))
+    arrays.write("test_labels", (len(test_labels), classes), one_hot_chunks(test_labels, classes))

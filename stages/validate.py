@@ -1,6 +1,6 @@
 """params.yaml -> reports/params.schema.json: refuse what no stage could run, before any stage does work.
 
-Every stage gets its parameters through `run`, so whichever starts first refuses for all of them. This module only
+Every stage gets its parameters through `read`, so whichever starts first refuses for all of them. This module only
 accepts or refuses: the values are those of the file, in DVC's own reading of YAML. That is why no other stage depends
 on it. The schema that it writes lets editors complete and check params.yaml as it is typed.
 """
@@ -8,12 +8,14 @@ on it. The schema that it writes lets editors complete and check params.yaml as 
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+import reprlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
 
 FILE = Path("params.yaml")
 SCHEMA = Path("reports/params.schema.json")
@@ -25,7 +27,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]  # DVC takes a dot for a path, Keras refuses a slash
 Padding = Literal["same", "valid"]
-Activation = Literal["elu", "gelu", "leaky_relu", "linear", "relu", "selu", "silu", "softmax", "softplus", "tanh"]
+Activation = Literal["elu", "leaky_relu", "linear", "relu", "selu", "silu", "softmax", "softplus", "tanh"]
 
 
 class Section(BaseModel):
@@ -79,6 +81,10 @@ RECIPE: Any = section(
     network=Annotated[list[str], Field(min_length=1)],
     layers=dict[Name, Annotated[LAYER, Field(discriminator="class")]],
     optimizer=Annotated[OPTIMIZER, Field(discriminator="class")],
+    schedule=section("Schedule", warmup=Share, end=Annotated[float, Field(ge=0, le=1)]),
+    augment=section(
+        "Augment", rotation=Annotated[float, Field(ge=0, le=45)], zoom=Share, shear=Share, shift=Share, elastic=Share
+    ),
     batch_size=Count,
     epochs=Count,
     validation_split=Share,
@@ -95,10 +101,13 @@ PARAMS = section(
         folder=section("Folder", path=Annotated[str, Field(min_length=1)]),
         url=section("Url", base=Annotated[str, Field(pattern="^https?://.")]),
     ),
+    environment=section("Environment", keras=str, matplotlib=str, numpy=str, PIL=str, tensorflow=str),
     preprocess=section("Preprocess", train_size=Count | None),
     recipe=str,
     recipes=Annotated[dict[Name, RECIPE], Field(min_length=1)],
     threads=Annotated[int, Field(ge=1, le=256)],
+    replicas=Annotated[int, Field(ge=1, le=256)],
+    instructions=Literal["AVX2", "native"],
     train=section("Train", seed=Seed),
     evaluate=section("Evaluate", calibration_bins=Count),
     plot=section("Plot", samples=Count, mistakes=Count, dpi=Annotated[int, Field(ge=30, le=600)]),
@@ -125,10 +134,17 @@ def unknown(word: str, words: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
+    """A value as JSON, without its end where it is long: a few aliases make more than memory holds."""
     try:
-        return json.dumps(value, default=str)
+        parts = list(islice(json.JSONEncoder(default=str).iterencode(value), 101))
+        return "".join(parts[:100]) + " ..." * (len(parts) > 100)
     except (TypeError, ValueError):  # a key that is no text, a list inside itself
-        return str(value)
+        return reprlib.repr(value)
+
+
+def printable(line: str) -> str:
+    """A line that stays one, whatever characters a key has."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def dotted(location: tuple, values: Any) -> str:
@@ -155,7 +171,7 @@ def shape_errors(values: dict) -> Iterator[tuple[str, str]]:
         classes = PARAMS.model_json_schema()["$defs"]
         missing = [error["loc"] for error in failure.errors() if error["type"] == "missing"]
         for error in failure.errors():
-            path, last = dotted(error["loc"], values), str(error["loc"][-1])
+            path, last = dotted(error["loc"], values), str(("a key", *error["loc"])[-1])
             match error["type"]:
                 case "missing":
                     yield f"{path}.{last}".lstrip("."), "missing"
@@ -206,37 +222,27 @@ def errors(values: Any) -> list[str]:
     for path, problem in [*shape_errors(values), *name_errors(values)]:
         expected, _, value = problem.removeprefix("expected ").partition("; found ")
         found.setdefault((path, value), []).append(expected if value else problem)
-    return [
+    lines = [
         f"{FILE}: {path}: " + (f"expected {' or '.join(problems)}; found {value}" if value else "; ".join(problems))
         for (path, value), problems in sorted(found.items())
     ]
+    return list(map(printable, lines))
 
 
-def load() -> Any:
-    """The values of params.yaml; besides YAMLError, ruamel lets through what int, date and deep nesting raise."""
+def read() -> dict:
+    """Return the values of params.yaml; SystemExit with a line for each thing that is wrong."""
     try:
-        return YAML(typ="safe").load(FILE)
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise SystemExit(f"{FILE}: expected YAML, found: {' '.join(str(error).split())}") from None
-
-
-def run(main: Callable[[dict], None]) -> None:
-    """Call a stage's `main` with the values of params.yaml; SystemExit with a line for each thing that is wrong."""
-    try:
-        values = load()
-        if lines := errors(values):
-            raise SystemExit("\n".join(lines))
-        main(values)
-    except OSError as error:  # a full disk, a folder that may not be written, a file that is not there
-        raise SystemExit(f"{error.filename or 'writing'}: {error.strerror or error}") from None
-    except KeyboardInterrupt:
-        raise SystemExit("interrupted; `dvc repro` starts again at this stage") from None
+        values = YAML(typ="safe").load(FILE)
+        lines = errors(values)
+    except OSError:
+        raise
+    except Exception as error:  # ruamel lets through whatever int, bool, date, chr, hash and deep nesting raise
+        raise SystemExit(printable(f"{FILE}: expected YAML, found: {' '.join(str(error).split())}")) from None
+    if lines:
+        raise SystemExit("\n".join(lines))
+    return values
 
 
 def main(_: dict) -> None:
     SCHEMA.parent.mkdir(exist_ok=True)
     SCHEMA.write_text(json.dumps(PARAMS.model_json_schema(), indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,18 +1,21 @@
-"""A whole project in a temporary folder, on tiny data, with real `dvc` and real stages."""
+"""A whole project in a temporary folder, on tiny data, with real `dvc` and real stages; and the table of faults."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", "stages"]
-SOURCES += ["data/idx.py", "data/synthetic.py", "data/skeletons.txt", "data/own"]
+SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", "stages", "tools"]
+SOURCES += ["data/arrays.py", "data/augment.py", "data/idx.py", "data/synthetic.py", "data/skeletons.txt", "data/own"]
+SOURCES += ["models/checkpoint.py", "models/network.py"]
 STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
 
 
@@ -21,23 +24,24 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.checkpoints = root.with_name(f"{root.name}-checkpoints")
 
-    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a program of this environment in the project, as a user would whose shell has not activated it."""
+    def start(self, *command: str, environment: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+        """Start a program of this environment in the project, as a user would whose shell has not activated it."""
         program = Path(sys.executable).parent / command[0]
         foreign = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS")
         env = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-        env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **environment}
-        done = subprocess.run(
-            [str(program) if program.exists() else command[0], *command[1:]],
-            cwd=self.root,
-            env=env,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert not check or done.returncode == 0, done.stdout
-        return done
+        env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+        env |= {"CHECKPOINTS": str(self.checkpoints), **(environment or {})}
+        first = str(program) if program.exists() else command[0]
+        return subprocess.Popen([first, *command[1:]], cwd=self.root, env=env, text=True, **options)
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run such a program to its end; its stdout holds all that it printed."""
+        with self.start(*command, environment=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            printed = process.communicate()[0]
+        assert not check or process.returncode == 0, printed
+        return subprocess.CompletedProcess(command, process.returncode, printed)
 
     def repro(self, *arguments: str) -> list[str]:
         """Run `dvc repro` and return the stages whose commands it ran, in order."""
@@ -68,7 +72,7 @@ def new_project(root: Path) -> Project:
         copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy2
         (root / source).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / source, root / source)
-    shutil.rmtree(root / "stages" / "__pycache__", ignore_errors=True)
+    (root / ".gitignore").write_text("__pycache__/\n")
     project = Project(root)
     project.change(download__dataset="synthetic", datasets__synthetic__train=400, datasets__synthetic__test=100)
     project.change(recipes__original__epochs=1, evaluate__calibration_bins=4)
@@ -95,3 +99,32 @@ def project(finished: Project, tmp_path: Path) -> Project:
     """A project after `dvc repro`, for tests that change it."""
     shutil.copytree(finished.root, tmp_path / "project", symlinks=True)
     return Project(tmp_path / "project")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Note in each test's report which fault it tries."""
+    for item in items:
+        if mark := item.get_closest_marker("fault"):
+            item.user_properties.append(("fault", mark.args))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", metavar="FILE", help="write a table of the faults that were tried, and what came out")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Write the table of faults: a row for each, with the number of cases that ended as its mark says."""
+    table: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            properties = dict(getattr(report, "user_properties", []))
+            if fault := properties.get("fault"):
+                table[tuple(fault)][outcome] += properties.get("cases", 1)
+    if table and (path := config.getoption("--faults")):
+        rows = [
+            f"| {' | '.join(fault)} | " + ", ".join(f"{counts[key]:,} {key}" for key in counts) + " |"
+            for fault, counts in sorted(table.items())
+        ]
+        head = ["# Faults that were tried, and what came of them", "", "`make test-all` writes this table.", ""]
+        head += ["| where | what goes wrong | what comes of it | cases |", "| --- | --- | --- | --- |"]
+        Path(path).write_text("\n".join([*head, *rows]) + "\n")

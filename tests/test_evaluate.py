@@ -1,7 +1,7 @@
 """Facts of the measures."""
 
+from models import network as networks
 from stages import evaluate
-from stages import network as networks
 
 import numpy as np
 import pytest

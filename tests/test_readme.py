@@ -1,7 +1,9 @@
 """The README's console examples run, and print what it says; its links lead somewhere; its pictures are the figures."""
 
+import csv
 import re
 import shlex
+import statistics
 
 import pytest
 from conftest import ROOT, STAGES, Project
@@ -45,3 +47,14 @@ def test_every_stage_is_drawn_in_the_diagram() -> None:
 
 def test_no_example_is_left_out() -> None:
     assert len(EXAMPLES) >= 8
+
+
+def test_its_accuracies_are_those_that_were_measured() -> None:
+    with (ROOT / "benchmarks/results/accuracy.csv").open() as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    for recipe in {row["what"] for row in rows}:
+        right = [100 * float(row["accuracy"]) for row in rows if row["what"] == recipe]
+        words = (
+            f"{statistics.mean(right):.2f} ± {statistics.stdev(right):.2f} % | {min(right):.2f} to {max(right):.2f} %"
+        )
+        assert f"| 0 to {len(right) - 1} | {words} |" in README, recipe

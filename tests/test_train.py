@@ -4,16 +4,18 @@ import json
 import zipfile
 from pathlib import Path
 
-from stages import network as networks
+from models import network as networks
 from stages import train
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import ROOT, Project
 from ruamel.yaml import YAML
 
-RECIPE = YAML(typ="safe").load(ROOT / "params.yaml")["recipes"]["original"]
+RECIPES = YAML(typ="safe").load(ROOT / "params.yaml")["recipes"]
+RECIPE = RECIPES["original"]
 
 
 def test_the_original_network_has_242062_parameters() -> None:
@@ -34,10 +36,15 @@ def test_a_validation_split_of_033_trains_on_the_first_40199_of_60000() -> None:
     assert train.split(60_000, 0) == 60_000
 
 
+def batches(count: int, batch_size: int, epochs: int = 1, seed: int = 0, **augment: float) -> list:
+    """The batches of `count` images of one pixel, which is the number of the image and of its class."""
+    images, labels = np.arange(count, dtype=np.float32).reshape(-1, 1, 1, 1), np.eye(count, dtype=np.float32)
+    recipe = {"batch_size": batch_size, "epochs": epochs, "augment": {**RECIPE["augment"], **augment}}
+    return list(train.batches(images, labels, recipe, seed).as_numpy_iterator())
+
+
 def orders(seed: int) -> tuple[list[int], list[int]]:
-    images, labels = np.arange(10, dtype=np.float32).reshape(10, 1, 1, 1), np.eye(10, dtype=np.float32)
-    batches = train.batches(images, labels, batch_size=3, epochs=2, seed=seed).as_numpy_iterator()
-    seen = [int(image) for batch, _ in batches for image in batch.ravel()]
+    seen = [int(image) for images, _ in batches(10, 3, epochs=2, seed=seed) for image in images.ravel()]
     return seen[:10], seen[10:]
 
 
@@ -52,9 +59,58 @@ def test_the_order_follows_the_seed_alone() -> None:
 
 
 def test_images_keep_their_labels() -> None:
-    images, labels = np.arange(10, dtype=np.float32).reshape(10, 1, 1, 1), np.eye(10, dtype=np.float32)
-    for x, y in train.batches(images, labels, 4, 1, seed=0).as_numpy_iterator():
-        assert (x.ravel() == y.argmax(axis=1)).all()
+    for images, labels in batches(10, 4):
+        assert (images.ravel() == labels.argmax(axis=1)).all()
+
+
+def test_the_batches_of_an_epoch_differ_in_size_by_at_most_one_image() -> None:
+    assert [len(images) for images, _ in batches(10, 4)] == [3, 3, 4]
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_its_end() -> None:
+    rate = networks.Schedule(peak=2.0, steps=100, warmup=0.2, end=0.5)
+    rates = [float(rate(tf.constant(step))) for step in (0, 9, 19, 20, 60, 100)]
+    assert rates == pytest.approx([0.1, 1.0, 2.0, 2.0, 1.5, 1.0])
+
+
+def test_a_schedule_of_no_warmup_and_no_end_is_a_constant() -> None:
+    rate = networks.Schedule(peak=0.001, steps=5, **RECIPE["schedule"])
+    assert {float(rate(tf.constant(step))) for step in range(5)} == {float(np.float32(0.001))}
+
+
+def test_replicas_change_no_gradient_by_more_than_rounding() -> None:
+    images = np.random.default_rng(0).random((9, 8, 8, 1), np.float32)
+    steps = tf.data.Dataset.from_tensors((images, np.eye(4, dtype=np.float32)[np.arange(9) % 4]))
+    weights = []
+    for replicas in (1, 2, 4):
+        keras.utils.set_random_seed(0)
+        network = networks.build(RECIPE, (8, 8, 1), 4)
+        trainer = train.Trainer(network, keras.optimizers.SGD(1.0), replicas)
+        trainer.steps(iter(steps), tf.constant(1))
+        weights.append(network.get_weights())
+    for one, other in zip(weights[0] + weights[0], weights[1] + weights[2]):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_replicas_read_any_number_of_images_alike(count: int) -> None:
+    network = networks.build(RECIPE, (8, 8, 1), 4)
+    images = np.random.default_rng(0).random((count, 8, 8, 1), np.float32)
+    one, three = (networks.forward(network, replicas)(tf.constant(images)) for replicas in (1, 3))
+    np.testing.assert_allclose(one, three, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("shape, classes", [((5, 5, 1), 2), ((20, 12, 1), 62), ((100, 101, 1), 10)])
+def test_each_recipe_takes_images_of_any_size(name: str, shape: tuple[int, int, int], classes: int) -> None:
+    network = networks.build(RECIPES[name], shape, classes)
+    assert network(np.zeros((2, *shape), np.float32)).shape == (2, classes)
+
+
+def test_more_replicas_than_images_in_a_batch_are_refused(project: Project) -> None:
+    project.change(replicas=90)
+    printed = project.run("python", "-m", "stages", "train", check=False).stdout
+    assert printed.splitlines()[-1] == "params.yaml: replicas: expected at most 89, the images of a batch, found 90"
 
 
 def test_the_archive_opens_in_keras_and_gives_the_same_probabilities(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from stages import validate
 import pytest
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import load_yaml
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -27,6 +27,13 @@ LAYERS, NETWORK, OPTIMIZER = f"{RECIPE}.layers", f"{RECIPE}.network", f"{RECIPE}
 CONV1, DENSE1, RATE = f"{LAYERS}.conv1", f"{LAYERS}.dense1", f"{OPTIMIZER}.learning_rate"
 SPLIT, HASH, URL = f"{RECIPE}.validation_split", "datasets.mnist.train.images", "datasets.url.base"
 DELETED = "(deleted)"
+TOLD = "one line names the parameter, what was expected and what was found"
+
+
+def fault(what, outcome):
+    return pytest.mark.fault("params.yaml", what, outcome)
+
+
 INTEGER, NUMBER, MAPPING = "expected a valid integer", "expected a valid number", "expected a mapping"
 AT_LEAST_1 = "expected greater than or equal to 1"
 DATASETS = "expected one of mnist, fashion_mnist, kmnist, synthetic, folder, url"
@@ -35,8 +42,10 @@ CLASSES = (
     "GlobalAveragePooling2D, Flatten, Dense, BatchNormalization, LayerNormalization, Dropout, SpatialDropout2D, ReLU, "
     "LeakyReLU, Activation, Softmax"
 )
+ONE_RECIPE = f"expected one of {', '.join(PARAMS['recipes'])}"
+PLOT = TEXT[: TEXT.index("  samples:")].count("\n") + 1  # the line of the section's first key
 NAMES = "expected one of conv1, conv2, pool, relu, flatten, dense1, dense2, softmax"
-ACTIVATIONS = "expected 'elu', 'gelu', 'leaky_relu', 'linear', 'relu', 'selu', 'silu', 'softmax', 'softplus' or 'tanh'"
+ACTIVATIONS = "expected 'elu', 'leaky_relu', 'linear', 'relu', 'selu', 'silu', 'softmax', 'softplus' or 'tanh'"
 
 
 def edited(*changes):
@@ -137,8 +146,8 @@ OUT_OF_RANGE = [
     case(f"{CONV1}.strides", 0, f"{AT_LEAST_1}; found 0"),
 ]
 UNKNOWN_NAME = [
-    case("recipe", "orignal", "expected one of original; found 'orignal'; did you mean 'original'?"),
-    case("recipe", "lenet", "expected one of original; found 'lenet'"),
+    case("recipe", "orignal", f"{ONE_RECIPE}; found 'orignal'; did you mean 'original'?"),
+    case("recipe", "lenet", f"{ONE_RECIPE}; found 'lenet'"),
     case("download.dataset", "mnst", f"{DATASETS}; found 'mnst'; did you mean 'mnist'?"),
     case("download.dataset", "cifar10", f"{DATASETS}; found 'cifar10'"),
     case(f"{CONV1}.class", "Conv2d", f"{CLASSES}; found 'Conv2d'; did you mean 'Conv2D'?"),
@@ -171,6 +180,7 @@ BAD_FORM = [
 ]
 
 
+@fault("an unknown or missing key, a wrong type, a number out of range, an unknown name", TOLD)
 @pytest.mark.parametrize(
     "path, value, lines", [*UNKNOWN_KEY, *MISSING, *WRONG_TYPE, *OUT_OF_RANGE, *UNKNOWN_NAME, *BAD_FORM]
 )
@@ -192,6 +202,7 @@ MISTAKES = [
 ]
 
 
+@fault("several mistakes at once", "a line for each, in the order of their paths")
 def test_several_mistakes_are_all_told_in_the_order_of_their_paths():
     assert validate.errors(edited(*MISTAKES)) == [
         "params.yaml: evaluate: missing",
@@ -215,6 +226,7 @@ def test_mistakes_among_reordered_keys_are_told_in_the_same_order():
     assert validate.errors(reordered(edited(*MISTAKES))) == validate.errors(edited(*MISTAKES))
 
 
+@fault("a name that DVC or Keras could not use", TOLD)
 @pytest.mark.parametrize("path", ["recipes.{}", f"{LAYERS}.{{}}"], ids=["recipe", "layer"])
 @pytest.mark.parametrize("name", ["a/b", "a.b", ""], ids=str)
 def test_a_name_that_dvc_or_keras_could_not_use_is_refused(path, name):
@@ -245,11 +257,21 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.dates() |
 ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(WORDS, inner), max_leaves=5)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(st.sampled_from(sorted(paths(PARAMS))), ANYTHING)
-def test_whatever_stands_in_a_place_each_line_names_a_path(path, value):
-    for line in validate.errors(edited((path, value))):
-        assert re.match(r"params\.yaml: [\w.]+: \S", line)
+@fault("a random value in a random place", "accepted, or each line names a parameter")
+@pytest.mark.parametrize("examples", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_whatever_stands_in_a_place_each_line_names_a_path(record_property, examples):
+    tried = []
+
+    @seed(examples)
+    @settings(max_examples=examples, deadline=None, derandomize=True)
+    @given(st.sampled_from(sorted(paths(PARAMS))), ANYTHING)
+    def test(path, value):
+        tried.append(path)
+        for line in validate.errors(edited((path, value))):
+            assert re.match(r"params\.yaml: [\w.]+: \S", line) and len(line.splitlines()) == 1
+
+    test()
+    record_property("cases", len(tried))
 
 
 # From here on: the text of params.yaml, which has more ways to be wrong than its values.
@@ -261,14 +283,16 @@ def swapped(old, new):
 
 
 def told(tmp_path, monkeypatch, text):
-    """What a stage says to params.yaml with that text; its `main` is not to be called."""
+    """What a stage says to params.yaml with that text."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SystemExit) as refusal:
-        validate.run(lambda _: pytest.fail("the stage was called"))
+        validate.read()
     return str(refusal.value)
 
 
+ALIASES = [f"&a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 7)]
+CHAIN = [f"&a{n} [*a{n - 1}]" for n in range(1, 2000)]
 UNREADABLE = [
     pytest.param("- recipe\n", "expected sections such as 'recipe: original', found list", id="a list"),
     pytest.param("", "expected sections such as 'recipe: original', found NoneType", id="empty"),
@@ -277,67 +301,185 @@ UNREADABLE = [
     pytest.param("recipe:\n\toriginal\n", "expected YAML, found: while scanning for the next token", id="a tab"),
     pytest.param("recipe: é\n".encode("latin-1"), "expected YAML, found: unacceptable character #x00e9", id="Latin-1"),
     pytest.param(
-        swapped("threads: 2", "threads: 2\nthreads: 3"),
+        swapped("threads: 1", "threads: 1\nthreads: 3"),
         'expected YAML, found: while constructing a mapping in "params.yaml", line 2, column 1 '
-        'found duplicate key "threads" with value "3" (original value: "2")',
+        'found duplicate key "threads" with value "3" (original value: "1")',
         id="a key twice",
     ),
     pytest.param(
         swapped("dpi: 100", "dpi: 100\n  dpi: 200"),
-        'expected YAML, found: while constructing a mapping in "params.yaml", line 89, column 3 '
+        f'expected YAML, found: while constructing a mapping in "params.yaml", line {PLOT}, column 3 '
         'found duplicate key "dpi" with value "200" (original value: "100")',
         id="a nested key twice",
     ),
     pytest.param(TEXT + "---\na: 1\n", "expected YAML, found: expected a single document", id="two documents"),
     pytest.param(
-        swapped("threads: 2", "threads: !!python/object/apply:os.getcwd []"),
+        swapped("threads: 1", "threads: !!python/object/apply:os.getcwd []"),
         "expected YAML, found: could not determine a constructor for the tag",
         id="code",
     ),
-    pytest.param(swapped("threads: 2", "threads: 2024-02-01"), f'threads: {INTEGER}; found "2024-02-01"', id="a date"),
-    pytest.param(swapped("threads: 2", "threads: 2\n3: 3"), "3: ", id="a number as a key"),
+    pytest.param(swapped("threads: 1", "threads: 2024-02-01"), f'threads: {INTEGER}; found "2024-02-01"', id="a date"),
+    pytest.param(swapped("threads: 1", "threads: 1\n3: 3"), "3: ", id="a number as a key"),
     pytest.param(
-        swapped("threads: 2", "threads: 2\n2024-02-01: 3"),
+        swapped("threads: 1", "threads: 1\n2024-02-01: 3"),
         r"datetime.date(2024, 2, 1): ",
         id="a date as a key",
     ),
     pytest.param(
-        swapped("threads: 2", "threads: 2024-13-45"),
+        swapped("threads: 1", "threads: 2024-13-45"),
         "expected YAML, found: month must be in 1..12",
         id="no such date",
     ),
     pytest.param(
-        swapped("threads: 2", f"threads: {'9' * 5000}"),
+        swapped("threads: 1", f"threads: {'9' * 5000}"),
         "expected YAML, found: Exceeds the limit",
         id="5,000 digits",
     ),
     pytest.param(
-        swapped("threads: 2", f"threads: {'[' * 1000}{']' * 1000}"),
+        swapped("threads: 1", f"threads: {'[' * 1000}{']' * 1000}"),
         "expected YAML, found: maximum recursion depth",
         id="1,000 brackets",
     ),
     pytest.param(
-        swapped("threads: 2", "threads: &all [*all]"),
+        swapped("threads: 1", "threads: &all [*all]"),
         f"threads: {INTEGER}; found [[",
         id="a list inside itself",
     ),
     pytest.param(
-        swapped("threads: 2", "threads: {[a, b]: 1}"),
+        swapped("threads: 1", "threads: {[a, b]: 1}"),
         f"threads: {INTEGER}; found {{(",
         id="a list as a nested key",
     ),
     pytest.param(
-        swapped("threads: 2", "threads: {2024-02-01: 1}"),
+        swapped("threads: 1", "threads: {2024-02-01: 1}"),
         f"threads: {INTEGER}; found {{",
         id="a date as a nested key",
+    ),
+    pytest.param(
+        swapped("threads: 1", "threads: {[[a]]: 1}"),
+        "expected YAML, found: unhashable type: 'list'",
+        id="a list in a list as a nested key",
+    ),
+    pytest.param(
+        swapped("threads: 1", 'threads: !!int ""'),
+        "expected YAML, found: string index out of range",
+        id="an integer without digits",
+    ),
+    pytest.param(swapped("threads: 1", "threads: !!bool x"), "expected YAML, found: 'x'", id="no such boolean"),
+    pytest.param(
+        swapped("threads: 1", r'threads: "\UFFFFFFFF"'),
+        "expected YAML, found: Python int too large",
+        id="no such character",
+    ),
+    pytest.param(
+        swapped("threads: 1", f"threads: 0x{'f' * 5000}"),
+        "expected YAML, found: Exceeds the limit",
+        id="5,000 hexadecimal digits",
+    ),
+    pytest.param(TEXT + r'"\ud800": 1', "a key: expected a valid string", id="half a character as a key"),
+    pytest.param(TEXT + r'"a\nb": 1', r"a\nb: unknown key", id="two lines as a key"),
+    pytest.param(
+        swapped("threads: 1", f"threads: [&a0 [1], {', '.join(ALIASES)}]"),
+        f"threads: {INTEGER}; found [[1], [[1], [1],",
+        id="aliases that unfold to a million numbers",
+    ),
+    pytest.param(
+        swapped("threads: 1", f"threads: [&a0 [1], {', '.join(CHAIN)}]"),
+        f"threads: {INTEGER}; found [[1], [[1]],",
+        id="aliases that unfold to 2,000 brackets",
     ),
 ]
 
 
+@fault("a text that is no YAML, or YAML that no stage could use", "one short line says what was expected and found")
 @pytest.mark.parametrize("text, start", UNREADABLE)
 def test_a_text_that_is_not_params_is_refused_in_one_line(tmp_path, monkeypatch, text, start):
     line = told(tmp_path, monkeypatch, text)
-    assert line.startswith(f"params.yaml: {start}") and "\n" not in line
+    assert line.startswith(f"params.yaml: {start}")
+    assert len(line.splitlines()) == 1 and len(line) < 1000
+
+
+WORDS_OF_YAML = [
+    "\n",
+    "\n  ",
+    "\t",
+    "- ",
+    "? ",
+    ": ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "&a ",
+    "*a",
+    "<<: *a",
+    "|",
+    ">-",
+    "'",
+    '"',
+    "#",
+]
+WORDS_OF_YAML += [
+    "!!int ",
+    "!!bool ",
+    "!!binary ",
+    "!!set ",
+    "!!omap ",
+    "!!x ",
+    "---\n",
+    "...\n",
+    "%YAML 1.1\n",
+    "@",
+    "`",
+]
+WORDS_OF_YAML += [
+    ".nan",
+    "-.inf",
+    "0x",
+    "1_0",
+    "1:30",
+    "2024-02-30",
+    "null",
+    "true",
+    "~",
+    "=",
+    "\0",
+    "\ufeff",
+    "\u2028",
+    "é",
+]
+PUT = st.sampled_from([word.encode() for word in WORDS_OF_YAML]) | st.binary(max_size=3)
+EDITS = st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from([0, 0, 1, 4, 60, 9999]), PUT)
+
+
+@pytest.mark.filterwarnings("ignore::ruamel.yaml.error.ReusedAnchorWarning")
+@fault("its text is damaged at random, in up to three places", "read as DVC reads it, or each line names the file")
+@pytest.mark.parametrize("examples", [200, pytest.param(3000, marks=pytest.mark.slow)])
+def test_a_damaged_text_is_read_as_dvc_reads_it_or_refused_in_lines(tmp_path, monkeypatch, record_property, examples):
+    monkeypatch.chdir(tmp_path)
+    tried = []
+
+    @seed(examples)
+    @settings(max_examples=examples, deadline=None, derandomize=True)
+    @given(st.lists(EDITS, min_size=1, max_size=3))
+    def test(edits):
+        data = TEXT.encode()
+        for place, dropped, put in edits:
+            at = int(place * len(data))
+            data = data[:at] + put + data[at + dropped :]
+        tried.append(data)
+        Path("params.yaml").unlink(missing_ok=True)
+        Path("params.yaml").write_bytes(data)
+        try:
+            values = validate.read()
+        except SystemExit as refusal:
+            lines = str(refusal).splitlines()
+            assert lines and all(line.startswith("params.yaml: ") for line in lines)
+        else:
+            assert validate.errors(values) == [] and values == load_yaml("params.yaml")
+
+    test()
+    record_property("cases", len(tried))
 
 
 @pytest.mark.parametrize("number", ["1e-3", "1.0e-3", "1E-3", ".001"])
@@ -349,9 +491,7 @@ def test_every_way_to_write_a_thousandth_is_a_number(number):
 def test_a_stage_reads_what_dvc_compares(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(TEXT)
-    found = []
-    validate.run(found.append)
-    assert found == [load_yaml("params.yaml")]
+    assert validate.read() == load_yaml("params.yaml")
 
 
 def overridden(tmp_path, *overrides):
@@ -382,20 +522,24 @@ def test_a_learning_rate_that_dvc_wrote_is_read_as_that_number(tmp_path, overrid
 def command(tmp_path):
     def call(text=None):
         (tmp_path / "stages").mkdir()
-        shutil.copy(ROOT / "stages/validate.py", tmp_path / "stages")
+        for module in ("__main__.py", "validate.py"):
+            shutil.copy(ROOT / "stages" / module, tmp_path / "stages")
         if text is not None:
             (tmp_path / "params.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
-        return subprocess.run([sys.executable, "-m", "stages.validate"], cwd=tmp_path, capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, "-m", "stages", "validate"], cwd=tmp_path, capture_output=True, text=True
+        )
 
     return call
 
 
+@fault("a stage is started with it missing, no YAML, or wrong", "status 1, lines that name it; nothing is written")
 @pytest.mark.parametrize(
     "text, message",
     [
         (None, "params.yaml: No such file or directory\n"),
-        (swapped("threads: 2", "treads: 2"), "params.yaml: threads: missing\nparams.yaml: treads: unknown key"),
-        (swapped("threads: 2", "threads: 2\nthreads: 3"), "params.yaml: expected YAML, found: while constructing"),
+        (swapped("threads: 1", "treads: 2"), "params.yaml: threads: missing\nparams.yaml: treads: unknown key"),
+        (swapped("threads: 1", "threads: 1\nthreads: 3"), "params.yaml: expected YAML, found: while constructing"),
         (b"recipe: \xe9", "params.yaml: expected YAML, found: unacceptable character #x00e9"),
         ("[]", "params.yaml: expected sections such as 'recipe: original', found list\n"),
     ],

@@ -2,10 +2,10 @@
 
 import json
 import os
-import runpy
 import sys
 
 from stages import validate
+from stages.__main__ import run
 
 READ: set[str] = set()
 WRITTEN: set[str] = set()
@@ -40,11 +40,9 @@ class Watched(dict):
 
 
 stage = sys.argv[1]
-read_params = validate.run
-validate.run = lambda main: read_params(lambda values: main(Watched(values)))
+read_params = validate.read
+validate.read = lambda: Watched(read_params())
 sys.addaudithook(watch_open)
-if stage == "validate":
-    validate.run(validate.main)
-else:
-    runpy.run_module(f"stages.{stage}", run_name="__main__")
-print(json.dumps([sorted(path for path in READ - WRITTEN if os.path.isfile(path)), sorted(WRITTEN), sorted(USED)]))
+run(stage)
+read = sorted(path for path in READ - WRITTEN if os.path.isfile(path))
+print(json.dumps([read, sorted(WRITTEN), sorted(USED)]))

@@ -9,23 +9,43 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# On import TensorFlow looks at these. Left to itself it uses oneDNN's kernels on some processors and Eigen's on others.
+os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import math_ops
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
 BATCH = 1000
 
 
-def pin(threads: int) -> None:
-    """Split each operation for `threads` threads, whatever the machine has: the last bits of sums follow the split."""
+def softmax(x: tf.Tensor, axis: int = -1) -> tf.Tensor:
+    powers = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True)))
+    return powers / tf.reduce_sum(powers, axis, keepdims=True)
+
+
+def pin(threads: int, instructions: str) -> None:
+    """Fix what the last bits of sums follow: for how many threads an operation is split, and by which of a processor's
+    instructions oneDNN computes it. What ~/.keras/keras.json says does not count.
+
+    Processors also have quick, inexact instructions for 1 / x and 1 / sqrt(x), which give what their maker chose, while
+    all round products, quotients and square roots alike. TensorFlow uses the former in the functions replaced here.
+    """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "ALL" if instructions == "native" else instructions
+    os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "STRICT"
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    math_ops.reciprocal = lambda x, name=None: x / (x * x)  # in the gradient of the logarithm
+    math_ops.rsqrt = tf.math.rsqrt = lambda x, name=None: x / (x * tf.sqrt(x))  # in normalization
+    tf.nn.softmax = softmax
 
 
 def first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip() or repr(error)).splitlines()[0]
 
 
 def create(module: ModuleType, definition: dict, classes: int | None = None, **more: str) -> Any:
@@ -34,6 +54,25 @@ def create(module: ModuleType, definition: dict, classes: int | None = None, **m
     if module is keras.optimizers:  # which take no integer where they mean a float
         arguments = {key: float(value) if type(value) is int else value for key, value in arguments.items()}
     return getattr(module, definition["class"])(**arguments, **more)
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises evenly over a share of the steps, then falls evenly to a share of its peak."""
+
+    def __init__(self, peak: float, steps: int, warmup: float, end: float) -> None:
+        self.peak, self.steps, self.end, self.warmup = peak, steps, end, max(1, round(warmup * steps))
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        step = tf.cast(step, tf.float32)
+        fallen = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.peak * tf.minimum((step + 1) / self.warmup, 1 - (1 - self.end) * fallen)
+
+
+def optimizer(recipe: dict, steps: int) -> keras.Optimizer:
+    """The optimizer of a recipe, with its learning rate scheduled over `steps` steps."""
+    definition = recipe["optimizer"]
+    rate = Schedule(definition["learning_rate"], steps, **recipe["schedule"])
+    return create(keras.optimizers, {**definition, "learning_rate": rate})
 
 
 def build(recipe: dict, shape: tuple[int, int, int], classes: int) -> keras.Sequential:
@@ -55,10 +94,20 @@ def build(recipe: dict, shape: tuple[int, int, int], classes: int) -> keras.Sequ
     return network
 
 
-def forward(network: keras.Model) -> Forward:
-    """Compile images float32 (n, H, W, 1) -> probabilities float32 (n, K), as the trained network sees them."""
+def forward(network: keras.Model, replicas: int) -> Forward:
+    """Compile images float32 (n, H, W, 1) -> probabilities float32 (n, K), as the trained network sees them.
+
+    Each of `replicas` equal parts of the images is computed on a core of its own.
+    """
     signature = [tf.TensorSpec(network.input_shape, tf.float32)]
-    return tf.function(lambda images: network(images, training=False), input_signature=signature)
+
+    @tf.function(input_signature=signature)
+    def probabilities(images: tf.Tensor) -> tf.Tensor:
+        size = tf.shape(images)[0]
+        whole = tf.pad(images, [[0, -size % replicas], [0, 0], [0, 0], [0, 0]])  # no layer takes a part of no images
+        return tf.concat([network(part, training=False) for part in tf.split(whole, replicas)], axis=0)[:size]
+
+    return probabilities
 
 
 def predict(forward: Forward, images: np.ndarray) -> Iterator[np.ndarray]:
@@ -77,7 +126,9 @@ def load(path: Path) -> keras.Sequential:
     """Read a network; SystemExit where the file is damaged or holds code, which Keras' safe mode refuses."""
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # of zip, of HDF5, of JSON, or of Keras
         raise SystemExit(f"{path}: expected a network that train saved, found: {first_line(error)}") from None
 
 

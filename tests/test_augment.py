@@ -1,0 +1,64 @@
+"""Facts of the random changes to images."""
+
+from data.augment import augment, spline
+
+import numpy as np
+import pytest
+
+NONE = {"rotation": 0.0, "zoom": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+IMAGES = np.random.default_rng(0).random((50, 12, 9, 1), np.float32)
+
+
+def changed(seed: int = 0, **bounds: float) -> np.ndarray:
+    return augment(IMAGES, np.random.default_rng(seed), **{**NONE, **bounds})
+
+
+def test_without_bounds_nothing_changes() -> None:
+    assert (changed() == IMAGES).all()
+
+
+@pytest.mark.parametrize("bound", NONE)
+def test_each_bound_changes_images_and_follows_the_generator_alone(bound: str) -> None:
+    once, again, other = changed(0, **{bound: 0.3}), changed(0, **{bound: 0.3}), changed(1, **{bound: 0.3})
+    assert once.shape == IMAGES.shape and once.dtype == np.float32
+    assert (once == again).all()
+    assert (once != IMAGES).any() and (once != other).any()
+    assert once.min() >= 0 and once.max() <= 1
+
+
+def centres(images: np.ndarray) -> np.ndarray:
+    """The centres of mass of images (n, H, W, 1), in pixels: (n, 2)."""
+    grid = np.indices(images.shape[1:3]).reshape(2, -1).T
+    masses = images.reshape(len(images), -1)
+    return masses @ grid / masses.sum(axis=1, keepdims=True)
+
+
+def test_a_shift_moves_the_centre_by_up_to_its_share_of_the_side() -> None:
+    images = np.zeros((2000, 20, 20, 1), np.float32)
+    images[:, 9:11, 9:11] = 1
+    moved = centres(augment(images, np.random.default_rng(0), **{**NONE, "shift": 0.2})) - 9.5
+    assert np.abs(moved).max() == pytest.approx(4, abs=0.01)
+    assert np.abs(moved.mean(axis=0)).max() < 0.2
+
+
+def test_a_rotation_turns_by_up_to_its_degrees_about_the_middle() -> None:
+    images = np.zeros((2000, 41, 41, 1), np.float32)
+    images[:, 20, 35] = 1  # 15 pixels to the right of the middle
+    down, right = (centres(augment(images, np.random.default_rng(0), **{**NONE, "rotation": 45})) - 20).T
+    assert np.hypot(down, right) == pytest.approx(15, abs=0.5)
+    angles = np.degrees(np.arctan2(down, right))
+    assert (angles.min(), angles.max()) == pytest.approx((-45, 45), abs=1.5)
+
+
+@pytest.mark.parametrize("size", [1, 5, 28, 100])
+def test_the_weights_of_a_spline_sum_to_one(size: int) -> None:
+    assert spline(size).sum(axis=1) == pytest.approx(np.ones(size), abs=1e-6)
+    assert (spline(size) >= 0).all()
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 40), (40, 1), (1, 70_000)])
+def test_images_of_any_shape_will_do(height: int, width: int) -> None:
+    images = np.ones((2, height, width, 1), np.float32)
+    bounds = {"rotation": 45.0, "zoom": 0.9, "shear": 0.9, "shift": 0.9, "elastic": 0.9}
+    changed = augment(images, np.random.default_rng(0), **bounds)
+    assert changed.shape == images.shape and changed.min() >= 0 and changed.max() <= 1
