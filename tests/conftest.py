@@ -29,7 +29,7 @@ class Project:
     def start(self, *command: str, environment: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
         """Start a program of this environment in the project, as a user would whose shell has not activated it."""
         program = Path(sys.executable).parent / command[0]
-        foreign = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS")
+        foreign = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS", "SHELL")
         env = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
         env |= {"CHECKPOINTS": str(self.checkpoints), **(environment or {})}

@@ -80,7 +80,7 @@ def test_no_stage_is_left_out() -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_says_what_it_does(stage: str) -> None:
     assert DAG[stage]["desc"].endswith(".")
-    assert DAG[stage]["cmd"] == f"python -m stages {stage}"
+    assert DAG[stage]["cmd"] == f"exec python -m stages {stage}"
 
 
 @pytest.mark.parametrize("stage", ["validate", "download", "preprocess", "plot"])

@@ -299,7 +299,7 @@ UNREADABLE = [
     pytest.param("mnist\n", "expected sections such as 'recipe: original', found str", id="a word"),
     pytest.param("recipe: [\n", "expected YAML, found: while parsing a flow node", id="an open bracket"),
     pytest.param("recipe:\n\toriginal\n", "expected YAML, found: while scanning for the next token", id="a tab"),
-    pytest.param("recipe: é\n".encode("latin-1"), "expected YAML, found: unacceptable character #x00e9", id="Latin-1"),
+    pytest.param("recipe: é\n".encode("latin-1"), "expected YAML, found: unacceptable character", id="Latin-1"),
     pytest.param(
         swapped("threads: 1", "threads: 1\nthreads: 3"),
         'expected YAML, found: while constructing a mapping in "params.yaml", line 2, column 1 '
@@ -337,7 +337,7 @@ UNREADABLE = [
     ),
     pytest.param(
         swapped("threads: 1", f"threads: {'[' * 1000}{']' * 1000}"),
-        "expected YAML, found: maximum recursion depth",
+        f"threads: {INTEGER}; found [[[",
         id="1,000 brackets",
     ),
     pytest.param(
@@ -368,7 +368,7 @@ UNREADABLE = [
     pytest.param(swapped("threads: 1", "threads: !!bool x"), "expected YAML, found: 'x'", id="no such boolean"),
     pytest.param(
         swapped("threads: 1", r'threads: "\UFFFFFFFF"'),
-        "expected YAML, found: Python int too large",
+        "expected YAML, found: while parsing a quoted scalar",
         id="no such character",
     ),
     pytest.param(
@@ -376,7 +376,9 @@ UNREADABLE = [
         "expected YAML, found: Exceeds the limit",
         id="5,000 hexadecimal digits",
     ),
-    pytest.param(TEXT + r'"\ud800": 1', "a key: expected a valid string", id="half a character as a key"),
+    pytest.param(
+        TEXT + r'"\ud800": 1', "expected YAML, found: while parsing a quoted scalar", id="half a character as a key"
+    ),
     pytest.param(TEXT + r'"a\nb": 1', r"a\nb: unknown key", id="two lines as a key"),
     pytest.param(
         swapped("threads: 1", f"threads: [&a0 [1], {', '.join(ALIASES)}]"),
@@ -540,7 +542,7 @@ def command(tmp_path):
         (None, "params.yaml: No such file or directory\n"),
         (swapped("threads: 1", "treads: 2"), "params.yaml: threads: missing\nparams.yaml: treads: unknown key"),
         (swapped("threads: 1", "threads: 1\nthreads: 3"), "params.yaml: expected YAML, found: while constructing"),
-        (b"recipe: \xe9", "params.yaml: expected YAML, found: unacceptable character #x00e9"),
+        (b"recipe: \xe9", "params.yaml: expected YAML, found: unacceptable character"),
         ("[]", "params.yaml: expected sections such as 'recipe: original', found list\n"),
     ],
     ids=["no file", "a misspelt key", "a key twice", "Latin-1", "a list"],
