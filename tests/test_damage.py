@@ -150,18 +150,11 @@ def test_what_is_whole_is_not_mended(project: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.fault("DVC", "SIGKILL during `dvc exp run`, which leaves a detached HEAD", "`make mend` puts HEAD back")
-def test_a_detached_head_is_mended(finished: Project, project: Project) -> None:
+@pytest.mark.parametrize("again", [False, True], ids=["mended at once", "run again first"])
+def test_a_detached_head_is_mended(finished: Project, project: Project, again: bool) -> None:
     project.change(plot__dpi=50)
-    running = project.start(
-        "dvc",
-        "exp",
-        "run",
-        "-S",
-        "train.seed=1",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    command = "dvc", "exp", "run", "-S", "train.seed=1"
+    running = project.start(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     assert running.stdout
     while "'train'" not in running.stdout.readline():
         pass
@@ -170,6 +163,8 @@ def test_a_detached_head_is_mended(finished: Project, project: Project) -> None:
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     time.sleep(1)
+    if again:
+        project.run(*command)
     (project.root / ".git" / "index.lock").touch()
     assert "HEAD (no branch)" in project.run("git", "status", "--branch", "--short").stdout
     mended = project.run("python", "tools/mend.py").stdout

@@ -88,7 +88,8 @@ def head() -> Iterator[str]:
         return
     branch, changes = git("rev-parse", "--symbolic-full-name", "@{-1}"), resolve(f"{REFS}/EXEC_MERGE")
     short, told = branch.removeprefix("refs/heads/"), git("reflog", "-1", "--format=%gs")
-    if not resolve(f"{REFS}/EXEC_BASELINE") and told != f"checkout: moving from {short} to {resolve('HEAD')}":
+    dvcs = f"checkout: moving from {short} to {resolve('HEAD')}", f"dvc: Restore HEAD to '{resolve('HEAD')}'"
+    if not resolve(f"{REFS}/EXEC_BASELINE") and told not in dvcs:
         return  # it was not DVC, which gives Git the whole name of the commit
     if resolve("HEAD") != resolve(branch):
         yield "HEAD is detached, and not where its last branch is: git switch BRANCH"
