@@ -31,7 +31,7 @@ def bend(rng: np.random.Generator, count: int, height: int, width: int) -> np.nd
 
 
 def interpolate(images: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Read images (n, H, W, 1) at the points y and x (n, H, W), in pixels, between pixels linearly; outside is 0."""
+    """Read images (n, H, W, 1) at points y and x (n or 1, H, W), in pixels, between pixels linearly; outside is 0."""
     count, height, width = images.shape[:3]
     padded = np.zeros((count, height + 2, width + 2), np.float32)
     padded[:, 1:-1, 1:-1] = images[..., 0]
@@ -52,13 +52,15 @@ def augment(
     shear: float,
     shift: float,
     elastic: float,
+    alike: bool = False,
 ) -> np.ndarray:
-    """Change each image float32 (n, H, W, 1) at random, evenly within bounds, in one interpolation.
+    """Change each image float32 (n, H, W, 1) at random, evenly within bounds, in one interpolation; or all `alike`.
 
     `rotation` is in degrees; `zoom` and `shear` in shares; `shift` and `elastic` in shares of the image's side.
     Source of the elastic bending: Simard, Steinkraus and Platt, 2003.
     """
-    count, height, width = images.shape[:3]
+    height, width = images.shape[1:3]
+    count = 1 if alike else len(images)
     half, zoom_y, zoom_x, slant, down, right = rng.uniform(-1, 1, (6, count, 1, 1)).astype(np.float32)
     angle = rotation * np.pi / 360
     half *= np.float32(angle + angle * angle * angle / 3)  # the tangent of half the angle

@@ -3,18 +3,35 @@
 import csv
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from data import arrays
+from data import arrays, augment
 from models import checkpoint
 from models import network as networks
 
 import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
 
 MODEL = Path("models/network.keras")
 REPORTS = Path("reports")
+STRENGTH = 0.5  # of the changes that make a view, as a share of those in training
 Z = 1.959964  # a standard normal variable lies within +-Z with probability 0.95
+
+
+def predict(forward: networks.Forward, images: np.ndarray, recipe: dict) -> Iterator[np.ndarray]:
+    """Yield probabilities float32 (n, K) for some of the images (N, H, W, 1) at a time, in order.
+
+    They are the mean over an image and `views` changed ones: each view turns, stretches and bends all images alike, so
+    that what is read in one does not follow from the others.
+    """
+    bounds = {name: STRENGTH * bound for name, bound in recipe["augment"].items()}
+    for start in range(0, len(images), networks.BATCH):
+        batch = images[start : start + networks.BATCH]
+        generators = map(np.random.default_rng, range(recipe["views"]))
+        views = [batch, *(augment.augment(batch, rng, **bounds, alike=True) for rng in generators)]
+        yield np.mean([forward(tf.constant(view)).numpy() for view in views], axis=0)
 
 
 def interval(right: int, count: int) -> tuple[float, float]:
@@ -44,10 +61,12 @@ def main(params: dict) -> None:
     forward = networks.forward(networks.load(MODEL), params["replicas"])
     images, actual = arrays.read("test_images"), arrays.read("test_labels").argmax(axis=1)
     predicted, confidence, loss, end = np.empty_like(actual), np.empty(len(actual)), 0.0, 0
-    for probabilities in networks.predict(forward, images):
-        start, end = end, end + len(probabilities)
-        predicted[start:end], confidence[start:end] = probabilities.argmax(axis=1), probabilities.max(axis=1)
-        loss += networks.cross_entropy(probabilities, actual[start:end])
+    with tqdm(total=len(images), unit=" images", disable=None) as bar:
+        for probabilities in predict(forward, images, params["recipes"][params["recipe"]]):
+            start, end = end, end + len(probabilities)
+            predicted[start:end], confidence[start:end] = probabilities.argmax(axis=1), probabilities.max(axis=1)
+            loss += networks.cross_entropy(probabilities, actual[start:end])
+            bar.update(len(probabilities))
 
     right = predicted == actual
     low, high = interval(int(right.sum()), len(right))

@@ -157,7 +157,8 @@ def report(live: Live, log: TextIO, epoch: int, epochs: int, figures: dict[str, 
 
 
 def main(params: dict) -> None:
-    recipe, seed = params["recipes"][params["recipe"]], params["train"]["seed"]
+    selected, seed = params["recipes"][params["recipe"]], params["train"]["seed"]
+    recipe = {key: selected[key] for key in selected if key != "views"}  # which only evaluate uses
     epochs = recipe["epochs"]
     images, labels = arrays.read("train_images"), arrays.read("train_labels")
     size = split(len(images), recipe["validation_split"])

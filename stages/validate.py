@@ -88,6 +88,7 @@ RECIPE: Any = section(
     batch_size=Count,
     epochs=Count,
     validation_split=Share,
+    views=Annotated[int, Field(ge=0, le=1000)],
 )
 PARAMS = section(
     "Params",

@@ -1,15 +1,17 @@
 """Facts of the random changes to images."""
 
+from typing import Any
+
 from data.augment import augment, spline
 
 import numpy as np
 import pytest
 
-NONE = {"rotation": 0.0, "zoom": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+NONE: dict[str, Any] = {"rotation": 0.0, "zoom": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
 IMAGES = np.random.default_rng(0).random((50, 12, 9, 1), np.float32)
 
 
-def changed(seed: int = 0, **bounds: float) -> np.ndarray:
+def changed(seed: int = 0, **bounds: Any) -> np.ndarray:
     return augment(IMAGES, np.random.default_rng(seed), **{**NONE, **bounds})
 
 
@@ -50,6 +52,13 @@ def test_a_rotation_turns_by_up_to_its_degrees_about_the_middle() -> None:
     assert (angles.min(), angles.max()) == pytest.approx((-45, 45), abs=1.5)
 
 
+def test_images_changed_alike_are_changed_as_a_single_one_is() -> None:
+    bounds: dict[str, Any] = dict.fromkeys(NONE, 0.3)
+    together = augment(IMAGES, np.random.default_rng(0), **bounds, alike=True)
+    alone = [augment(image[None], np.random.default_rng(0), **bounds) for image in IMAGES]
+    assert (together == np.concatenate(alone)).all()
+
+
 @pytest.mark.parametrize("size", [1, 5, 28, 100])
 def test_the_weights_of_a_spline_sum_to_one(size: int) -> None:
     assert spline(size).sum(axis=1) == pytest.approx(np.ones(size), abs=1e-6)
@@ -59,6 +68,6 @@ def test_the_weights_of_a_spline_sum_to_one(size: int) -> None:
 @pytest.mark.parametrize("height, width", [(1, 1), (1, 40), (40, 1), (1, 70_000)])
 def test_images_of_any_shape_will_do(height: int, width: int) -> None:
     images = np.ones((2, height, width, 1), np.float32)
-    bounds = {"rotation": 45.0, "zoom": 0.9, "shear": 0.9, "shift": 0.9, "elastic": 0.9}
+    bounds: dict[str, Any] = {"rotation": 45.0, "zoom": 0.9, "shear": 0.9, "shift": 0.9, "elastic": 0.9}
     changed = augment(images, np.random.default_rng(0), **bounds)
     assert changed.shape == images.shape and changed.min() >= 0 and changed.max() <= 1

@@ -3,8 +3,42 @@
 from models import network as networks
 from stages import evaluate
 
+import keras
 import numpy as np
 import pytest
+from conftest import ROOT
+from ruamel.yaml import YAML
+
+
+@pytest.fixture(scope="module")
+def forward() -> networks.Forward:
+    keras.utils.set_random_seed(0)
+    recipe = YAML(typ="safe").load(ROOT / "params.yaml")["recipes"]["original"]
+    return networks.forward(networks.build(recipe, (8, 8, 1), 4), 2)
+
+
+IMAGES = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
+BOUNDS = {"rotation": 15, "zoom": 0.1, "shear": 0.1, "shift": 0.1, "elastic": 0.1}
+
+
+def read(forward: networks.Forward, images: np.ndarray, views: int, bounds: dict = BOUNDS) -> np.ndarray:
+    return np.concatenate(list(evaluate.predict(forward, images, {"views": views, "augment": bounds})))
+
+
+def test_without_views_the_probabilities_are_the_networks_own(forward: networks.Forward) -> None:
+    assert (read(forward, IMAGES, views=0) == forward(IMAGES).numpy()).all()
+    assert (read(forward, IMAGES, views=3, bounds=dict.fromkeys(BOUNDS, 0)) == forward(IMAGES).numpy()).all()
+
+
+def test_views_change_the_probabilities_which_remain_such(forward: networks.Forward) -> None:
+    probabilities = read(forward, IMAGES, views=3)
+    assert (probabilities != read(forward, IMAGES, views=2)).all()
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-6)
+
+
+def test_what_is_read_in_an_image_does_not_follow_from_those_beside_it(forward: networks.Forward) -> None:
+    whole, part = read(forward, IMAGES, views=3), read(forward, IMAGES[2:3], views=3)
+    np.testing.assert_allclose(whole[2:3], part, rtol=0, atol=1e-6)
 
 
 def test_wilsons_interval_ends_where_what_was_seen_is_just_so_likely() -> None:

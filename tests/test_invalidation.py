@@ -23,6 +23,7 @@ EXPECTED = {  # the parameters below a prefix -> what runs, beside validate, whe
     "preprocess.": ["preprocess", *LEARN],
     "recipe": LEARN,
     "recipes.original.": LEARN,
+    "recipes.original.views": ["evaluate"],
     "recipes.original.layers.softmax.class": ["train", "evaluate"],  # another way to say the same: equal predictions
     "recipes.original.layers.pool.padding": ["train", "evaluate"],  # 28 and 14 are even: nothing to pad
     "recipes.original.layers.dense2.units": ["train"],  # 10 for "classes": the same model
@@ -152,7 +153,7 @@ SOURCES = {
     "data/idx.py": ["download", "preprocess"],
     "stages/preprocess.py": ["preprocess"],
     "data/arrays.py": ["preprocess", "train", "evaluate", "plot"],
-    "data/augment.py": ["train"],
+    "data/augment.py": ["train", "evaluate"],
     "models/checkpoint.py": ["train", "evaluate"],
     "models/network.py": ["train", "evaluate"],
     "stages/__main__.py": [],
