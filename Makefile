@@ -1,4 +1,5 @@
 # make repro: everything, from nothing to figures.  make verify: is it all as dvc.lock says?  make mend: after a kill.
+# make why: what would rerun, because of what.  make export: the network for phones.
 # make test, make lint: what a change must pass.  make bench: how accurate, how fast, in about an hour.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -9,7 +10,7 @@ export DATASET_MIRROR := $(abspath $(DATASET_MIRROR))
 endif
 endif
 
-.PHONY: repro verify mend test test-all lint bench lock
+.PHONY: repro why export verify mend test test-all lint bench lock
 repro: .venv/ready
 	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ -z "`ls data/raw 2>&-`" ] && grep -q '^  dataset: mnist$$' params.yaml && \
 	  ! python -c 'from stages import download; download.alive(download.sources("mnist"))'; then \
@@ -18,6 +19,12 @@ repro: .venv/ready
 	dvc repro
 	@if grep -q '^  dataset: synthetic$$' params.yaml; then \
 	  echo "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"; fi
+
+why: .venv/ready
+	@python tools/why.py
+
+export: .venv/ready
+	python -m tools.export
 
 verify: .venv/ready
 	python tools/verify.py

@@ -27,6 +27,7 @@ LIBRARIES = {  # what a stage cannot do without; each reads params.yaml
     "train": "dvclive, keras, numpy, platformdirs, ruamel.yaml, tensorflow, tqdm",
     "evaluate": "keras, numpy, ruamel.yaml, tensorflow",
     "plot": "matplotlib.backends.backend_agg, matplotlib.figure, numpy, PIL.Image, ruamel.yaml",
+    "report": "ruamel.yaml",
 }
 EMPTY = """\
   stage{0}:
@@ -39,8 +40,8 @@ SITUATIONS: dict[str, tuple[list[str], list[str]]] = {  # which stages of ours r
     "everything from nothing": (list(LIBRARIES), ["stage1", "stage2", "stage3", "stage4", "stage5"]),
     "nothing to do": ([], []),
     "plot alone": (["validate", "plot"], ["stage1", "stage5"]),  # validate looks at each new params.yaml
-    "evaluate and plot": (["validate", "evaluate", "plot"], ["stage1", "stage4", "stage5"]),
-    "everything from the cache": ([], []),
+    "evaluate and plot": (["validate", "evaluate", "plot", "report"], ["stage1", "stage4", "stage5"]),
+    "everything from the cache": (["report"], []),  # of which DVC keeps no runs, because Git holds its output
 }
 CHANGED = {"plot alone": ["plot.dpi"], "evaluate and plot": ["evaluate.calibration_bins"]}
 fresh = itertools.count(50)  # values that no run had before, so that the run-cache does not know them

@@ -14,9 +14,17 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", "stages", "tools"]
-SOURCES += ["data/arrays.py", "data/augment.py", "data/idx.py", "data/synthetic.py", "data/skeletons.txt", "data/own"]
+SOURCES += [
+    "data/arrays.py",
+    "data/augment.py",
+    "data/idx.py",
+    "data/scan.py",
+    "data/synthetic.py",
+    "data/skeletons.txt",
+    "data/own",
+]
 SOURCES += ["models/checkpoint.py", "models/network.py"]
-STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
+STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot", "report"]
 
 
 class Project:
@@ -46,6 +54,11 @@ class Project:
     def repro(self, *arguments: str) -> list[str]:
         """Run `dvc repro` and return the stages whose commands it ran, in order."""
         return re.findall(r"^Running stage '(\w+)':", self.run("dvc", "repro", *arguments).stdout, re.M)
+
+    def why(self) -> dict[str, str]:
+        """Return what `make why` says will become of each stage."""
+        lines = self.run("python", "tools/why.py").stdout.splitlines()
+        return {line.split()[0]: line[12:28].strip() for line in lines if not line.startswith(" ")}
 
     def change(self, **values: object) -> None:
         """Set parameters by their dotted paths, given with __ for the dots."""

@@ -16,9 +16,14 @@ from conftest import ROOT, STAGES, Project
 from ruamel.yaml import YAML
 
 SMALL = {"validate": 1000, "download": 10_000, "preprocess": 10_000, "train": 100_000, "evaluate": 100, "plot": 1000}
+SMALL["report"] = 1000
 DAG = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 OUTS = {
-    stage: [*part.get("outs", []), *(next(iter(out)) for out in part.get("metrics", []) + part.get("plots", []))]
+    stage: [
+        next(iter(out)) if isinstance(out, dict) else out
+        for kind in ("outs", "metrics", "plots")
+        for out in part.get(kind, [])
+    ]
     for stage, part in DAG.items()
 }
 CURVES = "training/plots/metrics"
@@ -57,6 +62,7 @@ FOLDERS = {
     "train": "models",
     "evaluate": "reports",
     "plot": "reports",
+    "report": "reports",
 }
 MODES_COUNT = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
 

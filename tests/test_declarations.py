@@ -83,7 +83,7 @@ def test_each_stage_says_what_it_does(stage: str) -> None:
     assert DAG[stage]["cmd"] == f"exec python -m stages {stage}"
 
 
-@pytest.mark.parametrize("stage", ["validate", "download", "preprocess", "plot"])
+@pytest.mark.parametrize("stage", ["validate", "download", "preprocess", "plot", "report"])
 def test_only_train_and_evaluate_import_tensorflow(project: Project, stage: str) -> None:
     code = f"import sys, stages.{stage}; print({{'tensorflow', 'keras'}} & set(sys.modules))"
     assert project.run("python", "-c", code).stdout == "set()\n"

@@ -29,6 +29,7 @@ LAYERS = {  # each kind of state: dropped at random, moving averages, and weight
     "dense": {"class": "Dense", "units": "classes", "activation": "softmax"},
 }
 RECIPE = {"network": list(LAYERS), "layers": LAYERS, "batch_size": 16, "epochs": 60, "validation_split": 0.25}
+RECIPE["views"] = 1
 RECIPE["optimizer"] = {"class": "AdamW", "learning_rate": 0.001}
 RECIPE["schedule"] = {"warmup": 0.2, "end": 0.1}
 RECIPE["augment"] = {"rotation": 10, "zoom": 0.1, "shear": 0.1, "shift": 0.1, "elastic": 0.1}

@@ -9,12 +9,12 @@ import pytest
 from conftest import ROOT, STAGES, Project
 from ruamel.yaml import YAML
 
-LEARN = ["train", "evaluate", "plot"]
+LEARN = ["train", "evaluate", "plot", "report"]
 NOTHING: list[str] = []
 EXPECTED = {  # the parameters below a prefix -> what runs, beside validate, when one of them changes
     "download.": ["download", "preprocess", *LEARN],
     "datasets.synthetic.": ["download", "preprocess", *LEARN],
-    "datasets.synthetic.test": ["download", "preprocess", "evaluate", "plot"],
+    "datasets.synthetic.test": ["download", "preprocess", "evaluate", "plot", "report"],
     "datasets.folder.path": ["download"],
     "datasets.mnist.": NOTHING,
     "datasets.fashion_mnist.": NOTHING,
@@ -23,18 +23,18 @@ EXPECTED = {  # the parameters below a prefix -> what runs, beside validate, whe
     "preprocess.": ["preprocess", *LEARN],
     "recipe": LEARN,
     "recipes.original.": LEARN,
-    "recipes.original.views": ["evaluate"],
+    "recipes.original.views": ["evaluate", "report"],
     "recipes.original.layers.softmax.class": ["train", "evaluate"],  # another way to say the same: equal predictions
     "recipes.original.layers.pool.padding": ["train", "evaluate"],  # 28 and 14 are even: nothing to pad
     "recipes.original.layers.dense2.units": ["train"],  # 10 for "classes": the same model
     "recipes.best.": NOTHING,
     "recipes.fast.": NOTHING,
     "environment.": NOTHING,
-    "instructions": ["train", "evaluate"],  # and plot, where the last bits of a rounded figure differ
-    "replicas": ["train", "evaluate"],  # likewise
-    "threads": ["train", "evaluate"],  # likewise
+    "instructions": ["train", "evaluate", "report"],  # and plot, where the last bits of a rounded figure differ
+    "replicas": ["train", "evaluate", "report"],  # likewise
+    "threads": ["train", "evaluate", "report"],  # likewise
     "train.": LEARN,
-    "evaluate.": ["evaluate", "plot"],
+    "evaluate.": ["evaluate", "plot", "report"],
     "plot.": ["plot"],
 }
 OTHER = {  # another value, where adding one or halving does not give one
@@ -114,10 +114,21 @@ def other(project: Project) -> Project:
 
 
 def assert_runs(project: Project, stages: list[str]) -> None:
+    told = project.why()
     ran = project.repro()
+    assert {stage for stage in told if told[stage] == "runs"} <= set(ran)
+    assert set(ran) <= {stage for stage in told if told[stage] in ("runs", "may run")}
     if stages == ["validate", *EXPECTED["threads"]] and "plot" in ran:
         ran.remove("plot")
     assert ran == stages
+
+
+def assert_nothing_runs(project: Project) -> None:
+    """Nothing but report, of which DVC keeps no runs, because Git holds its output."""
+    told = project.why()
+    ran = project.repro()
+    assert [stage for stage in ran if stage != "report"] == []
+    assert {stage for stage in told if told[stage] == "runs"} <= set(ran)
 
 
 @pytest.mark.parametrize("path", cases(RUNNING))
@@ -130,7 +141,7 @@ def test_a_parameter_reruns_exactly_these_stages_and_going_back_none(other: Proj
     other.change(**{place.replace(".", "__"): value})
     assert_runs(other, ["validate", *expected(path)])
     (other.root / "params.yaml").write_bytes(before)
-    assert other.repro() == []
+    assert_nothing_runs(other)
     assert (other.root / "dvc.lock").read_bytes() == lock
 
 
@@ -160,6 +171,7 @@ SOURCES = {
     "stages/train.py": ["train"],
     "stages/evaluate.py": ["evaluate"],
     "stages/plot.py": ["plot"],
+    "stages/report.py": ["report"],
     "params.yaml": ["validate"],
 }
 
@@ -173,9 +185,9 @@ def test_a_comment_reruns_the_stages_that_use_the_file_and_stops_there(project: 
     path = project.root / source
     before = path.read_bytes()
     path.write_bytes(before + b"# a comment\n")
-    assert project.repro() == SOURCES[source]
+    assert_runs(project, SOURCES[source])
     path.write_bytes(before)
-    assert project.repro() == []
+    assert_nothing_runs(project)
 
 
 @pytest.mark.slow
@@ -185,7 +197,7 @@ def test_a_file_of_the_users_own_folder_makes_download_and_what_follows_stale(ot
     labels = other.root / "data" / "other" / idx.FILES["test", "labels"]
     before = labels.read_bytes()
     labels.write_bytes(before[:-1] + bytes([(before[-1] + 1) % 4]))
-    assert other.repro() == ["download", "preprocess", "evaluate", "plot"]
+    assert other.repro() == ["download", "preprocess", "evaluate", "plot", "report"]
 
 
 DATA = ["data/raw/train-images-idx3-ubyte", "data/processed/test_labels.npy"]

@@ -5,8 +5,10 @@ import re
 import shlex
 import statistics
 
+import numpy as np
 import pytest
 from conftest import ROOT, STAGES, Project
+from PIL import Image
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = [command for block in re.findall(r"```console\n(.*?)```", README, re.S) for command in block.split("$ ")[1:]]
@@ -17,19 +19,22 @@ def plain(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.strip().splitlines() if line.strip()]
 
 
-def test_every_dvc_example_runs_and_prints_what_it_says(project: Project) -> None:
+def test_every_example_of_dvc_and_python_runs_and_prints_what_it_says(project: Project) -> None:
     for name in ("images", "labels"):
         for split in ("train", "t10k"):
             source = next((project.root / "data" / "raw").glob(f"{split}-{name}*"))
             (project.root / "data" / "own" / source.name).write_bytes(source.read_bytes())
+    image = np.load(project.root / "data/processed/test_images.npy")[0, ..., 0]
+    Image.fromarray(np.uint8(255 * image)).save(project.root / "five.png")
     for example in EXAMPLES:
         command, *expected = example.splitlines()
-        if command.startswith("dvc"):
+        command = command.replace("make why", "python tools/why.py")
+        if command.startswith(("dvc", "python")):
             printed = project.run(*shlex.split(command)).stdout
             assert set(plain("\n".join(expected))) <= set(plain(printed))
 
 
-@pytest.mark.parametrize("command", [example.strip() for example in EXAMPLES if example.startswith("make")])
+@pytest.mark.parametrize("command", [example.splitlines()[0] for example in EXAMPLES if example.startswith("make")])
 def test_every_make_example_is_a_target(command: str, project: Project) -> None:
     target = command.removeprefix("make ")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)

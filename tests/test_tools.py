@@ -1,0 +1,77 @@
+"""What the programs beside the pipeline say: predict, export, why."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import STAGES, Project
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def pictures(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twenty test images, enlarged, as dark ink on white paper."""
+    folder = tmp_path_factory.mktemp("pictures")
+    images = np.load(finished.root / "data/processed/test_images.npy")[:20, ..., 0]
+    for i, image in enumerate(images):
+        Image.fromarray(np.uint8(255 * (1 - image))).resize((112, 112)).save(folder / f"{i:02}.png")
+    return sorted(folder.iterdir())
+
+
+def predict(project: Project, *arguments: str | Path, check: bool = True) -> tuple[int, list[str]]:
+    done = project.run("python", "-m", "tools.predict", *map(str, arguments), check=check)
+    return done.returncode, [line for line in done.stdout.splitlines() if line.startswith(("/", "{", "models"))]
+
+
+def test_predict_reads_pictures_much_as_evaluate_read_the_test_images(finished: Project, pictures: list[Path]) -> None:
+    _, lines = predict(finished, "--json", *pictures)
+    found = [json.loads(line) for line in lines]
+    assert [entry["file"] for entry in found] == list(map(str, pictures))
+    assert all(sum(entry["probabilities"]) == pytest.approx(1, abs=1e-4) for entry in found)
+    rows = (finished.root / "reports/predictions.csv").read_text().splitlines()[1:21]
+    same = [entry["class"] == int(row.split(",")[1]) for entry, row in zip(found, rows)]
+    assert sum(same) >= 15
+
+
+def test_predict_says_what_is_no_picture_and_reads_the_others(
+    finished: Project, pictures: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "cut.png").write_bytes(pictures[0].read_bytes()[:100])
+    Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
+    names = ["text.png", "cut.png", "blank.png", "absent.png"]
+    status, lines = predict(finished, *(tmp_path / name for name in names), pictures[0], check=False)
+    assert status == 1
+    said = {line.partition(": ")[0].rpartition("/")[2]: line.partition(": ")[2] for line in lines}
+    assert said["text.png"].startswith("expected an image such as PNG or JPEG; found: ")
+    assert said["cut.png"].startswith("expected an image such as PNG or JPEG; found: ")
+    assert said["blank.png"] == "no ink on paper in it"
+    assert said["absent.png"] == "no such file"
+    assert said["00.png"].endswith(" %)")
+
+
+def test_predict_without_a_network_says_what_to_do(project: Project, pictures: list[Path]) -> None:
+    (project.root / "models/network.keras").unlink()
+    status, lines = predict(project, pictures[0], check=False)
+    assert (status, lines) == (1, ["models/network.keras: not there; train the network first: dvc repro"])
+
+
+def test_the_exported_network_reads_every_test_image_alike(project: Project) -> None:
+    printed = project.run("python", "-m", "tools.export").stdout.splitlines()[-1]
+    assert "models/network.tflite: reads 100 of 100 test images as models/network.keras does" in printed
+    assert (project.root / "models/network.tflite").stat().st_size > 900_000
+
+
+def test_why_tells_old_and_new_values_and_what_follows(project: Project) -> None:
+    assert project.why() == dict.fromkeys(STAGES, "up to date")
+    project.change(recipes__original__layers__conv1__filters=8)
+    printed = project.run("python", "tools/why.py").stdout
+    assert "train       runs            recipes.original.layers.conv1.filters: 16 -> 8" in printed
+    assert "evaluate    may run         what train makes" in printed
+
+
+def test_why_says_what_dvc_cannot_read(project: Project) -> None:
+    (project.root / "dvc.yaml").write_text("stages: 5")
+    done = project.run("python", "tools/why.py", check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stdout
