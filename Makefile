@@ -1,5 +1,6 @@
 # make repro: everything, from nothing to figures.  make verify: is it all as dvc.lock says?  make mend: after a kill.
-# make why: what would rerun, because of what.  make export: the network for phones.
+# make why: what would rerun, because of what.  make demo: draw a digit.  make export: for phones.
+# make gate: is the accuracy no worse than before?  make compare BASE=main: what changed, as Markdown.
 # make test, make lint: what a change must pass.  make bench: how accurate, how fast, in about an hour.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -10,7 +11,7 @@ export DATASET_MIRROR := $(abspath $(DATASET_MIRROR))
 endif
 endif
 
-.PHONY: repro why export verify mend test test-all lint bench lock
+.PHONY: repro why gate compare demo export verify mend test test-all lint bench lock
 repro: .venv/ready
 	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ -z "`ls data/raw 2>&-`" ] && grep -q '^  dataset: mnist$$' params.yaml && \
 	  ! python -c 'from stages import download; download.alive(download.sources("mnist"))'; then \
@@ -22,6 +23,15 @@ repro: .venv/ready
 
 why: .venv/ready
 	@python tools/why.py
+
+gate: .venv/ready
+	@python tools/gate.py
+
+compare: .venv/ready
+	@python tools/compare.py $(BASE)
+
+demo: .venv/ready-demo
+	python -m tools.demo
 
 export: .venv/ready
 	python -m tools.export
@@ -58,12 +68,12 @@ lint: .venv/ready-dev
 	  > "`.venv/bin/python -c 'import site; print(site.getsitepackages()[0])'`/stages.pth"
 	@touch $@
 
-.venv/ready-dev: .venv/ready requirements-dev.txt
-	.venv/bin/pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.txt
+.venv/ready-%: requirements-%.txt .venv/ready
+	.venv/bin/pip install --disable-pip-version-check --quiet --require-hashes -r $<
 	@touch $@
 
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -p 3.11 \
 	  pyproject.toml -o requirements.txt
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -p 3.11 \
-	  --group dev -c requirements.txt -o requirements-dev.txt
+	for group in dev demo; do uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  -p 3.11 --group $$group -c requirements.txt -o requirements-$$group.txt; done

@@ -1,6 +1,7 @@
 """The README's console examples run, and print what it says; its links lead somewhere; its pictures are the figures."""
 
 import csv
+import json
 import re
 import shlex
 import statistics
@@ -63,3 +64,17 @@ def test_its_accuracies_are_those_that_were_measured() -> None:
             f"{statistics.mean(right):.2f} ± {statistics.stdev(right):.2f} % | {min(right):.2f} to {max(right):.2f} %"
         )
         assert f"| 0 to {len(right) - 1} | {words} |" in README, recipe
+
+
+def test_the_page_on_own_data_does_what_it_says(project: Project) -> None:
+    page = (ROOT / "docs/own-data.md").read_text()
+    patterns = "```python\n(.*?)```", "```console\n\\$ (.*?)\n"
+    [code], [command] = (re.findall(pattern, page, re.S) for pattern in patterns)
+    arrays = [f"{part} = np.load('data/processed/{part}.npy')" for part in ("train_images", "test_images")]
+    arrays += ["train_images, test_images = (np.uint8(255 * part[..., 0]) for part in (train_images, test_images))"]
+    arrays += ["train_labels, test_labels = np.arange(400) % 3, np.arange(100) % 3"]
+    project.run("python", "-c", "\n".join(["import numpy as np", *arrays, code]))
+    project.run(*shlex.split(command))
+    metrics = json.loads((project.root / "reports/metrics.json").read_text())
+    assert metrics["dataset"] == "folder"
+    assert len((project.root / "reports/class_accuracy.csv").read_text().splitlines()) == 1 + 3

@@ -75,3 +75,32 @@ def test_why_says_what_dvc_cannot_read(project: Project) -> None:
     (project.root / "dvc.yaml").write_text("stages: 5")
     done = project.run("python", "tools/why.py", check=False)
     assert done.returncode == 1 and "Traceback" not in done.stdout
+
+
+def test_the_gate_lets_pass_what_is_no_worse_than_the_seeds_before(project: Project) -> None:
+    (project.root / "benchmarks/results").mkdir(parents=True)
+    rows = "\n".join(f"original,x,{seed},{accuracy},1,1" for seed, accuracy in enumerate((0.98, 0.985, 0.99)))
+    header = "# machine\nwhat,settings,seed,accuracy,wall_seconds,cpu_seconds\n"
+    (project.root / "benchmarks/results/accuracy.csv").write_text(f"{header}{rows}\n")
+    path = project.root / "reports/metrics.json"
+    metrics = {**json.loads(path.read_text()), "dataset": "mnist"}
+    said = {}
+    for accuracy in (0.9701, 0.9699):
+        path.write_text(json.dumps({**metrics, "test_accuracy": accuracy}))
+        done = project.run("python", "tools/gate.py", check=False)
+        said[accuracy] = done.returncode, done.stdout.strip()
+    assert said[0.9701] == (0, "reports/metrics.json: test_accuracy 0.9701 is at least 0.9700, the floor of original")
+    assert said[0.9699][0] == 1
+    assert said[0.9699][1].startswith("reports/metrics.json: test_accuracy: expected at least 0.9700")
+
+
+def test_compare_tells_metrics_parameters_and_figures(project: Project) -> None:
+    nothing = project.run("python", "tools/compare.py", "HEAD").stdout
+    assert " ".join(nothing.split()) == "## Metrics as in HEAD ## Parameters as in HEAD ## Figures as in HEAD"
+    project.change(plot__mistakes=5, train__seed=1)
+    project.repro()
+    project.run("git", "commit", "--quiet", "--all", "--message", "fewer")
+    printed = project.run("python", "tools/compare.py", "HEAD^", GITHUB_REPOSITORY="own/digits").stdout
+    assert "| reports/metrics.json | test_loss |" in " ".join(printed.split())
+    assert "| params.yaml | plot.mistakes | 24 | 5 |" in " ".join(printed.split())
+    assert "![](https://github.com/own/digits/raw/" in printed
