@@ -26,7 +26,7 @@ def test_every_example_of_dvc_and_python_runs_and_prints_what_it_says(project: P
             source = next((project.root / "data" / "raw").glob(f"{split}-{name}*"))
             (project.root / "data" / "own" / source.name).write_bytes(source.read_bytes())
     image = np.load(project.root / "data/processed/test_images.npy")[0, ..., 0]
-    Image.fromarray(np.uint8(255 * image)).save(project.root / "five.png")
+    Image.fromarray((255 * image).astype(np.uint8)).save(project.root / "five.png")
     for example in EXAMPLES:
         command, *expected = example.splitlines()
         command = command.replace("make why", "python tools/why.py")

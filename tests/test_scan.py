@@ -14,10 +14,10 @@ from PIL import Image
 def photo(image: np.ndarray) -> Image.Image:
     """A digit (H, W) as a grey photo would have it: large, dark on light, under uneven light, with noise."""
     height, width = (10 * side for side in image.shape)
-    large = Image.fromarray(np.uint8(255 * image)).resize((width, height), Image.Resampling.BICUBIC)
+    large = Image.fromarray((255 * image).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
     light = 0.75 + np.linspace(-0.15, 0.15, width) + np.linspace(0.1, -0.1, height)[:, None]
     noise = np.random.default_rng(0).normal(0, 0.02, (height, width))
-    return Image.fromarray(np.uint8(255 * np.clip(light * (1 - 0.7 * np.asarray(large) / 255) + noise, 0, 1)))
+    return Image.fromarray((255 * np.clip(light * (1 - 0.7 * np.asarray(large) / 255) + noise, 0, 1)).astype(np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_a_photo_of_a_digit_becomes_that_digit_again(digits: np.ndarray) -> None
 
 
 def test_ink_may_be_darker_or_lighter_than_the_paper(digits: np.ndarray) -> None:
-    dark = Image.fromarray(np.uint8(255 * (1 - digits[0]))).resize((140, 140))
+    dark = Image.fromarray((255 * (1 - digits[0])).astype(np.uint8)).resize((140, 140))
     light = Image.fromarray(255 - np.asarray(dark))
     np.testing.assert_allclose(scan.scan(dark, 28, 28), scan.scan(light, 28, 28), atol=0.02)
 

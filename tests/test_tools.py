@@ -15,7 +15,7 @@ def pictures(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> lis
     folder = tmp_path_factory.mktemp("pictures")
     images = np.load(finished.root / "data/processed/test_images.npy")[:20, ..., 0]
     for i, image in enumerate(images):
-        Image.fromarray(np.uint8(255 * (1 - image))).resize((112, 112)).save(folder / f"{i:02}.png")
+        Image.fromarray((255 * (1 - image)).astype(np.uint8)).resize((112, 112)).save(folder / f"{i:02}.png")
     return sorted(folder.iterdir())
 
 

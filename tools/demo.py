@@ -31,7 +31,7 @@ def page(reader: Reader) -> gr.Blocks:
             image, probabilities = reader.read(picture or Image.new("L", (1, 1)))
         except ValueError:
             return None, None, HINT
-        seen = Image.fromarray(np.uint8(255 * (1 - image[..., 0])))
+        seen = Image.fromarray((255 * (1 - image[..., 0])).astype(np.uint8))
         large = np.asarray(seen.resize((SIDE, SIDE), Image.Resampling.NEAREST))
         return large, {str(i): float(share) for i, share in enumerate(probabilities)}, f"## {words(probabilities)}"
 
