@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 BOX = 20 / 28  # of a side of the image: what the ink may fill
 LARGEST = 400  # pixels along a side that are looked at
 FAINTEST = 0.1  # of the way from black to white: less contrast is no ink
+SPECKS = 0.02  # of the largest patch of ink: less than that, and apart from it, is dirt
 
 
 def grey(picture: Image.Image) -> np.ndarray:
@@ -43,21 +44,29 @@ def ink(brightness: np.ndarray) -> np.ndarray:
     return np.clip(contrast / most / 0.7 - 0.2, 0, 1) if most > FAINTEST else np.zeros_like(contrast)
 
 
+def extent(amounts: np.ndarray) -> slice:
+    """Where the ink (n,) along a side begins and ends, less what lies apart and is too little to be more than dirt."""
+    edges = np.flatnonzero(np.diff(amounts > 0, prepend=False, append=False)).reshape(-1, 2)
+    sums = np.array([amounts[first:end].sum() for first, end in edges])
+    kept = edges[sums > SPECKS * sums.max()]
+    return slice(kept[0, 0], kept[-1, 1])
+
+
 def scan(picture: Image.Image, height: int, width: int) -> np.ndarray:
     """Return the image float32 (height, width, 1) in [0, 1]; ValueError where the picture shows no ink."""
     share = ink(grey(picture))
-    rows, columns = (np.flatnonzero((share > 0.5).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    if not (share > 0.5).any():
         raise ValueError("no ink on paper in it")
-    part = share[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    dark = np.where(share > 0.5, share, 0)
+    part = share[extent(dark.sum(axis=1)), extent(dark.sum(axis=0))]
     scale = min(BOX * height / part.shape[0], BOX * width / part.shape[1])
     size = [max(1, round(scale * side)) for side in part.shape]
     small = np.asarray(Image.fromarray(part.astype(np.float32)).resize((size[1], size[0]), Image.Resampling.BOX))
     image = np.zeros((height, width, 1), np.float32)
-    mass = [small.sum(axis=axis) / small.sum() for axis in (1, 0)]
+    shares = [small.sum(axis=axis) / small.sum() for axis in (1, 0)]
     start = [
         min(max(0, round(side / 2 + 0.5 - weights @ (np.arange(len(weights)) + 0.5))), side - len(weights))
-        for side, weights in zip((height, width), mass)
+        for side, weights in zip((height, width), shares)
     ]
     image[start[0] : start[0] + size[0], start[1] : start[1] + size[1], 0] = small / small.max()
     return image

@@ -55,6 +55,14 @@ def test_the_ink_fills_the_box_and_its_centre_of_mass_is_in_the_middle(left: int
     assert (rows.mean(), columns.mean()) == pytest.approx((14, 14), abs=0.5)
 
 
+def test_a_speck_of_dirt_far_from_the_digit_does_not_make_it_small(digits: np.ndarray) -> None:
+    clean = photo(digits[0])
+    dirty = clean.copy()
+    dirty.paste(50, (2, 3, 5, 5))
+    dirty.paste(50, (270, 274, 272, 277))
+    assert np.abs(scan.scan(dirty, 28, 28) - scan.scan(clean, 28, 28)).mean() < 0.02
+
+
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_a_picture_without_ink_is_refused(value: int) -> None:
     with pytest.raises(ValueError, match="no ink"):
