@@ -1,0 +1,113 @@
+"""python -m tools.study: what the experiments since the last commit show, taken together over their seeds.
+
+A row is a configuration, named by what differs between them: how many seeds ran, the mean and the standard deviation of
+a metric over them, and how far the mean is from the highest, with the standard error of that difference. The figure
+has a dot for each experiment, and a line at each mean.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+SEED = "train.seed"
+NAMES = {"dataset", "recipe"}  # metrics that are no numbers
+Configuration = tuple[tuple[str, str], ...]
+
+
+def leaves(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each parameter as its dotted path and its value; a list is one value."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, ",".join(map(str, values)) if isinstance(values, list) else str(values)
+
+
+def experiments(root: Path = Path()) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
+    """Yield the parameters and the metrics of each experiment that has ended."""
+    done = subprocess.run(["dvc", "exp", "show", "--json"], cwd=root, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    for commit in json.loads(done.stdout):
+        for experiment in commit["experiments"] or []:
+            for revision in experiment["revs"] or []:
+                if (data := revision["data"]) and data["metrics"]:
+                    files = [file.get("data", {}) for file in data["metrics"].values()]
+                    metrics = {key: value for file in files for key, value in file.items() if key not in NAMES}
+                    if metrics:
+                        yield dict(leaves(data["params"]["params.yaml"]["data"])), metrics
+
+
+def study(runs: list[tuple[dict[str, str], dict[str, float]]], metric: str) -> dict[Configuration, list[float]]:
+    """Return the metric's values of each configuration, the one of the highest mean first."""
+    common = sorted(set.intersection(*(set(metrics) for _, metrics in runs)))
+    if metric not in common:
+        raise SystemExit(f"--metric: expected what every experiment has: {', '.join(common)}; found {metric}")
+    keys = {key for params, _ in runs for key in params} - {SEED}
+    differing = sorted(key for key in keys if len({params.get(key, "-") for params, _ in runs}) > 1)
+    groups = defaultdict(list)
+    for params, metrics in runs:
+        groups[tuple((key, params.get(key, "-")) for key in differing)].append(metrics[metric])
+    return dict(sorted(groups.items(), key=lambda group: -statistics.mean(group[1])))
+
+
+def short(keys: list[str]) -> list[str]:
+    """The last two parts of each dotted path where they tell it from the others."""
+    ends = [".".join(key.split(".")[-2:]) for key in keys]
+    counts = Counter(ends)
+    return [end if counts[end] == 1 else key for key, end in zip(keys, ends)]
+
+
+def table(groups: dict[Configuration, list[float]], metric: str) -> str:
+    """A row for each configuration; without a second seed nothing is said of the spread."""
+    best = next(iter(groups.values()))
+    rows = [[*short([key for key, _ in next(iter(groups))]), "n", metric, "sd", "behind"]]
+    for configuration, found in groups.items():
+        behind = f"{statistics.mean(best) - statistics.mean(found):.5f}"
+        if len(found) > 1 and len(best) > 1:
+            behind += f" ± {sum(statistics.variance(some) / len(some) for some in (best, found)) ** 0.5:.5f}"
+        deviation = f"{statistics.stdev(found):.5f}" if len(found) > 1 else ""
+        figures = [str(len(found)), f"{statistics.mean(found):.5f}", deviation, behind if found is not best else ""]
+        rows.append([*(value for _, value in configuration), *figures])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def draw(groups: dict[Configuration, list[float]], metric: str) -> Figure:
+    keys = short([key for key, _ in next(iter(groups))])
+    figure = Figure(figsize=(8, 1.2 + 0.45 * len(groups)), layout="constrained")
+    axes = figure.subplots()
+    for place, found in enumerate(groups.values()):
+        axes.plot(found, [place] * len(found), "o", color="#0072b2", alpha=0.6)
+        axes.plot([statistics.mean(found)] * 2, [place - 0.3, place + 0.3], color="#d55e00")
+    names = [", ".join(value for _, value in configuration) or "all" for configuration in groups]
+    axes.set_yticks(range(len(groups)), names)
+    axes.set(title=", ".join(keys), xlabel=f"{metric}: each experiment, and the mean", ylim=(len(groups) - 0.5, -0.5))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--metric", default="validation_accuracy", help="of reports/metrics.json or reports/training/metrics.json"
+    )
+    parser.add_argument("--figure", metavar="FILE", help="where to draw it: study.png, say")
+    options = parser.parse_args()
+    if not (runs := list(experiments())):
+        raise SystemExit("no experiment since the last commit has ended; try dvc exp run --queue, or dvc exp show -A")
+    groups = study(runs, options.metric)
+    print(table(groups, options.metric))
+    if options.figure:
+        draw(groups, options.metric).savefig(options.figure, dpi=100)
+
+
+if __name__ == "__main__":
+    main()
