@@ -1,5 +1,6 @@
 # make repro: everything, from nothing to figures.  make verify: is it all as dvc.lock says?  make mend: after a kill.
-# make why: what would rerun, because of what.  make demo: draw a digit.  make export: for phones.
+# make why: what would rerun, because of what.  make show: the experiments.  make plots: pages of plots without a network.
+# make demo: draw a digit.  make export: for phones.
 # make gate: is the accuracy no worse than before?  make compare BASE=main: what changed, as Markdown.
 # make test, make lint: what a change must pass.  make bench: how accurate, how fast, in about an hour.
 PYTHON ?= python3
@@ -11,7 +12,7 @@ export DATASET_MIRROR := $(abspath $(DATASET_MIRROR))
 endif
 endif
 
-.PHONY: repro why gate compare demo export verify mend test test-all lint bench lock
+.PHONY: repro show why gate compare demo plots export verify mend test test-all lint bench lock
 repro: .venv/ready
 	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ -z "`ls data/raw 2>&-`" ] && grep -q '^  dataset: mnist$$' params.yaml && \
 	  ! python -c 'from stages import download; download.alive(download.sources("mnist"))'; then \
@@ -20,6 +21,10 @@ repro: .venv/ready
 	dvc repro
 	@if grep -q '^  dataset: synthetic$$' params.yaml; then \
 	  echo "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"; fi
+
+show: .venv/ready
+	@dvc exp show --only-changed \
+	  --drop '.*(/|loss|_low|_high|_errors?$$|network)|accuracy|step|Created|State|Executor|params|datasets.*'
 
 why: .venv/ready
 	@python tools/why.py
@@ -32,6 +37,9 @@ compare: .venv/ready
 
 demo: .venv/ready-demo
 	python -m tools.demo
+
+plots: .venv/ready-plots
+	python -m tools.plots
 
 export: .venv/ready
 	python -m tools.export
@@ -75,5 +83,5 @@ lint: .venv/ready-dev
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -p 3.11 \
 	  pyproject.toml -o requirements.txt
-	for group in dev demo; do uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	for group in dev demo plots; do uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  -p 3.11 --group $$group -c requirements.txt -o requirements-$$group.txt; done

@@ -1,4 +1,4 @@
-"""A person draws a 7 on the demo's page, in a real browser, and reads what the network sees and says."""
+"""What a person sees in a real browser: the demo, where a 7 is drawn or a photo dropped in, and the page of plots."""
 
 import shutil
 import socket
@@ -7,11 +7,16 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from conftest import ROOT, Project
+from PIL import Image
 
-pytest.importorskip("gradio", reason="needs what `make demo` installs")
+for library, target in {"gradio": "demo", "vl_convert": "plots"}.items():
+    pytest.importorskip(library, reason=f"needs what `make {target}` installs")
+playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
@@ -53,29 +58,69 @@ def address(trained: Project) -> Iterator[str]:
         process.terminate()
 
 
-def test_a_drawn_seven_is_read_and_shown_as_the_network_sees_it(address: str, tmp_path: Path) -> None:
-    from playwright.sync_api import expect, sync_playwright
-
-    foreign: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        page.on("request", lambda request: foreign.append(request.url) if address not in request.url else None)
-        page.goto(address)
-        expect(page.get_by_text("Draw a digit with the mouse")).to_be_visible(timeout=30_000)
-        expect(page.locator(".quite-round").first).to_be_visible()
-        page.wait_for_timeout(1000)  # for the brush to be taken
-        box = page.locator("canvas").first.bounding_box()
-        assert box
-        x, y, side = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 0.75 * min(box["width"], box["height"])
-        corners = [(x + right * side, y + down * side) for right, down in SEVEN]
-        page.mouse.move(*corners[0])
-        page.mouse.down()
-        for corner in corners[1:]:
-            page.mouse.move(*corner, steps=15)
-        page.mouse.up()
-        expect(page.locator("h2", has_text="7 (")).to_be_visible(timeout=15_000)
-        expect(page.locator("img[alt]").first).to_be_visible()
-        page.screenshot(path=tmp_path / "demo.png")
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
         browser.close()
-    assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that may load nothing from another machine."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    foreign: list[str] = []
+    local = ("http://127.0.0.1:", "file:", "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(local) else foreign.append(request.url))
+    yield page
+    page.close()
+    assert foreign == []
+
+
+@pytest.fixture
+def demo(page: Any, address: str) -> Any:
+    page.goto(address)
+    playwright.expect(page.get_by_text("Draw a digit with the mouse")).to_be_visible(timeout=30_000)
+    playwright.expect(page.locator(".quite-round").first).to_be_visible()
+    page.wait_for_timeout(1000)  # for the brush to be taken
+    return page
+
+
+def test_a_drawn_seven_is_read_and_shown_as_the_network_sees_it(demo: Any, tmp_path: Path) -> None:
+    box = demo.locator("canvas").first.bounding_box()
+    x, y, side = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 0.75 * min(box["width"], box["height"])
+    corners = [(x + right * side, y + down * side) for right, down in SEVEN]
+    demo.mouse.move(*corners[0])
+    demo.mouse.down()
+    for corner in corners[1:]:
+        demo.mouse.move(*corner, steps=15)
+    demo.mouse.up()
+    playwright.expect(demo.locator("h2", has_text="7 (")).to_be_visible(timeout=15_000)
+    playwright.expect(demo.locator("img[alt]").first).to_be_visible()
+    demo.screenshot(path=tmp_path / "demo.png")
+
+
+def test_a_photo_dropped_in_is_read(demo: Any, trained: Project, tmp_path: Path) -> None:
+    images = np.load(trained.root / "data/processed/test_images.npy")[..., 0]
+    labels = np.load(trained.root / "data/processed/test_labels.npy").argmax(axis=1)
+    digit = Image.fromarray((255 * images[labels == 3][0]).astype(np.uint8)).resize((280, 280))
+    Image.fromarray(200 - np.asarray(digit) // 2).save(tmp_path / "three.jpg")
+    demo.locator("input[type=file]").last.set_input_files(tmp_path / "three.jpg")
+    playwright.expect(demo.locator("h2", has_text="3")).to_be_visible(timeout=15_000)
+    demo.screenshot(path=tmp_path / "photo.png")
+
+
+def test_two_runs_are_laid_side_by_side_without_a_network(page: Any, project: Project, tmp_path: Path) -> None:
+    project.run("python", "-m", "tools.plots")
+    project.run("dvc", "exp", "run", "--name", "longer", "-S", "recipes.original.epochs=2")
+    project.run("dvc", "plots", "diff", "HEAD", "longer", "--out", str(tmp_path))
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"file://{tmp_path}/index.html")
+    playwright.expect(page.locator(".vega-embed svg.marks")).to_have_count(5)
+    widths = page.locator("img").evaluate_all("all => all.map(image => [image.naturalWidth, image.offsetLeft])")
+    assert len(widths) == 2 * 6 and all(width for width, _ in widths)
+    assert [left > 600 for _, left in widths] == 6 * [False, True]
+    page.screenshot(path=tmp_path / "plots.png", full_page=True)
+    assert said == []

@@ -1,18 +1,31 @@
-"""The README's console examples run, and print what it says; its links lead somewhere; its pictures are the figures."""
+"""What README and docs/ say: their examples run and print what stands there, their links lead somewhere."""
 
 import csv
 import json
 import re
 import shlex
 import statistics
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT, STAGES, Project
 from PIL import Image
 
-README = (ROOT / "README.md").read_text()
-EXAMPLES = [command for block in re.findall(r"```console\n(.*?)```", README, re.S) for command in block.split("$ ")[1:]]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text()
+
+
+def examples(page: str) -> list[str]:
+    """Each command of a page, with the lines that it is said to print."""
+    blocks = re.findall(r"```console\n(.*?)```", page, re.S)
+    return [command for block in blocks for command in re.split(r"^\$ ", block, flags=re.M)[1:]]
+
+
+EXAMPLES = examples(README)
+SHOW = " ".join(re.findall(r"dvc exp show(?:.*\\\n)*.*", (ROOT / "Makefile").read_text())[0].split("\\\n")).replace(
+    "$$", "$"
+)
 
 
 def plain(text: str) -> list[str]:
@@ -29,9 +42,10 @@ def test_every_example_of_dvc_and_python_runs_and_prints_what_it_says(project: P
     Image.fromarray((255 * image).astype(np.uint8)).save(project.root / "five.png")
     for example in EXAMPLES:
         command, *expected = example.splitlines()
-        command = command.replace("make why", "python tools/why.py")
+        command = command.replace("make why", "python tools/why.py").replace("make show", SHOW)
         if command.startswith(("dvc", "python")):
             printed = project.run(*shlex.split(command)).stdout
+            assert command != SHOW or ("wider" in printed and max(map(len, printed.splitlines())) <= 120)
             assert set(plain("\n".join(expected))) <= set(plain(printed))
 
 
@@ -41,9 +55,10 @@ def test_every_make_example_is_a_target(command: str, project: Project) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)]+)\)", README))))
-def test_every_link_leads_to_a_file(link: str) -> None:
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_every_stage_is_drawn_in_the_diagram() -> None:
@@ -78,3 +93,47 @@ def test_the_page_on_own_data_does_what_it_says(project: Project) -> None:
     metrics = json.loads((project.root / "reports/metrics.json").read_text())
     assert metrics["dataset"] == "folder"
     assert len((project.root / "reports/class_accuracy.csv").read_text().splitlines()) == 1 + 3
+
+
+@pytest.mark.slow
+def test_the_worked_example_runs_in_a_shortened_form(project: Project) -> None:
+    page = (ROOT / "docs/dropout.md").read_text()
+    params = (project.root / "params.yaml").read_text()
+    for lines in re.findall(r"```diff\n(.*?)```", page, re.S):
+        before, after = (re.sub(rf"^\{sign}.*\n", "", lines, flags=re.M) for sign in "+-")
+        before, after = (re.sub(r"^.", "", text, flags=re.M) for text in (before, after))
+        assert before in params
+        params = params.replace(before, after, 1)
+    (project.root / "params.yaml").write_text(params)
+    for example in examples(page):
+        command = example.splitlines()[0]
+        for long, short in {"size=5000": "size=200", "epochs=20": "epochs=1", "range(0,5)": "range(0,2)"}.items():
+            command = command.replace(long, short)
+        command = command.replace("dropout-11", "dropout-3").replace("0,0.25,0.5", "0,0.5")
+        printed = project.run(*shlex.split(command)).stdout
+        if "tools.study" in command:
+            header, *rows = map(str.split, printed.splitlines())
+            assert header == ["dropout.rate", "n", "validation_accuracy", "sd", "behind"]
+            assert sorted((rate, n) for rate, n, *_ in rows) == [("0", "2"), ("0.5", "2")]
+    assert (project.root / "study.png").stat().st_size > 5_000
+    assert "+        rate: 0.5" in project.run("git", "diff", "HEAD", "with-dropout").stdout
+
+
+@pytest.mark.slow
+def test_a_team_shares_a_run_an_experiment_and_a_network_as_the_page_says(project: Project, tmp_path: Path) -> None:
+    project.run("git", "init", "--quiet", "--bare", str(tmp_path / "team.git"))
+    project.run("git", "remote", "add", "origin", str(tmp_path / "team.git"))
+    colleague, shared = Project(tmp_path / "colleague"), project.outputs()
+    for example in examples((ROOT / "docs/teams.md").read_text()):
+        command, *expected = example.splitlines()
+        if command == "dvc pull":
+            project.run("git", "clone", "--quiet", str(tmp_path / "team.git"), str(colleague.root))
+        here = colleague if command in ("dvc pull", "dvc status") else project
+        printed = here.run(*shlex.split(command.replace("/srv/digits", str(tmp_path / "store")))).stdout
+        assert set(plain("\n".join(expected))) <= set(plain(printed))
+    assert colleague.outputs() == shared
+    assert colleague.repro() == []
+    assert "Pulled experiment" in colleague.run("dvc", "exp", "pull", "origin", "longer").stdout
+    fetched = tmp_path / "fetched.keras"
+    colleague.run("dvc", "artifacts", "get", str(tmp_path / "team.git"), "digit-reader", "--out", str(fetched))
+    assert fetched.read_bytes() == (colleague.root / "models/network.keras").read_bytes()
