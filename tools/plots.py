@@ -13,7 +13,7 @@ OFFLINE = Path(".dvc/tmp/plots.html")
 
 
 def main() -> None:
-    vega = vl_convert.javascript_bundle(None, "5.21")
+    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", "5.21")
     OFFLINE.parent.mkdir(exist_ok=True)
     OFFLINE.write_text(PAGE.read_text().replace("{scripts}", f"<script>{vega}</script>"))
     subprocess.run(["dvc", "config", "--local", "plots.html_template", str(OFFLINE.relative_to(".dvc"))], check=True)
