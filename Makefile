@@ -23,8 +23,7 @@ repro: .venv/ready
 	  echo "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"; fi
 
 show: .venv/ready
-	@dvc exp show --only-changed \
-	  --drop '.*(/|loss|_low|_high|_errors?$$|network)|accuracy|step|Created|State|Executor|params|datasets.*'
+	@python -m tools.study --list
 
 why: .venv/ready
 	@python tools/why.py
@@ -83,5 +82,5 @@ lint: .venv/ready-dev
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -p 3.11 \
 	  pyproject.toml -o requirements.txt
-	for group in dev demo plots; do uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	for group in dev demo plots sweep; do uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  -p 3.11 --group $$group -c requirements.txt -o requirements-$$group.txt; done

@@ -23,9 +23,7 @@ def examples(page: str) -> list[str]:
 
 
 EXAMPLES = examples(README)
-SHOW = " ".join(re.findall(r"dvc exp show(?:.*\\\n)*.*", (ROOT / "Makefile").read_text())[0].split("\\\n")).replace(
-    "$$", "$"
-)
+SHOW = "python -m tools.study --list"  # make show
 
 
 def plain(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""python -m tools.study: what the experiments since the last commit show, taken together over their seeds.
+"""make show, python -m tools.study: what the experiments of the present commit show, taken together over their seeds.
 
 A row is a configuration, named by what differs between them: how many seeds ran, the mean and the standard deviation of
 a metric over them, and how far the mean is from the highest, with the standard error of that difference. The figure
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 SEED = "train.seed"
 NAMES = {"dataset", "recipe"}  # metrics that are no numbers
+HIDDEN = ".*(/|loss|_low|_high|_errors?$|network)|accuracy|step|Created|State|Executor|params|datasets.*"  # columns
 Configuration = tuple[tuple[str, str], ...]
 
 
@@ -95,14 +96,17 @@ def draw(groups: dict[Configuration, list[float]], metric: str) -> Figure:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
     parser.add_argument(
-        "--metric", default="validation_accuracy", help="of reports/metrics.json or reports/training/metrics.json"
+        "--metric", default="validation_accuracy", help="of reports/metrics.json or of reports/training/metrics.json"
     )
     parser.add_argument("--figure", metavar="FILE", help="where to draw it: study.png, say")
+    parser.add_argument("--list", action="store_true", help="first each experiment, by `dvc exp show`")
     options = parser.parse_args()
+    if options.list:
+        subprocess.run(["dvc", "exp", "show", "--only-changed", "--drop", HIDDEN], check=True)
     if not (runs := list(experiments())):
-        raise SystemExit("no experiment since the last commit has ended; try dvc exp run --queue, or dvc exp show -A")
+        raise SystemExit("no experiment of the present commit has ended; try dvc exp run --queue, or dvc exp show -A")
     groups = study(runs, options.metric)
     print(table(groups, options.metric))
     if options.figure:

@@ -1,0 +1,141 @@
+"""A sweep on real Ray: every experiment comes out, whatever dies, with the bytes of a single run."""
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from conftest import Project
+
+pytest.importorskip("ray", reason="needs what `make .venv/ready-sweep` installs")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def swept(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose sweeps make their clones in a folder of this test."""
+    (tmp_path / "clones").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "clones"))
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # its sockets want a short path
+    return project
+
+
+def start(project: Project, *arguments: str) -> Any:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return project.start("python", "-m", "tools.sweep", *arguments, **options)
+
+
+def sweep(project: Project, *arguments: str) -> tuple[int, str]:
+    with start(project, *arguments) as process:
+        printed = process.communicate()[0]
+    return process.returncode, printed
+
+
+def until(happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def inside(folder: Path) -> list[str]:
+    """Return the processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "cmdline").read_text())
+    return found
+
+
+def locks(project: Project) -> dict[str, str]:
+    """Return dvc.lock of each experiment of the present commit, by its name."""
+    names = project.run("dvc", "exp", "list", "--name-only").stdout.split()
+    head = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    return {
+        name: project.run("git", "show", f"refs/exps/{head[:2]}/{head[2:]}/{name}:dvc.lock").stdout for name in names
+    }
+
+
+def test_experiments_have_the_bytes_of_single_runs_and_are_not_run_twice(swept: Project) -> None:
+    status, printed = sweep(swept, "-S", "train.seed=range(1,3)")
+    assert status == 0, printed
+    found = locks(swept)
+    assert sorted(name[:2] for name in found) == ["1-", "2-"]
+    status, printed = sweep(swept, "-S", "train.seed=range(1,4)")
+    assert status == 0 and printed.count(": test_accuracy") == 1, printed
+    assert found.items() <= locks(swept).items()
+    swept.run("dvc", "exp", "run", "--name", "alone", "-S", "train.seed=1")
+    assert (swept.root / "dvc.lock").read_text() == next(lock for name, lock in found.items() if name[:2] == "1-")
+    assert list((swept.root.parent / "clones").iterdir()) == []
+
+
+def test_an_experiment_that_fails_is_told_with_its_log_and_stops_no_other(swept: Project) -> None:
+    status, printed = sweep(swept, "-S", "recipes.original.optimizer.learning_rate=0.001,-1")
+    [log] = (swept.root / ".dvc/tmp/sweep").glob("1-*.log")
+    assert status == 1
+    assert f"{log.stem}: failed, see .dvc/tmp/sweep/{log.name}" in printed
+    assert printed.splitlines()[-1] == f"1 of 2 experiments failed: {log.stem}"
+    assert "optimizer.learning_rate: expected greater than 0; found -1" in log.read_text()
+    assert len(locks(swept)) == 1
+
+
+def test_a_sweep_refuses_what_is_not_committed_or_not_pushed_or_unknown(swept: Project, tmp_path: Path) -> None:
+    swept.change(train__seed=5)
+    status, printed = sweep(swept, "-S", "train.seed=1,2")
+    assert (status, printed.splitlines()) == (
+        1,
+        ["a sweep runs what is committed; commit or stash these first:", " M params.yaml"],
+    )
+    swept.run("git", "init", "--quiet", "--bare", str(tmp_path / "bare"))
+    swept.run("git", "remote", "add", "origin", str(tmp_path / "bare"))
+    swept.run("git", "commit", "--quiet", "--all", "--message", "seed")
+    status, printed = sweep(swept, "-S", "train.seed=1,2")
+    assert status == 1 and printed.endswith("git push origin HEAD\n")
+    swept.run("git", "push", "--quiet", "origin", "HEAD")
+    status, printed = sweep(swept, "-S", "train.sed")
+    assert status == 1 and printed.startswith("-S: expected values of params.yaml")
+
+
+def test_after_an_interrupt_nothing_is_left_running_and_the_same_command_goes_on(swept: Project) -> None:
+    options = ["-S", "train.seed=range(1,4)"]
+    with start(swept, *options) as process:
+        clones = swept.root.parent / "clones"
+        until(lambda: any(clones.glob("*/.dvc/tmp/rwlock")))
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate()[0]
+    assert process.returncode == 1
+    assert printed.splitlines()[-1] == "interrupted; the same command goes on"
+    until(lambda: not inside(clones))
+    status, printed = sweep(swept, *options)
+    assert status == 0, printed
+    assert len(locks(swept)) == 3
+
+
+def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
+    options = ["--address", cluster.address, "-S", "train.seed=range(1,7)"]
+    try:
+        with start(swept, *options) as process:
+            until(lambda: any((tmp_path / "clones").glob("*/models/training.log")))
+            [raylet] = nodes[0].all_processes["raylet"]
+            node = psutil.Process(raylet.process.pid)
+            for worker in [node, *node.children()]:  # and not what an experiment has started: it ends by itself
+                worker.kill()
+            printed = process.communicate()[0]
+        assert process.returncode == 0, printed
+        assert "another try, 2 of 3" in printed
+        assert len(locks(swept)) == 6
+        status, printed = sweep(swept, *options)
+        assert status == 0 and ": test_accuracy" not in printed
+    finally:
+        cluster.shutdown()
+    assert not inside(tmp_path / "clones")

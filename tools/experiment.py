@@ -1,0 +1,103 @@
+"""python -m tools.experiment NAME -S ...: one experiment of a sweep, in a clone of its own, pushed to the remotes.
+
+It takes what the DVC remote's caches already hold, and pushes what it adds: first outputs and runs, then, once these
+are seen to be there, the experiment itself to the Git remote. What the Git remote has is whole, and is not run again.
+Ray calls `experiment` on any node that has this environment; Slurm or Kubernetes may call the program. Exit status: 75
+where Git or a remote failed, so that another try may help; 1 where the experiment itself did.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
+PR_SET_PDEATHSIG = 1  # of Linux' prctl
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    metrics: dict[str, object]
+    log: str
+
+
+class Failed(Exception):
+    """A command of an experiment failed; its argument is the experiment's exit status."""
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does, even where that was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def experiment(name: str, overrides: list[str], commit: str, git: str, dvc: str) -> Outcome:
+    """Run an experiment of a commit and push it; `git` and `dvc` are addresses of the remotes.
+
+    Without `dvc`, the commit's own configuration says where the DVC remote is.
+    """
+    clone = Path(tempfile.gettempdir(), f"sweep-{name}")
+    reference, log = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}", []
+    environment = {**os.environ, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "GIT_TERMINAL_PROMPT": "0"}
+
+    def run(*command: str, status: int = TRY_AGAIN) -> str:
+        options: dict = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+        with subprocess.Popen(command, cwd=clone, env=environment, preexec_fn=end_with_parent, **options) as process:
+            printed = str(process.communicate()[0])
+        log.append(f"$ {' '.join(command[:3])}\n{printed}")
+        if process.returncode:
+            raise Failed(status)
+        return printed.strip()
+
+    shutil.rmtree(clone, ignore_errors=True)  # of a try that was killed
+    clone.mkdir()
+    try:
+        run("git", "clone", "--quiet", "--no-checkout", git, ".")
+        if not run("git", "ls-remote", "origin", reference):
+            run("git", "checkout", "--quiet", "--detach", commit)
+            if dvc:
+                run("dvc", "remote", "add", "--local", "--default", "sweep", dvc)
+            words = [word for override in overrides for word in ("-S", override)]
+            run("dvc", "exp", "run", "--pull", "--name", name, *words, status=1)
+            run("dvc", "push", "--run-cache")
+            if json.loads(run("dvc", "status", "--cloud", "--json")):
+                raise Failed(TRY_AGAIN)
+            run("dvc", "exp", "push", "--no-cache", "origin", name)
+        run("git", "fetch", "--quiet", "origin", reference)
+        return Outcome(0, json.loads(run("git", "show", "FETCH_HEAD:reports/metrics.json")), "\n".join(log))
+    except Failed as failure:
+        return Outcome(failure.args[0], {}, "\n".join(log))
+    finally:
+        shutil.rmtree(clone, ignore_errors=True)
+
+
+def printed(*command: str) -> str:
+    """Return what a program printed, nothing where it failed."""
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.rstrip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.experiment", description=__doc__)
+    parser.add_argument("name")
+    parser.add_argument("-S", "--set-param", action="append", default=[], help="as `dvc exp run` takes them")
+    parser.add_argument("--commit", default=printed("git", "rev-parse", "HEAD"), help="whose experiment it is")
+    parser.add_argument("--git", default=printed("git", "remote", "get-url", "origin"), help="address to push it to")
+    parser.add_argument("--dvc", default="", help="address for the outputs, where the commit names none")
+    options = parser.parse_args()
+    end_with_parent()
+    outcome = experiment(options.name, options.set_param, options.commit, options.git, options.dvc)
+    print(outcome.log, file=sys.stderr)
+    print(json.dumps(outcome.metrics))
+    raise SystemExit(outcome.status)
+
+
+if __name__ == "__main__":
+    main()
