@@ -1,7 +1,9 @@
 """A sweep on real Ray: every experiment comes out, whatever dies, with the bytes of a single run."""
 
 import contextlib
+import getpass
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from conftest import Project
 
 pytest.importorskip("ray", reason="needs what `make .venv/ready-sweep` installs")
 pytestmark = pytest.mark.slow
+SSHD = Path("/usr/sbin/sshd")
 
 
 @pytest.fixture
@@ -139,3 +142,39 @@ def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
     finally:
         cluster.shutdown()
     assert not inside(tmp_path / "clones")
+
+
+@pytest.mark.skipif(not SSHD.exists(), reason="needs Debian's openssh-server")
+def test_both_remotes_may_be_reached_by_ssh(swept: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for key in ("host", "user"):
+        swept.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / key))
+    Path("/run/sshd").mkdir(exist_ok=True)
+    settings = [
+        "StrictModes no",
+        "UsePAM no",
+        f"AuthorizedKeysFile {tmp_path}/user.pub",
+        "Subsystem sftp internal-sftp",
+    ]
+    settings += [f"ListenAddress 127.0.0.1:{port}", f"HostKey {tmp_path}/host", f"PidFile {tmp_path}/pid"]
+    (tmp_path / "sshd_config").write_text("\n".join([*settings, ""]))
+    monkeypatch.setenv(
+        "GIT_SSH_COMMAND", f"ssh -F none -i {tmp_path}/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    )
+    swept.run("git", "init", "--quiet", "--bare", str(tmp_path / "team.git"))
+    with swept.start(str(SSHD), "-D", "-e", "-f", str(tmp_path / "sshd_config"), stderr=subprocess.DEVNULL) as server:
+        until(lambda: (tmp_path / "pid").exists())
+        there = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}"
+        swept.run("git", "remote", "add", "origin", f"{there}/team.git")
+        swept.run("dvc", "remote", "add", "--default", "store", f"{there}/store")
+        swept.run("dvc", "remote", "modify", "store", "keyfile", str(tmp_path / "user"))
+        swept.run("git", "commit", "--quiet", "--all", "--message", "remote")
+        swept.run("git", "push", "--quiet", "origin", "HEAD")
+        swept.run("dvc", "push", "--run-cache")
+        status, printed = sweep(swept, "-S", "train.seed=1")
+        assert status == 0, printed
+        server.terminate()
+    [name] = locks(swept)
+    assert name in swept.run("git", "ls-remote", str(tmp_path / "team.git")).stdout

@@ -88,9 +88,7 @@ def run(todo: dict[str, list[str]], bar: tqdm, commit: str, git: str, dvc: str) 
                 continue
             ended[name] = outcome
             accuracy = outcome.metrics.get("test_accuracy")
-            bar.write(
-                f"{name}: " + (f"failed, see {LOGS}/{name}.log" if outcome.status else f"test_accuracy {accuracy}")
-            )
+            bar.write(f"{name}: {f'failed, see {LOGS}/{name}.log' if outcome.status else f'test_accuracy {accuracy}'}")
             bar.update()
     return ended
 
@@ -112,13 +110,20 @@ def main() -> None:
     failed = []
     if missing:
         where = {"address": options.address} if options.address else {"include_dashboard": False}
-        ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+        try:
+            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError as error:
+            raise SystemExit(
+                f"--address: expected that of a running Ray cluster; found {options.address}: {error}"
+            ) from None
         try:
             with tqdm(total=len(todo), initial=len(todo) - len(missing), unit=" experiments") as bar:
                 ended = run(missing, bar, commit, git, dvc)
             failed = [name for name, outcome in ended.items() if outcome.status]
         except KeyboardInterrupt:
             raise SystemExit("interrupted; the same command goes on") from None
+        except RayError as error:
+            raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
         finally:
             ray.shutdown()
     if whole := [f"{prefix}{name}:{prefix}{name}" for name in todo if name not in failed]:
