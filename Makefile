@@ -23,7 +23,7 @@ repro: .venv/ready
 	  echo "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"; fi
 
 show: .venv/ready
-	@python -m tools.study --list
+	@python -m tools.study --list --metric test_accuracy
 
 why: .venv/ready
 	@python tools/why.py

@@ -23,7 +23,7 @@ def examples(page: str) -> list[str]:
 
 
 EXAMPLES = examples(README)
-SHOW = "python -m tools.study --list"  # make show
+SHOW = "python -m tools.study --list --metric test_accuracy"  # make show
 
 
 def plain(text: str) -> list[str]:
