@@ -109,7 +109,7 @@ def main() -> None:
     missing = {name: values for name, values in todo.items() if name not in there}
     failed = []
     if missing:
-        where = {"address": options.address} if options.address else {"include_dashboard": False}
+        where = {"address": options.address} if options.address else {"address": "local", "include_dashboard": False}
         try:
             ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
         except ConnectionError as error:
