@@ -165,16 +165,18 @@ def test_both_remotes_may_be_reached_by_ssh(swept: Project, tmp_path: Path, monk
     )
     swept.run("git", "init", "--quiet", "--bare", str(tmp_path / "team.git"))
     with swept.start(str(SSHD), "-D", "-e", "-f", str(tmp_path / "sshd_config"), stderr=subprocess.DEVNULL) as server:
-        until(lambda: (tmp_path / "pid").exists())
-        there = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}"
-        swept.run("git", "remote", "add", "origin", f"{there}/team.git")
-        swept.run("dvc", "remote", "add", "--default", "store", f"{there}/store")
-        swept.run("dvc", "remote", "modify", "store", "keyfile", str(tmp_path / "user"))
-        swept.run("git", "commit", "--quiet", "--all", "--message", "remote")
-        swept.run("git", "push", "--quiet", "origin", "HEAD")
-        swept.run("dvc", "push", "--run-cache")
-        status, printed = sweep(swept, "-S", "train.seed=1")
-        assert status == 0, printed
-        server.terminate()
+        try:
+            until(lambda: (tmp_path / "pid").exists())
+            there = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}"
+            swept.run("git", "remote", "add", "origin", f"{there}/team.git")
+            swept.run("dvc", "remote", "add", "--default", "store", f"{there}/store")
+            swept.run("dvc", "remote", "modify", "store", "keyfile", str(tmp_path / "user"))
+            swept.run("git", "commit", "--quiet", "--all", "--message", "remote")
+            swept.run("git", "push", "--quiet", "origin", "HEAD")
+            swept.run("dvc", "push", "--run-cache")
+            status, printed = sweep(swept, "-S", "train.seed=1")
+            assert status == 0, printed
+        finally:
+            server.terminate()
     [name] = locks(swept)
     assert name in swept.run("git", "ls-remote", str(tmp_path / "team.git")).stdout

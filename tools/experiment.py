@@ -7,11 +7,9 @@ where Git or a remote failed, so that another try may help; 1 where the experime
 """
 
 import argparse
-import ctypes
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
-PR_SET_PDEATHSIG = 1  # of Linux' prctl
+BOUND = ("setpriv", "--pdeathsig", "TERM")  # a command that ends when its parent does, even where that was killed
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,6 @@ class Failed(Exception):
     """A command of an experiment failed; its argument is the experiment's exit status."""
 
 
-def end_with_parent() -> None:
-    """Let this process end when the one that started it does, even where that was killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def experiment(name: str, overrides: list[str], commit: str, git: str, dvc: str) -> Outcome:
     """Run an experiment of a commit and push it; `git` and `dvc` are addresses of the remotes.
 
@@ -47,15 +39,15 @@ def experiment(name: str, overrides: list[str], commit: str, git: str, dvc: str)
     clone = Path(tempfile.gettempdir(), f"sweep-{name}")
     reference, log = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}", []
     environment = {**os.environ, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "GIT_TERMINAL_PROMPT": "0"}
+    bound = BOUND if shutil.which(BOUND[0]) else ()  # Linux alone has it
 
     def run(*command: str, status: int = TRY_AGAIN) -> str:
-        options: dict = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-        with subprocess.Popen(command, cwd=clone, env=environment, preexec_fn=end_with_parent, **options) as process:
-            printed = str(process.communicate()[0])
-        log.append(f"$ {' '.join(command[:3])}\n{printed}")
-        if process.returncode:
+        options: dict = {"capture_output": True, "text": True, "errors": "replace"}
+        done = subprocess.run([*bound, *command], cwd=clone, env=environment, **options)
+        log.append(f"$ {' '.join(command[:3])}\n{done.stdout}{done.stderr}")  # ssh may warn: what counts is stdout
+        if done.returncode:
             raise Failed(status)
-        return printed.strip()
+        return done.stdout.strip()
 
     shutil.rmtree(clone, ignore_errors=True)  # of a try that was killed
     clone.mkdir()
@@ -92,7 +84,6 @@ def main() -> None:
     parser.add_argument("--git", default=printed("git", "remote", "get-url", "origin"), help="address to push it to")
     parser.add_argument("--dvc", default="", help="address for the outputs, where the commit names none")
     options = parser.parse_args()
-    end_with_parent()
     outcome = experiment(options.name, options.set_param, options.commit, options.git, options.dvc)
     print(outcome.log, file=sys.stderr)
     print(json.dumps(outcome.metrics))

@@ -11,7 +11,6 @@ import statistics
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -31,9 +30,9 @@ def leaves(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, ",".join(map(str, values)) if isinstance(values, list) else str(values)
 
 
-def experiments(root: Path = Path()) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
+def experiments() -> Iterator[tuple[dict[str, str], dict[str, float]]]:
     """Yield the parameters and the metrics of each experiment that has ended."""
-    done = subprocess.run(["dvc", "exp", "show", "--json"], cwd=root, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(["dvc", "exp", "show", "--json"], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(done.returncode)
     for commit in json.loads(done.stdout):
