@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import re
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument("--address", help="of a running Ray cluster; without it, the cores of this machine")
     parser.add_argument("--git-remote", default="origin")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it starts with &
     commit = printed("git", "rev-parse", "HEAD")
     git, dvc = remotes(options.git_remote, commit)
     todo = combinations(options.set_param, commit)
