@@ -2,7 +2,7 @@
 
 A row is a configuration, named by what differs between them: how many seeds ran, the mean and the standard deviation of
 a metric over them, and how far the mean is from the highest, with the standard error of that difference. The figure
-has a dot for each experiment, and a line at each mean.
+has a dot for each seed, and a line at each mean. A seed counts once, however often it ran.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 SEED = "train.seed"
 NAMES = {"dataset", "recipe"}  # metrics that are no numbers
-HIDDEN = ".*(/|loss|_low|_high|_errors?$|network)|accuracy|step|Created|State|Executor|params|datasets.*"  # columns
+HIDDEN = r".*(/|loss|_low|_high|_errors?$|network)|accuracy|step|Created|Executor|params\.yaml$|datasets.*"  # columns
 Configuration = tuple[tuple[str, str], ...]
 
 
@@ -30,13 +30,23 @@ def leaves(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, ",".join(map(str, values)) if isinstance(values, list) else str(values)
 
 
-def experiments() -> Iterator[tuple[dict[str, str], dict[str, float]]]:
-    """Yield the parameters and the metrics of each experiment that has ended."""
-    done = subprocess.run(["dvc", "exp", "show", "--json"], stdout=subprocess.PIPE, text=True)
+def show(*options: str, **capture: Any) -> str:
+    """Run `dvc exp show`, which has said why where it fails."""
+    done = subprocess.run(["dvc", "exp", "show", *options], text=True, **capture)
     if done.returncode:
         raise SystemExit(done.returncode)
-    for commit in json.loads(done.stdout):
+    return done.stdout
+
+
+def experiments() -> Iterator[tuple[dict[str, str], dict[str, float]]]:
+    """Yield the parameters and the metrics of each experiment that has ended well.
+
+    DVC gives the others metrics too: those of the commit where one failed, half of them while one runs.
+    """
+    for commit in json.loads(show("--json", stdout=subprocess.PIPE)):
         for experiment in commit["experiments"] or []:
+            if experiment["executor"] and experiment["executor"]["state"] != "success":
+                continue
             for revision in experiment["revs"] or []:
                 if (data := revision["data"]) and data["metrics"]:
                     files = [file.get("data", {}) for file in data["metrics"].values()]
@@ -52,10 +62,11 @@ def study(runs: list[tuple[dict[str, str], dict[str, float]]], metric: str) -> d
         raise SystemExit(f"--metric: expected what every experiment has: {', '.join(common)}; found {metric}")
     keys = {key for params, _ in runs for key in params} - {SEED}
     differing = sorted(key for key in keys if len({params.get(key, "-") for params, _ in runs}) > 1)
-    groups = defaultdict(list)
+    groups: dict[Configuration, dict[str, float]] = defaultdict(dict)
     for params, metrics in runs:
-        groups[tuple((key, params.get(key, "-")) for key in differing)].append(metrics[metric])
-    return dict(sorted(groups.items(), key=lambda group: -statistics.mean(group[1])))
+        groups[tuple((key, params.get(key, "-")) for key in differing)][params[SEED]] = metrics[metric]
+    found = {configuration: list(seeds.values()) for configuration, seeds in groups.items()}
+    return dict(sorted(found.items(), key=lambda group: -statistics.mean(group[1])))
 
 
 def short(keys: list[str]) -> list[str]:
@@ -103,13 +114,18 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="first each experiment, by `dvc exp show`")
     options = parser.parse_args()
     if options.list:
-        subprocess.run(["dvc", "exp", "show", "--only-changed", "--drop", HIDDEN], check=True)
+        show("--only-changed", "--drop", HIDDEN)
     if not (runs := list(experiments())):
-        raise SystemExit("no experiment of the present commit has ended; try dvc exp run --queue, or dvc exp show -A")
+        raise SystemExit(
+            "no experiment of the present commit has ended well; try dvc exp run --queue, or dvc exp show -A"
+        )
     groups = study(runs, options.metric)
     print(table(groups, options.metric))
     if options.figure:
-        draw(groups, options.metric).savefig(options.figure, dpi=100)
+        try:
+            draw(groups, options.metric).savefig(options.figure, dpi=100)
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"--figure: expected a file to draw to; found {options.figure}: {error}") from None
 
 
 if __name__ == "__main__":
