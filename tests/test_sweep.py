@@ -29,7 +29,10 @@ def swept(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def start(project: Project, *arguments: str) -> Any:
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    def heed() -> None:  # Ctrl-C, which a shell has what it starts with & ignore
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    options: dict = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "preexec_fn": heed}
     return project.start("python", "-m", "tools.sweep", *arguments, **options)
 
 
@@ -101,8 +104,15 @@ def test_a_sweep_refuses_what_is_not_committed_or_not_pushed_or_unknown(swept: P
     status, printed = sweep(swept, "-S", "train.seed=1,2")
     assert status == 1 and printed.endswith("git push origin HEAD\n")
     swept.run("git", "push", "--quiet", "origin", "HEAD")
-    status, printed = sweep(swept, "-S", "train.sed")
-    assert status == 1 and printed.startswith("-S: expected values of params.yaml")
+    for unknown in ("train.sed", "train.sed=1,2"):
+        status, printed = sweep(swept, "-S", unknown)
+        assert status == 1 and printed.startswith("-S: expected values of params.yaml")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        status, printed = sweep(swept, "-S", "train.seed=1,2", "--address", address)
+    [line] = printed.splitlines()
+    assert status == 1 and line.startswith(f"--address: expected that of a running Ray cluster; found {address}")
 
 
 def test_after_an_interrupt_nothing_is_left_running_and_the_same_command_goes_on(swept: Project) -> None:

@@ -9,9 +9,11 @@ import hashlib
 import json
 import logging
 import re
-import signal
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from tools.experiment import Outcome, printed
 import ray
 from dvc.exceptions import DvcException
 from dvc.utils.cli_parse import to_path_overrides
-from dvc.utils.hydra import get_hydra_sweeps
+from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 from hydra.errors import HydraException
 from ray.exceptions import RayError
 from tqdm import tqdm
@@ -34,8 +36,10 @@ def combinations(overrides: list[str], commit: str) -> dict[str, list[str]]:
     """Return the overrides of each experiment by its name: what varies, and a hash of all and of the commit."""
     try:
         sweeps = [sweep["params.yaml"] for sweep in get_hydra_sweeps(to_path_overrides(overrides))]
+        with tempfile.TemporaryDirectory() as folder:  # names that params.yaml lacks would fail in every experiment
+            apply_overrides(shutil.copy("params.yaml", folder), sweeps[0])
     except (DvcException, HydraException, KeyError) as error:
-        found = str(error).splitlines()[0]
+        found = str(error.__cause__ or error).splitlines()[0]
         raise SystemExit(
             f"-S: expected values of params.yaml, as `dvc exp run -S` takes them; found: {found}"
         ) from None
@@ -100,7 +104,6 @@ def main() -> None:
     parser.add_argument("--address", help="of a running Ray cluster; without it, the cores of this machine")
     parser.add_argument("--git-remote", default="origin")
     options = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it starts with &
     commit = printed("git", "rev-parse", "HEAD")
     git, dvc = remotes(options.git_remote, commit)
     todo = combinations(options.set_param, commit)
@@ -113,8 +116,11 @@ def main() -> None:
     if missing:
         where = {"address": options.address} if options.address else {"address": "local", "include_dashboard": False}
         try:
+            if options.address and ":" in options.address:  # Ray itself tries for ten minutes and more
+                host, _, port = options.address.rpartition(":")
+                socket.create_connection((host, int(port)), timeout=5).close()
             ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-        except ConnectionError as error:
+        except (OSError, ValueError) as error:
             raise SystemExit(
                 f"--address: expected that of a running Ray cluster; found {options.address}: {error}"
             ) from None
