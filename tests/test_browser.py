@@ -87,7 +87,7 @@ def demo(page: Any, address: str) -> Any:
     return page
 
 
-def test_a_drawn_seven_is_read_and_shown_as_the_network_sees_it(demo: Any, tmp_path: Path) -> None:
+def draw_seven(demo: Any) -> None:
     box = demo.locator("canvas").first.bounding_box()
     x, y, side = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 0.75 * min(box["width"], box["height"])
     corners = [(x + right * side, y + down * side) for right, down in SEVEN]
@@ -97,8 +97,21 @@ def test_a_drawn_seven_is_read_and_shown_as_the_network_sees_it(demo: Any, tmp_p
         demo.mouse.move(*corner, steps=15)
     demo.mouse.up()
     playwright.expect(demo.locator("h2", has_text="7 (")).to_be_visible(timeout=15_000)
+
+
+def test_a_drawn_seven_is_read_and_shown_as_the_network_sees_it(demo: Any, tmp_path: Path) -> None:
+    draw_seven(demo)
     playwright.expect(demo.locator("img[alt]").first).to_be_visible()
     demo.screenshot(path=tmp_path / "demo.png")
+
+
+def test_after_the_canvas_was_cleared_the_next_digit_can_be_drawn(demo: Any, tmp_path: Path) -> None:
+    draw_seven(demo)
+    demo.get_by_label("Clear canvas").click()
+    playwright.expect(demo.locator("h2", has_text="7 (")).not_to_be_visible(timeout=15_000)
+    demo.wait_for_timeout(1000)  # for the brush to be taken again
+    draw_seven(demo)
+    demo.screenshot(path=tmp_path / "again.png")
 
 
 def test_a_photo_dropped_in_is_read(demo: Any, trained: Project, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def page(reader: Reader) -> gr.Blocks:
         for source in (canvas, photo):
             source.change(look, source, [seen, bars, said], show_progress="hidden")
         blocks.load(js=TAKE_BRUSH)
+        canvas.clear(js=TAKE_BRUSH)
     return blocks
 
 
