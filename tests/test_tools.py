@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import STAGES, Project
 from PIL import Image
+from ruamel.yaml import YAML
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,32 @@ def test_why_tells_old_and_new_values_and_what_follows(project: Project) -> None
     assert "evaluate    may run         what train makes" in printed
 
 
+def test_why_tells_what_a_network_lost_and_gained_in_a_short_line(project: Project) -> None:
+    network = YAML(typ="safe").load(project.root / "params.yaml")["recipes"]["original"]["network"]
+    project.change(recipes__original__network=[*network[:-1], "relu", network[-1]])
+    assert "recipes.original.network: + relu" in project.run("python", "tools/why.py").stdout
+    project.change(recipe="fast")
+    printed = project.run("python", "tools/why.py").stdout
+    assert "recipes.fast.layers: new" in printed and max(map(len, printed.splitlines())) <= 100
+
+
+def test_a_study_counts_what_ended_well_and_each_seed_once(project: Project) -> None:
+    run = ("dvc", "exp", "run")
+    project.run(*run, "--name", "one", "-S", "train.seed=1")
+    project.run(*run, "--name", "other", "-S", "train.seed=2", "-S", "plot.mistakes=5")
+    project.run(*run, "--name", "again", "-S", "train.seed=1", "-S", "plot.mistakes=24")
+    project.run("git", "restore", ".")
+    project.run(*run, "--queue", "--name", "refused", "-S", "train.seed=-1")
+    project.run(*run, "--run-all", check=False)
+    assert "refused" in project.run("dvc", "exp", "show").stdout
+    printed = project.run("python", "-m", "tools.study", "--metric", "test_accuracy").stdout
+    header, *rows = map(str.split, printed.splitlines())
+    assert header == ["plot.mistakes", "n", "test_accuracy", "sd", "behind"]
+    assert sorted((mistakes, n) for mistakes, n, *_ in rows) == [("24", "1"), ("5", "1")]
+    done = project.run("python", "-m", "tools.study", "--metric", "test_accuracy", "--figure", "no/file", check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1][:10]) == (1, "--figure: ")
+
+
 def test_why_says_what_dvc_cannot_read(project: Project) -> None:
     (project.root / "dvc.yaml").write_text("stages: 5")
     done = project.run("python", "tools/why.py", check=False)
@@ -94,11 +121,22 @@ def test_the_gate_lets_pass_what_is_no_worse_than_the_seeds_before(project: Proj
     assert said[0.9699][1].startswith("reports/metrics.json: test_accuracy: expected at least 0.9700")
 
 
+@pytest.mark.parametrize("found", [None, "{", "{}", "[]"])
+def test_the_gate_says_in_a_line_what_is_no_metrics_file(project: Project, found: str | None) -> None:
+    path = project.root / "reports/metrics.json"
+    path.unlink() if found is None else path.write_text(found)
+    done = project.run("python", "tools/gate.py", check=False)
+    assert done.returncode == 1
+    [line] = done.stdout.splitlines()
+    assert line.startswith("reports/metrics.json: expected what evaluate writes, found:")
+
+
 def test_compare_tells_metrics_parameters_and_figures(project: Project) -> None:
     nothing = project.run("python", "tools/compare.py", "HEAD").stdout
     assert " ".join(nothing.split()) == "## Metrics as in HEAD ## Parameters as in HEAD ## Figures as in HEAD"
     project.change(plot__mistakes=5, train__seed=1)
     project.repro()
+    assert "| reports/figures/mistakes.png |" in project.run("python", "tools/compare.py", "HEAD").stdout
     project.run("git", "commit", "--quiet", "--all", "--message", "fewer")
     printed = project.run("python", "tools/compare.py", "HEAD^", GITHUB_REPOSITORY="own/digits").stdout
     assert "| reports/metrics.json | test_loss |" in " ".join(printed.split())

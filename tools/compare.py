@@ -17,8 +17,8 @@ def run(*command: str) -> str:
 
 
 def figures(base: str) -> str:
-    """A table of the figures that the two commits have different."""
-    paths = run("git", "diff", "--name-only", base, "HEAD", "--", "reports/figures").splitlines()
+    """A table of the figures that differ, uncommitted ones included, as DVC compares metrics and parameters."""
+    paths = run("git", "diff", "--name-only", base, "--", "reports/figures").splitlines()
     repository = os.environ.get("GITHUB_REPOSITORY", "")
     commits = [f"https://github.com/{repository}/raw/{run('git', 'rev-parse', name)}" for name in (base, "HEAD")]
     rows = [[f"![]({commit}/{path})" if repository else path for commit in commits] for path in paths]

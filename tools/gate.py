@@ -22,8 +22,11 @@ def floor(recipe: str) -> float | None:
 
 
 def main() -> None:
-    metrics = json.loads(METRICS.read_text())
-    dataset, recipe, accuracy = (metrics[name] for name in ("dataset", "recipe", "test_accuracy"))
+    try:
+        metrics = json.loads(METRICS.read_text())
+        dataset, recipe, accuracy = (metrics[name] for name in ("dataset", "recipe", "test_accuracy"))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise SystemExit(f"{METRICS}: expected what evaluate writes, found: {error}; to write it: dvc repro") from None
     lowest = floor(recipe) if dataset == "mnist" else None
     if lowest is None:
         print(f"{METRICS}: no accuracy of {recipe} on {dataset} was measured before: nothing to compare with")

@@ -4,6 +4,7 @@ A stage is up to date, comes from the cache, or runs. What a stage that runs wil
 it may run: only if what they take from it comes out different.
 """
 
+import difflib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,20 @@ Sums = dict[str, str | None]  # of outputs, by path, as they will be; None where
 
 
 def differences(old: Any, new: Any, path: str) -> Iterator[str]:
-    """Yield `path: old -> new` for each value that differs."""
+    """Yield `path: old -> new` for each value that differs; of a list, what it lost and gained."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
             yield from differences(old.get(key, "nothing"), new.get(key, "nothing"), f"{path}.{key}".lstrip("."))
-    elif old != new:
+    elif old == new:
+        return
+    elif isinstance(old, list) and isinstance(new, list):
+        lines = difflib.ndiff(list(map(str, old)), list(map(str, new)))
+        yield f"{path}: {', '.join(line for line in lines if line[0] in '+-')}"
+    elif isinstance(new, (dict, list)):
+        yield f"{path}: new"
+    elif isinstance(old, (dict, list)):
+        yield f"{path}: gone"
+    else:
         yield f"{path}: {old} -> {new}"
 
 
