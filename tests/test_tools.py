@@ -91,7 +91,8 @@ def test_a_study_counts_what_ended_well_and_each_seed_once(project: Project) -> 
     project.run(*run, "--run-all", check=False)
     assert "refused" in project.run("dvc", "exp", "show").stdout
     printed = project.run("python", "-m", "tools.study", "--metric", "test_accuracy").stdout
-    header, *rows = map(str.split, printed.splitlines())
+    left_out, header, *rows = map(str.split, printed.splitlines())
+    assert left_out == ["left", "out:", "1", "failed"]
     assert header == ["plot.mistakes", "n", "test_accuracy", "sd", "behind"]
     assert sorted((mistakes, n) for mistakes, n, *_ in rows) == [("24", "1"), ("5", "1")]
     done = project.run("python", "-m", "tools.study", "--metric", "test_accuracy", "--figure", "no/file", check=False)

@@ -38,21 +38,25 @@ def show(*options: str, **capture: Any) -> str:
     return done.stdout
 
 
-def experiments() -> Iterator[tuple[dict[str, str], dict[str, float]]]:
-    """Yield the parameters and the metrics of each experiment that has ended well.
+def experiments() -> tuple[list[tuple[dict[str, str], dict[str, float]]], Counter[str]]:
+    """Return the parameters and the metrics of each experiment that has ended well, and the states of the others.
 
-    DVC gives the others metrics too: those of the commit where one failed, half of them while one runs.
+    DVC gives these metrics too: those of the commit where one failed, half of them while one runs.
     """
+    runs, others = [], Counter[str]()
     for commit in json.loads(show("--json", stdout=subprocess.PIPE)):
         for experiment in commit["experiments"] or []:
-            if experiment["executor"] and experiment["executor"]["state"] != "success":
+            state = experiment["executor"]["state"] if experiment["executor"] else "success"
+            if state != "success":
+                others[state] += 1
                 continue
             for revision in experiment["revs"] or []:
                 if (data := revision["data"]) and data["metrics"]:
                     files = [file.get("data", {}) for file in data["metrics"].values()]
                     metrics = {key: value for file in files for key, value in file.items() if key not in NAMES}
                     if metrics:
-                        yield dict(leaves(data["params"]["params.yaml"]["data"])), metrics
+                        runs.append((dict(leaves(data["params"]["params.yaml"]["data"])), metrics))
+    return runs, others
 
 
 def study(runs: list[tuple[dict[str, str], dict[str, float]]], metric: str) -> dict[Configuration, list[float]]:
@@ -113,9 +117,12 @@ def main() -> None:
     parser.add_argument("--figure", metavar="FILE", help="where to draw it: study.png, say")
     parser.add_argument("--list", action="store_true", help="first each experiment, by `dvc exp show`")
     options = parser.parse_args()
+    runs, others = experiments()
     if options.list:
-        show("--only-changed", "--drop", HIDDEN)
-    if not (runs := list(experiments())):
+        show("--only-changed", "--drop", HIDDEN if others else f"{HIDDEN}|State")
+    if others:
+        print("left out:", ", ".join(f"{count} {state}" for state, count in sorted(others.items())))
+    if not runs:
         raise SystemExit(
             "no experiment of the present commit has ended well; try dvc exp run --queue, or dvc exp show -A"
         )
