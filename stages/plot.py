@@ -168,8 +168,10 @@ def measured(path: Path) -> dict:
 def main(params: dict) -> None:
     names, reports = ("train_images", "train_labels", "test_images"), Path("reports")
     train_images, train_labels, test_images = map(arrays.read, names)
-    curves = sorted((reports / "training/plots/metrics").glob("*.tsv"))
-    history = {path.stem: table(path, f"step,{path.stem}")[:, 1] for path in curves}
+    history = {}
+    for path in sorted((reports / "training/plots/metrics").glob("*.tsv")):
+        if path.stat().st_size or not path.stem.startswith("validation"):  # empty where nothing was held out
+            history[path.stem] = table(path, f"step,{path.stem}")[:, 1]
     metrics = measured(reports / "metrics.json")
     bins = table(reports / "calibration.csv", "confidence,accuracy,count,low,high")
     by_class = table(reports / "class_accuracy.csv", "class,accuracy,count")

@@ -213,6 +213,9 @@ def main(params: dict) -> None:
                 figures |= assess(forward, held_out_images, held_out_labels)
             history.append(figures)
             report(live, log, epoch, epochs, figures)
+    if not len(held_out_labels):
+        for name in ("loss", "accuracy"):  # `dvc plots` wants these curves too, if without points
+            (CURVES / f"plots/metrics/validation_{name}.tsv").touch()
     checkpoint.save(step, history)
     networks.save(network, MODEL)
     checkpoint.finish(MODEL)

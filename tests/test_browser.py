@@ -124,6 +124,14 @@ def test_a_photo_dropped_in_is_read(demo: Any, trained: Project, tmp_path: Path)
     demo.screenshot(path=tmp_path / "photo.png")
 
 
+def test_a_file_that_is_no_photo_is_told_and_a_digit_can_still_be_drawn(demo: Any, tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    demo.locator("input[type=file]").last.set_input_files(tmp_path / "notes.png")
+    playwright.expect(demo.get_by_text("This file is no picture")).to_be_visible(timeout=15_000)
+    demo.screenshot(path=tmp_path / "told.png")
+    draw_seven(demo)
+
+
 def test_two_runs_are_laid_side_by_side_without_a_network(page: Any, project: Project, tmp_path: Path) -> None:
     project.run("python", "-m", "tools.plots")
     project.run("dvc", "exp", "run", "--name", "longer", "-S", "recipes.original.epochs=2")

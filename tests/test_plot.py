@@ -1,4 +1,5 @@
 import csv
+import itertools
 import json
 import os
 import subprocess
@@ -56,10 +57,9 @@ def write_inputs(classes=10, count=30, shape=(28, 28), share_right=0.8, epochs=3
         np.save(processed / f"{part}_images.npy", rng.random((count, *shape, 1), np.float32))
         np.save(processed / f"{part}_labels.npy", np.eye(classes, dtype=np.float32)[actual])
     history = {"loss": 0.5 ** np.arange(epochs), "accuracy": 1 - 0.3 ** np.arange(1, epochs + 1)}
-    for metric in [f"{part}{metric}" for part in parts for metric in history]:
-        values = history[metric.removeprefix("validation_")]
-        rows = "".join(f"{step}\t{value}\n" for step, value in enumerate(values, start=1))
-        (training / f"{metric}.tsv").write_text(f"step\t{metric}\n{rows}")
+    for part, name in itertools.product(BOTH, history):
+        rows = "".join(f"{step}\t{value}\n" for step, value in enumerate(history[name], start=1))
+        (training / f"{part}{name}.tsv").write_text(f"step\t{part}{name}\n{rows}" if part in parts else "")
     rows = zip(actual, predicted, confidence, strict=True)
     write_csv(reports / "predictions.csv", "actual,predicted,confidence", rows)
     bins = [(0.75, right.mean(), count, 0.5, 1)]

@@ -32,6 +32,13 @@ def test_plots_show_draws_each_plot_once(finished: Project) -> None:
     }
 
 
+def test_plots_of_a_run_without_held_out_images_are_drawn_without_a_remark(project: Project) -> None:
+    project.change(recipes__original__validation_split=0)
+    project.repro()
+    shown = project.run("dvc", "plots", "diff", "HEAD").stdout
+    assert shown.splitlines() == [f"file://{project.root}/dvc_plots/index.html"]
+
+
 def test_an_experiment_shows_the_change_alone(project: Project) -> None:
     project.run("dvc", "exp", "run", "-S", "plot.mistakes=5", "--name", "few-mistakes")
     difference = project.run("git", "diff", "--unified=0", "HEAD", "--", "params.yaml").stdout

@@ -2,11 +2,12 @@
 
 import argparse
 import os
+from pathlib import Path
 from typing import Any
 
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
 
-from tools.predict import Reader, words
+from tools.predict import Reader, open_image, words
 
 import gradio as gr
 import numpy as np
@@ -20,6 +21,18 @@ TAKE_BRUSH = """() => {
   }, 50);
 }"""
 HINT = "Draw a digit with the mouse or a finger, or drop in a photo of one."
+
+
+class Photo(gr.Image):
+    """An image whose file is read as `tools.predict` reads it."""
+
+    is_template = True  # the page shows it as what it derives from
+
+    def preprocess(self, payload: gr.image_utils.ImageData | None) -> Image.Image | None:
+        try:
+            return open_image(Path(payload.path)) if payload and payload.path else None
+        except ValueError:
+            raise gr.Error("This file is no picture that can be read. Try PNG or JPEG.") from None
 
 
 def page(reader: Reader) -> gr.Blocks:
@@ -51,7 +64,7 @@ def page(reader: Reader) -> gr.Blocks:
                 bars = gr.Label(label="Probabilities", num_top_classes=10, show_heading=False)
             with gr.Column():
                 seen = gr.Image(label="What the network sees", height=SIDE + 40, interactive=False, buttons=[])
-                photo = gr.Image(type="pil", label="or drop in a photo of a digit", height=SIDE)
+                photo = Photo(label="or drop in a photo of a digit", height=SIDE)
         for source in (canvas, photo):
             source.change(look, source, [seen, bars, said], show_progress="hidden")
         blocks.load(js=TAKE_BRUSH)

@@ -50,7 +50,7 @@ def open_image(path: Path) -> Image.Image:
     try:
         picture = Image.open(path)
         picture.load()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise ValueError("no such file") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"expected an image such as PNG or JPEG; found: {error}") from None

@@ -7,6 +7,7 @@ has a dot for each seed, and a line at each mean. A seed counts once, however of
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 from collections import Counter, defaultdict
@@ -117,6 +118,7 @@ def main() -> None:
     parser.add_argument("--figure", metavar="FILE", help="where to draw it: study.png, say")
     parser.add_argument("--list", action="store_true", help="first each experiment, by `dvc exp show`")
     options = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make show | head` ends without a word
     runs, others = experiments()
     if options.list:
         show("--only-changed", "--drop", HIDDEN if others else f"{HIDDEN}|State")

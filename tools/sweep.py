@@ -125,7 +125,7 @@ def main() -> None:
                 f"--address: expected that of a running Ray cluster; found {options.address}: {error}"
             ) from None
         try:
-            with tqdm(total=len(todo), initial=len(todo) - len(missing), unit=" experiments") as bar:
+            with tqdm(total=len(todo), initial=len(todo) - len(missing), unit=" experiments", disable=None) as bar:
                 ended = run(missing, bar, commit, git, dvc)
             failed = [name for name, outcome in ended.items() if outcome.status]
         except KeyboardInterrupt:
