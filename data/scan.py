@@ -15,7 +15,10 @@ SPECKS = 0.02  # of the largest patch of ink: less than that, and apart from it,
 
 def grey(picture: Image.Image) -> np.ndarray:
     """The brightness (h, w) of a picture, 0 to 1, upright, on white where it is transparent."""
-    upright = ImageOps.exif_transpose(picture).convert("RGBA")
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut
+        upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
+    upright = upright.convert("RGBA")
     upright.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
     paper = Image.new("RGBA", upright.size, "white")
     return np.asarray(Image.alpha_composite(paper, upright).convert("L"), np.float64) / 255

@@ -82,8 +82,8 @@ def build(recipe: dict, shape: tuple[int, int, int], classes: int) -> keras.Sequ
         try:
             layer = create(keras.layers, recipe["layers"][name], classes, name=f"{position}_{name}")
             network.add(layer)
-        except ValueError as error:
-            expected = f"a layer that fits the shape {shape}"
+        except (ValueError, MemoryError, tf.errors.ResourceExhaustedError) as error:
+            expected = f"a layer that fits the shape {shape}, and into memory"
             raise SystemExit(f"params.yaml: network: {name}: expected {expected}, found: {first_line(error)}") from None
         shape = layer.output.shape[1:]
     if shape != (classes,):
@@ -129,7 +129,9 @@ def load(path: Path) -> keras.Sequential:
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # of zip, of HDF5, of JSON, or of Keras
-        raise SystemExit(f"{path}: expected a network that train saved, found: {first_line(error)}") from None
+        raise SystemExit(
+            f"{path}: expected a network that train saved, found: {first_line(error)}; run dvc repro"
+        ) from None
 
 
 def save(network: keras.Model, path: Path) -> None:

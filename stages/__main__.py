@@ -9,7 +9,9 @@ import signal
 import sqlite3
 import sys
 from inspect import ismodule
+from pathlib import Path
 
+STAGES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
@@ -22,7 +24,8 @@ def check(recorded: dict[str, str]) -> None:
         if (installed := sys.modules[library].__version__) != recorded[library]:
             raise SystemExit(
                 f"params.yaml: environment.{library}: expected {installed}, the version that is installed; "
-                f"found {recorded[library]}; to install what requirements.txt says: make --always-make .venv/ready"
+                f"found {recorded[library]}; "
+                "correct it, or install what requirements.txt says: make --always-make .venv/ready"
             )
 
 
@@ -47,4 +50,6 @@ def run(name: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in ([name] for name in STAGES):
+        raise SystemExit(f"expected one stage of {', '.join(STAGES)}; found {' '.join(sys.argv[1:]) or 'nothing'}")
     run(sys.argv[1])

@@ -163,7 +163,10 @@ def main(params: dict) -> None:
     images, labels = arrays.read("train_images"), arrays.read("train_labels")
     size = split(len(images), recipe["validation_split"])
     if size == 0:
-        raise SystemExit(f"params.yaml: recipes.{params['recipe']}.validation_split: leaves no training image")
+        held_out = f"recipes.{params['recipe']}.validation_split"
+        raise SystemExit(
+            f"params.yaml: {held_out}: expected to leave an image to train on, found none of {len(images)}"
+        )
     held_out_images, held_out_labels = images[size:], labels[size:].argmax(axis=1)
 
     networks.pin(params["threads"], params["instructions"])
@@ -190,10 +193,10 @@ def main(params: dict) -> None:
     live = Live(str(CURVES), dvcyaml=None, save_dvc_exp=False, monitor_system=False)
     with LOG.open("w") as log, live, bar:
         print(describe(network), file=log)
+        if step:
+            tqdm.write(f"goes on from step {step} of {epochs * steps}, after:")
         for epoch, figures in enumerate(history, start=1):
             report(live, log, epoch, epochs, figures)
-        if step:
-            tqdm.write(f"goes on from step {step} of {epochs * steps}")
         while len(history) < epochs:
             if stop.is_set() or time.monotonic() > checkpoint.due:
                 checkpoint.save(step, history)

@@ -21,6 +21,7 @@ FILE = Path("params.yaml")
 SCHEMA = Path("reports/params.schema.json")
 
 Count = Annotated[int, Field(ge=1, lt=2**31)]
+Tiles = Annotated[int, Field(ge=1, le=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -111,7 +112,7 @@ PARAMS = section(
     instructions=Literal["AVX2", "native"],
     train=section("Train", seed=Seed),
     evaluate=section("Evaluate", calibration_bins=Count),
-    plot=section("Plot", samples=Count, mistakes=Count, dpi=Annotated[int, Field(ge=30, le=600)]),
+    plot=section("Plot", samples=Tiles, mistakes=Tiles, dpi=Annotated[int, Field(ge=30, le=600)]),
 )
 
 

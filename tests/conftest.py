@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", "stages", "tools"]
+SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots", "stages", "tools"]
 SOURCES += [
     "data/arrays.py",
     "data/augment.py",

@@ -3,6 +3,7 @@ those that it uses. Seen by watching each stage at work."""
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,3 +92,16 @@ def test_only_train_and_evaluate_import_tensorflow(project: Project, stage: str)
 
 def test_the_registered_model_is_the_one_that_train_writes() -> None:
     assert PIPELINE["artifacts"]["digit-reader"]["path"] in DAG["train"]["outs"]
+
+
+def test_a_stage_that_does_not_exist_is_refused_in_one_line(project: Project) -> None:
+    for given, found in {"": "nothing", "trian": "trian"}.items():
+        done = project.run("python", "-m", "stages", *given.split(), check=False)
+        names = "download, evaluate, plot, preprocess, report, train, validate"
+        assert (done.returncode, done.stdout) == (1, f"expected one stage of {names}; found {found}\n")
+
+
+def test_nothing_large_is_committed() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert files and max(path.stat().st_size for path in files if path.exists()) < 500_000

@@ -79,10 +79,10 @@ def test_its_accuracies_are_those_that_were_measured() -> None:
         assert f"| 0 to {len(right) - 1} | {words} |" in README, recipe
 
 
-def test_the_page_on_own_data_does_what_it_says(project: Project) -> None:
+def test_the_page_on_own_data_does_what_it_says(project: Project, tmp_path: Path) -> None:
     page = (ROOT / "docs/own-data.md").read_text()
-    patterns = "```python\n(.*?)```", "```console\n\\$ (.*?)\n"
-    [code], [command] = (re.findall(pattern, page, re.S) for pattern in patterns)
+    [code] = re.findall("```python\n(.*?)```", page, re.S)
+    command, *shared = examples(page)
     arrays = [f"{part} = np.load('data/processed/{part}.npy')" for part in ("train_images", "test_images")]
     arrays += ["train_images, test_images = (np.uint8(255 * part[..., 0]) for part in (train_images, test_images))"]
     arrays += ["train_labels, test_labels = np.arange(400) % 3, np.arange(100) % 3"]
@@ -91,6 +91,21 @@ def test_the_page_on_own_data_does_what_it_says(project: Project) -> None:
     metrics = json.loads((project.root / "reports/metrics.json").read_text())
     assert metrics["dataset"] == "folder"
     assert len((project.root / "reports/class_accuracy.csv").read_text().splitlines()) == 1 + 3
+
+    (project.root / "data/mine").mkdir()
+    for path in (project.root / "data/own").glob("*-ubyte"):
+        path.rename(project.root / "data/mine" / path.name)
+    for example in shared:
+        project.run(*shlex.split(example))
+    project.run("git", "add", "--all")
+    project.run("git", "commit", "--quiet", "--message", "mine")
+    project.run("dvc", "remote", "add", "--default", "--local", "store", str(tmp_path / "store"))
+    project.run("dvc", "push")
+    project.run("git", "clone", "--quiet", str(project.root), str(tmp_path / "clone"))
+    colleague = Project(tmp_path / "clone")
+    colleague.run("dvc", "remote", "add", "--default", "--local", "store", str(tmp_path / "store"))
+    colleague.run("dvc", "pull")
+    assert colleague.repro() == []
 
 
 @pytest.mark.slow

@@ -37,6 +37,12 @@ def test_ink_may_be_darker_or_lighter_than_the_paper(digits: np.ndarray) -> None
     np.testing.assert_allclose(scan.scan(dark, 28, 28), scan.scan(light, 28, 28), atol=0.02)
 
 
+def test_sixteen_bits_a_pixel_show_what_eight_do(digits: np.ndarray) -> None:
+    eight = np.asarray(photo(digits[0]))
+    sixteen = Image.fromarray(eight.astype(np.uint16) * 257)
+    assert (scan.scan(sixteen, 28, 28) == scan.scan(Image.fromarray(eight), 28, 28)).all()
+
+
 def test_what_is_transparent_is_paper() -> None:
     drawn = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
     drawn.paste((30, 30, 30, 255), (40, 20, 50, 80))

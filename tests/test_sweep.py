@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import os
 import signal
 import socket
 import subprocess
@@ -78,7 +79,7 @@ def test_experiments_have_the_bytes_of_single_runs_and_are_not_run_twice(swept: 
     assert found.items() <= locks(swept).items()
     swept.run("dvc", "exp", "run", "--name", "alone", "-S", "train.seed=1")
     assert (swept.root / "dvc.lock").read_text() == next(lock for name, lock in found.items() if name[:2] == "1-")
-    assert list((swept.root.parent / "clones").iterdir()) == []
+    assert not [path for path in (swept.root.parent / "clones").glob("*/*") if path.is_dir()]
 
 
 def test_an_experiment_that_fails_is_told_with_its_log_and_stops_no_other(swept: Project) -> None:
@@ -89,6 +90,26 @@ def test_an_experiment_that_fails_is_told_with_its_log_and_stops_no_other(swept:
     assert printed.splitlines()[-1] == f"1 of 2 experiments failed: {log.stem}"
     assert "optimizer.learning_rate: expected greater than 0; found -1" in log.read_text()
     assert len(locks(swept)) == 1
+
+
+def test_an_experiment_started_twice_at_once_is_run_once_where_killed_ones_left_their_clones(swept: Project) -> None:
+    folder = swept.root.parent / f"clones/sweeps-{os.getuid()}"
+    (folder / "killed").mkdir(parents=True)
+    (folder / "killed.lock").touch()
+    remotes = ["--git", str(swept.root), "--dvc", str(swept.root / ".dvc/cache")]
+    command = ["python", "-m", "tools.experiment", "twice", "-S", "train.seed=1", *remotes]
+    with contextlib.ExitStack() as stack:
+        tries = [
+            stack.enter_context(swept.start(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+            for _ in range(2)
+        ]
+        printed = [process.communicate()[0] for process in tries]
+    assert [process.returncode for process in tries] == [0, 0], printed
+    assert len({text.splitlines()[-1] for text in printed}) == 1
+    assert sorted(text.count("$ dvc exp run") for text in printed) == [0, 1]
+    assert not [path for path in folder.iterdir() if path.is_dir()]
+    swept.run("python", "-m", "tools.experiment", "twice", "-S", "train.seed=2", *remotes)
+    assert [name[:6] for name in locks(swept)] == ["twice-", "twice-"]
 
 
 def test_a_sweep_refuses_what_is_not_committed_or_not_pushed_or_unknown(swept: Project, tmp_path: Path) -> None:
@@ -104,22 +125,29 @@ def test_a_sweep_refuses_what_is_not_committed_or_not_pushed_or_unknown(swept: P
     status, printed = sweep(swept, "-S", "train.seed=1,2")
     assert status == 1 and printed.endswith("git push origin HEAD\n")
     swept.run("git", "push", "--quiet", "origin", "HEAD")
-    for unknown in ("train.sed", "train.sed=1,2"):
+    for unknown in ("train.sed", "train.sed=1,2", "train.seed=range(3,0)"):
         status, printed = sweep(swept, "-S", unknown)
-        assert status == 1 and printed.startswith("-S: expected values of params.yaml")
+        assert status == 1 and printed.startswith("-S: expected ") and printed.count("\n") == 1
+    assert sweep(swept, "-S", "train.seed=1,2", "--git-remote", "orign") == (
+        1,
+        "--git-remote: expected a name that `git remote` prints; found orign\n",
+    )
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
         status, printed = sweep(swept, "-S", "train.seed=1,2", "--address", address)
     [line] = printed.splitlines()
     assert status == 1 and line.startswith(f"--address: expected that of a running Ray cluster; found {address}")
+    (tmp_path / "bare").rename(tmp_path / "away")
+    status, printed = sweep(swept, "-S", "train.seed=1,2")
+    assert status == 1 and printed.splitlines()[-1].startswith("origin: expected a Git remote that answers")
 
 
 def test_after_an_interrupt_nothing_is_left_running_and_the_same_command_goes_on(swept: Project) -> None:
     options = ["-S", "train.seed=range(1,4)"]
     with start(swept, *options) as process:
         clones = swept.root.parent / "clones"
-        until(lambda: any(clones.glob("*/.dvc/tmp/rwlock")))
+        until(lambda: any(clones.glob("*/*/.dvc/tmp/rwlock")))
         process.send_signal(signal.SIGINT)
         printed = process.communicate()[0]
     assert process.returncode == 1
@@ -138,7 +166,7 @@ def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
     options = ["--address", cluster.address, "-S", "train.seed=range(1,7)"]
     try:
         with start(swept, *options) as process:
-            until(lambda: any((tmp_path / "clones").glob("*/models/training.log")))
+            until(lambda: any((tmp_path / "clones").glob("*/*/models/training.log")))
             [raylet] = nodes[0].all_processes["raylet"]
             node = psutil.Process(raylet.process.pid)
             for worker in [node, *node.children()]:  # and not what an experiment has started: it ends by itself

@@ -41,14 +41,15 @@ def test_predict_says_what_is_no_picture_and_reads_the_others(
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "cut.png").write_bytes(pictures[0].read_bytes()[:100])
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
-    names = ["text.png", "cut.png", "blank.png", "absent.png"]
+    (tmp_path / "folder.png").mkdir()
+    names = ["text.png", "cut.png", "blank.png", "absent.png", "folder.png"]
     status, lines = predict(finished, *(tmp_path / name for name in names), pictures[0], check=False)
     assert status == 1
     said = {line.partition(": ")[0].rpartition("/")[2]: line.partition(": ")[2] for line in lines}
     assert said["text.png"].startswith("expected an image such as PNG or JPEG; found: ")
     assert said["cut.png"].startswith("expected an image such as PNG or JPEG; found: ")
     assert said["blank.png"] == "no ink on paper in it"
-    assert said["absent.png"] == "no such file"
+    assert said["absent.png"] == said["folder.png"] == "no such file"
     assert said["00.png"].endswith(" %)")
 
 
@@ -79,6 +80,12 @@ def test_why_tells_what_a_network_lost_and_gained_in_a_short_line(project: Proje
     project.change(recipe="fast")
     printed = project.run("python", "tools/why.py").stdout
     assert "recipes.fast.layers: new" in printed and max(map(len, printed.splitlines())) <= 100
+
+
+def test_why_has_a_line_for_each_stage_that_dvc_lock_lacks(project: Project) -> None:
+    (project.root / "dvc.lock").unlink()
+    lines = project.run("python", "tools/why.py").stdout.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("nothing of it in dvc.lock")] == STAGES
 
 
 def test_a_study_counts_what_ended_well_and_each_seed_once(project: Project) -> None:

@@ -160,6 +160,12 @@ def test_a_network_that_ends_in_no_probabilities_is_refused() -> None:
         networks.build(recipe, (2, 2, 1), 4)
 
 
+def test_a_network_larger_than_any_memory_is_refused() -> None:
+    layers = {"flatten": {"class": "Flatten"}, "dense": {"class": "Dense", "units": 2**31 - 1}}
+    with pytest.raises(SystemExit, match=r"network: dense: expected a layer that fits .* and into memory"):
+        networks.build({"network": list(layers), "layers": layers}, (1000, 1000, 1), 4)
+
+
 @pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD"])
 def test_a_whole_number_will_do_for_a_learning_rate(optimizer: str) -> None:
     made = networks.create(keras.optimizers, {"class": optimizer, "learning_rate": 1})

@@ -134,7 +134,10 @@ def test_a_broken_or_closed_output_never_ends_a_training(project: Project, stdou
 def test_a_network_that_does_not_fit_the_images_is_refused_in_one_line(project: Project) -> None:
     project.change(recipes__original__layers__conv2={"class": "Conv2D", "filters": 4, "kernel_size": 20})
     done = project.run("dvc", "repro", check=False)
-    assert "params.yaml: network: conv2: expected a layer that fits the shape (14, 14, 16), found:" in done.stdout
+    assert (
+        "params.yaml: network: conv2: expected a layer that fits the shape (14, 14, 16), and into memory, found:"
+        in done.stdout
+    )
     assert "Traceback" not in done.stdout
 
 

@@ -23,16 +23,13 @@ TAKE_BRUSH = """() => {
 HINT = "Draw a digit with the mouse or a finger, or drop in a photo of one."
 
 
-class Photo(gr.Image):
-    """An image whose file is read as `tools.predict` reads it."""
-
-    is_template = True  # the page shows it as what it derives from
-
-    def preprocess(self, payload: gr.image_utils.ImageData | None) -> Image.Image | None:
-        try:
-            return open_image(Path(payload.path)) if payload and payload.path else None
-        except ValueError:
-            raise gr.Error("This file is no picture that can be read. Try PNG or JPEG.") from None
+def opened(photo: gr.image_utils.ImageData | None) -> Image.Image | None:
+    """What was dropped in, read as `tools.predict` reads a file."""
+    try:
+        return open_image(Path(photo.path)) if photo and photo.path else None
+    except ValueError:
+        said = "This file is no picture that can be read. Try PNG or JPEG."
+        raise gr.Error(said, print_exception=False) from None
 
 
 def page(reader: Reader) -> gr.Blocks:
@@ -64,7 +61,8 @@ def page(reader: Reader) -> gr.Blocks:
                 bars = gr.Label(label="Probabilities", num_top_classes=10, show_heading=False)
             with gr.Column():
                 seen = gr.Image(label="What the network sees", height=SIDE + 40, interactive=False, buttons=[])
-                photo = Photo(label="or drop in a photo of a digit", height=SIDE)
+                photo = gr.Image(label="or drop in a photo of a digit", height=SIDE)
+                photo.preprocess = opened  # type: ignore[assignment,method-assign]
         for source in (canvas, photo):
             source.change(look, source, [seen, bars, said], show_progress="hidden")
         blocks.load(js=TAKE_BRUSH)

@@ -64,7 +64,9 @@ def study(runs: list[tuple[dict[str, str], dict[str, float]]], metric: str) -> d
     """Return the metric's values of each configuration, the one of the highest mean first."""
     common = sorted(set.intersection(*(set(metrics) for _, metrics in runs)))
     if metric not in common:
-        raise SystemExit(f"--metric: expected what every experiment has: {', '.join(common)}; found {metric}")
+        raise SystemExit(
+            f"{metric}: not every experiment has it; choose by --metric what all have: {', '.join(common)}"
+        )
     keys = {key for params, _ in runs for key in params} - {SEED}
     differing = sorted(key for key in keys if len({params.get(key, "-") for params, _ in runs}) > 1)
     groups: dict[Configuration, dict[str, float]] = defaultdict(dict)

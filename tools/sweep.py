@@ -5,10 +5,7 @@ tools/experiment.py). The same command, started again, runs what is missing.
 """
 
 import argparse
-import hashlib
-import json
 import logging
-import re
 import shutil
 import socket
 import subprocess
@@ -20,15 +17,20 @@ from pathlib import Path
 from tools import experiment
 from tools.experiment import Outcome, printed
 
-import ray
 from dvc.exceptions import DvcException
 from dvc.utils.cli_parse import to_path_overrides
 from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 from hydra.errors import HydraException
-from ray.exceptions import RayError
 from tqdm import tqdm
 
+try:
+    import ray
+    from ray.exceptions import RayError
+except ImportError:
+    raise SystemExit("a sweep needs Ray; to install it: make .venv/ready-sweep") from None
+
 LOGS = Path(".dvc/tmp/sweep")
+ORIGIN = "origin"
 TRIES = 3  # of an experiment whose worker died or did not reach a remote
 
 
@@ -36,6 +38,8 @@ def combinations(overrides: list[str], commit: str) -> dict[str, list[str]]:
     """Return the overrides of each experiment by its name: what varies, and a hash of all and of the commit."""
     try:
         sweeps = [sweep["params.yaml"] for sweep in get_hydra_sweeps(to_path_overrides(overrides))]
+        if not sweeps:
+            raise SystemExit(f"-S: expected a value of each parameter at least; found none in {' '.join(overrides)}")
         with tempfile.TemporaryDirectory() as folder:  # names that params.yaml lacks would fail in every experiment
             apply_overrides(shutil.copy("params.yaml", folder), sweeps[0])
     except (DvcException, HydraException, KeyError) as error:
@@ -47,9 +51,7 @@ def combinations(overrides: list[str], commit: str) -> dict[str, list[str]]:
     named = {}
     for values in sweeps:
         words = [value.partition("=")[2] for value in values if value not in fixed]
-        start = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(words))[:60].strip("-.")
-        digest = hashlib.sha256(json.dumps([commit, *sorted(values)]).encode()).hexdigest()[:8]
-        named[f"{start}-{digest}".lstrip("-")] = values
+        named[experiment.label("-".join(words), values, commit)] = values
     return named
 
 
@@ -59,11 +61,13 @@ def remotes(git: str, commit: str) -> tuple[str, str]:
     if changed := printed("git", "status", "--porcelain"):
         raise SystemExit(f"a sweep runs what is committed; commit or stash these first:\n{changed}")
     address = printed("git", "remote", "get-url", git)
+    if not address and git != ORIGIN:
+        raise SystemExit(f"--git-remote: expected a name that `git remote` prints; found {git}")
     if address and not printed("git", "branch", "--remotes", "--contains", commit, "--list", f"{git}/*"):
         raise SystemExit(
             f"{git}: expected the present commit there, {commit[:7]}; found none such: git push {git} HEAD"
         )
-    default = printed("dvc", "config", "core.remote")
+    default = printed("dvc", "config", "--project", "core.remote")
     return address or str(Path.cwd()), "" if default else str(Path(".dvc/cache").resolve())
 
 
@@ -86,7 +90,8 @@ def run(todo: dict[str, list[str]], bar: tqdm, commit: str, git: str, dvc: str) 
             except RayError as error:
                 outcome = Outcome(experiment.TRY_AGAIN, {}, str(error))
             again = outcome.status == experiment.TRY_AGAIN and attempt < TRIES
-            LOGS.joinpath(f"{name}.log").write_text(re.sub(r"://[^/@\s]+@", "://***@", outcome.log))
+            with LOGS.joinpath(f"{name}.log").open("w" if attempt == 1 else "a") as log:
+                print(f"try {attempt} of {TRIES}\n{outcome.log}", file=log)
             if again:
                 bar.write(f"{name}: its worker or a remote failed; another try, {attempt + 1} of {TRIES}")
                 waiting.append((name, attempt + 1))
@@ -102,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.sweep", description=__doc__)
     parser.add_argument("-S", "--set-param", action="append", required=True, help="as `dvc exp run --queue` takes them")
     parser.add_argument("--address", help="of a running Ray cluster; without it, the cores of this machine")
-    parser.add_argument("--git-remote", default="origin")
+    parser.add_argument("--git-remote", default=ORIGIN, help="where the experiments go; without one, to this checkout")
     options = parser.parse_args()
     commit = printed("git", "rev-parse", "HEAD")
     git, dvc = remotes(options.git_remote, commit)
@@ -110,7 +115,10 @@ def main() -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
 
     prefix = f"refs/exps/{commit[:2]}/{commit[2:]}/"
-    there = {line.rpartition("/")[2] for line in printed("git", "ls-remote", git, f"{prefix}*").splitlines()}
+    listed = subprocess.run(["git", "ls-remote", git, f"{prefix}*"], stdout=subprocess.PIPE, text=True)
+    if listed.returncode:
+        raise SystemExit(f"{options.git_remote}: expected a Git remote that answers; found none, for the reason above")
+    there = {line.rpartition("/")[2] for line in listed.stdout.splitlines()}
     missing = {name: values for name, values in todo.items() if name not in there}
     failed = []
     if missing:
@@ -120,6 +128,8 @@ def main() -> None:
                 host, _, port = options.address.rpartition(":")
                 socket.create_connection((host, int(port)), timeout=5).close()
             ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+        except KeyboardInterrupt:
+            raise SystemExit("interrupted; the same command goes on") from None
         except (OSError, ValueError) as error:
             raise SystemExit(
                 f"--address: expected that of a running Ray cluster; found {options.address}: {error}"
@@ -134,8 +144,11 @@ def main() -> None:
             raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
         finally:
             ray.shutdown()
-    if whole := [f"{prefix}{name}:{prefix}{name}" for name in todo if name not in failed]:
-        subprocess.run(["git", "fetch", "--quiet", git, *whole], check=True)
+    if whole := [f"+{prefix}{name}:{prefix}{name}" for name in todo if name not in failed]:
+        if subprocess.run(["git", "fetch", "--quiet", git, *whole]).returncode:
+            raise SystemExit(
+                "the experiments are in the Git remote, but could not be fetched; the same command goes on"
+            )
         table = ["--list", "--metric", "test_accuracy", "--figure", str(LOGS / "study.png")]
         subprocess.run([sys.executable, "-m", "tools.study", *table], check=True)
         print(f"drawn in {LOGS}/study.png")

@@ -5,6 +5,7 @@ it may run: only if what they take from it comes out different.
 """
 
 import difflib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,9 @@ def differences(old: Any, new: Any, path: str) -> Iterator[str]:
 
 def reasons(stage: Stage, sums: Sums) -> Iterator[str]:
     """Yield what differs from what dvc.lock has of the stage. A dep that an earlier stage makes is as `sums` says."""
+    if not any(dep.hash_info for dep in stage.deps):
+        yield "nothing of it in dvc.lock"
+        return
     if stage.changed_stage():
         yield "its command in dvc.yaml"
     for dep in stage.deps:
@@ -90,10 +94,11 @@ def explain(repo: Repo) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def main() -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make why | head` ends without a word
     try:
         with Repo() as repo, repo.lock:
             for stage, state, why in explain(repo):
-                print(f"{stage:<12}{state:<16}{why[0] if why else ''}".rstrip())
+                print(f"{stage:<11} {state:<15} {why[0] if why else ''}".rstrip())
                 print("".join(f"{'':<28}{line}\n" for line in why[1:]), end="")
     except DvcException as error:
         raise SystemExit(f"why: {error}") from None
