@@ -17,7 +17,7 @@ def grey(picture: Image.Image) -> np.ndarray:
     """The brightness (h, w) of a picture, 0 to 1, upright, on white where it is transparent."""
     upright = ImageOps.exif_transpose(picture)
     if upright.mode.startswith("I"):  # 16 bits a pixel, which `convert` would cut
-        upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
+        upright = Image.fromarray(np.clip(np.asarray(upright) // 257, 0, 255).astype(np.uint8))
     upright = upright.convert("RGBA")
     upright.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
     paper = Image.new("RGBA", upright.size, "white")

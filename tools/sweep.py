@@ -39,7 +39,7 @@ def combinations(overrides: list[str], commit: str) -> dict[str, list[str]]:
     try:
         sweeps = [sweep["params.yaml"] for sweep in get_hydra_sweeps(to_path_overrides(overrides))]
         if not sweeps:
-            raise SystemExit(f"-S: expected a value of each parameter at least; found none in {' '.join(overrides)}")
+            raise SystemExit(f"-S: expected at least one value of each parameter; found none in {' '.join(overrides)}")
         with tempfile.TemporaryDirectory() as folder:  # names that params.yaml lacks would fail in every experiment
             apply_overrides(shutil.copy("params.yaml", folder), sweeps[0])
     except (DvcException, HydraException, KeyError) as error:
