@@ -36,7 +36,7 @@ class Failed(Exception):
 
 def label(words: str, overrides: list[str], commit: str) -> str:
     """A name for an experiment: in words, and by a hash of its values and its commit."""
-    start = re.sub(r"[^A-Za-z0-9.]+", "-", words)[:60].strip("-.")
+    start = re.sub(r"[^A-Za-z0-9.]+", "-", words)[:40].strip("-.")
     digest = hashlib.sha256(json.dumps([commit, *sorted(overrides)]).encode()).hexdigest()[:8]
     return f"{start}-{digest}".lstrip("-")
 

@@ -68,7 +68,7 @@ def remotes(git: str, commit: str) -> tuple[str, str]:
             f"{git}: expected the present commit there, {commit[:7]}; found none such: git push {git} HEAD"
         )
     default = printed("dvc", "config", "--project", "core.remote")
-    return address or str(Path.cwd()), "" if default else str(Path(".dvc/cache").resolve())
+    return address or str(Path.cwd()), "" if default else printed("dvc", "cache", "dir")
 
 
 def run(todo: dict[str, list[str]], bar: tqdm, commit: str, git: str, dvc: str) -> dict[str, Outcome]:
