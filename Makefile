@@ -19,6 +19,7 @@ repro: .venv/ready
 	  echo; echo "MNIST cannot be reached: params.yaml now says download.dataset: synthetic"; echo; \
 	  sed -i.mnist 's/^  dataset: mnist$$/  dataset: synthetic/' params.yaml && rm params.yaml.mnist; fi
 	dvc repro
+	@echo "What came out: reports/report.md, with figures; what would run again, and why: make why"
 	@if grep -q '^  dataset: synthetic$$' params.yaml; then \
 	  echo "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"; fi
 
@@ -69,6 +70,7 @@ lint: .venv/ready-dev
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is `$(PYTHON) -V 2>&1`. Try: make PYTHON=python3.13"; exit 1; }
+	@echo "Installing what $< names into .venv: 370 MB to download, then about a minute"
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
 	@echo 'import os, sys; os.environ["PATH"] = sys.prefix + "/bin:" + os.environ.get("PATH", "")' \

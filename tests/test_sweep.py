@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools import experiment
+
 import psutil
 import pytest
 from conftest import Project
@@ -79,7 +81,8 @@ def test_experiments_have_the_bytes_of_single_runs_and_are_not_run_twice(swept: 
     assert found.items() <= locks(swept).items()
     swept.run("dvc", "exp", "run", "--name", "alone", "-S", "train.seed=1")
     assert (swept.root / "dvc.lock").read_text() == next(lock for name, lock in found.items() if name[:2] == "1-")
-    assert not [path for path in (swept.root.parent / "clones").glob("*/*") if path.is_dir()]
+    [folder] = (swept.root.parent / "clones").iterdir()
+    assert {(path.suffix, path.stat().st_size) for path in folder.iterdir()} == {(".lock", 0)}
 
 
 def test_an_experiment_that_fails_is_told_with_its_log_and_stops_no_other(swept: Project) -> None:
@@ -125,9 +128,13 @@ def test_a_sweep_refuses_what_is_not_committed_or_not_pushed_or_unknown(swept: P
     status, printed = sweep(swept, "-S", "train.seed=1,2")
     assert status == 1 and printed.endswith("git push origin HEAD\n")
     swept.run("git", "push", "--quiet", "origin", "HEAD")
-    for unknown in ("train.sed", "train.sed=1,2", "train.seed=range(3,0)"):
-        status, printed = sweep(swept, "-S", unknown)
-        assert status == 1 and printed.startswith("-S: expected ") and printed.count("\n") == 1
+    for refused, expected in {
+        "train.sed": "values of params.yaml",
+        "train.sed=1,2": "values of params.yaml",
+        "train.seed=range(3,0)": "at least one value of each parameter",
+    }.items():
+        status, printed = sweep(swept, "-S", refused)
+        assert status == 1 and printed.startswith(f"-S: expected {expected}") and printed.count("\n") == 1
     assert sweep(swept, "-S", "train.seed=1,2", "--git-remote", "orign") == (
         1,
         "--git-remote: expected a name that `git remote` prints; found orign\n",
@@ -141,6 +148,10 @@ def test_a_sweep_refuses_what_is_not_committed_or_not_pushed_or_unknown(swept: P
     (tmp_path / "bare").rename(tmp_path / "away")
     status, printed = sweep(swept, "-S", "train.seed=1,2")
     assert status == 1 and printed.splitlines()[-1].startswith("origin: expected a Git remote that answers")
+
+
+def test_no_log_holds_a_password() -> None:
+    assert experiment.masked("fatal: 'https://me:p@ss@host/x.git' at a@b") == "fatal: 'https://***@host/x.git' at a@b"
 
 
 def test_after_an_interrupt_nothing_is_left_running_and_the_same_command_goes_on(swept: Project) -> None:

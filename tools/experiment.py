@@ -41,6 +41,11 @@ def label(words: str, overrides: list[str], commit: str) -> str:
     return f"{start}-{digest}".lstrip("-")
 
 
+def masked(text: str) -> str:
+    """The text without the names and passwords that addresses in it hold."""
+    return re.sub(r"://[^/\s]+@", "://***@", text)
+
+
 def tidy(folder: Path) -> None:
     """Remove the clones of tries that were killed: a living one holds its lock."""
     for path in folder.glob("*.lock"):
@@ -66,8 +71,7 @@ def experiment(name: str, overrides: list[str], commit: str, git: str, dvc: str)
     def run(*command: str, status: int = TRY_AGAIN) -> str:
         options: dict = {"capture_output": True, "text": True, "errors": "replace"}
         done = subprocess.run([*bound, *command], cwd=clone, env=environment, **options)
-        printed = f"{done.stdout}{done.stderr}"  # ssh may warn: what counts is stdout
-        log.append(re.sub(r"://[^/\s]+@", "://***@", f"$ {' '.join(command[:3])}\n{printed}"))
+        log.append(masked(f"$ {' '.join(command[:3])}\n{done.stdout}{done.stderr}"))  # ssh may warn: stdout counts
         if done.returncode:
             raise Failed(status)
         return done.stdout.strip()

@@ -88,7 +88,7 @@ def run(todo: dict[str, list[str]], bar: tqdm, commit: str, git: str, dvc: str) 
             try:
                 outcome = ray.get(done)
             except RayError as error:
-                outcome = Outcome(experiment.TRY_AGAIN, {}, str(error))
+                outcome = Outcome(experiment.TRY_AGAIN, {}, experiment.masked(str(error)))
             again = outcome.status == experiment.TRY_AGAIN and attempt < TRIES
             with LOGS.joinpath(f"{name}.log").open("w" if attempt == 1 else "a") as log:
                 print(f"try {attempt} of {TRIES}\n{outcome.log}", file=log)
@@ -124,17 +124,15 @@ def main() -> None:
     if missing:
         where = {"address": options.address} if options.address else {"address": "local", "include_dashboard": False}
         try:
-            if options.address and ":" in options.address:  # Ray itself tries for ten minutes and more
-                host, _, port = options.address.rpartition(":")
-                socket.create_connection((host, int(port)), timeout=5).close()
-            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-        except KeyboardInterrupt:
-            raise SystemExit("interrupted; the same command goes on") from None
-        except (OSError, ValueError) as error:
-            raise SystemExit(
-                f"--address: expected that of a running Ray cluster; found {options.address}: {error}"
-            ) from None
-        try:
+            try:
+                if options.address and ":" in options.address:  # Ray itself tries for ten minutes and more
+                    host, _, port = options.address.rpartition(":")
+                    socket.create_connection((host, int(port)), timeout=5).close()
+                ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+            except (OSError, ValueError) as error:
+                raise SystemExit(
+                    f"--address: expected that of a running Ray cluster; found {options.address}: {error}"
+                ) from None
             with tqdm(total=len(todo), initial=len(todo) - len(missing), unit=" experiments", disable=None) as bar:
                 ended = run(missing, bar, commit, git, dvc)
             failed = [name for name, outcome in ended.items() if outcome.status]
