@@ -33,7 +33,7 @@ def hold_out(processed: Path, count: int) -> None:
 
 def loading(params: dict) -> float:
     """Return the CPU seconds that an epoch's batches take to load, with no training beside them."""
-    from data import arrays
+    from digits import arrays
     from stages import train
 
     recipe = {**params["recipes"][params["recipe"]], "epochs": 1}

@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 def check(recorded: dict[str, str]) -> None:
     """SystemExit where a library that the stage's own modules import is not of the recorded version."""
-    own = [module for name, module in sys.modules.items() if name.startswith(("data.", "models.", "stages."))]
+    own = [module for name, module in sys.modules.items() if name.startswith(("digits.", "stages."))]
     inner = [value for module in own for value in vars(module).values() if ismodule(value)]
     imported = {module.__name__.partition(".")[0] for module in inner}
     for library in imported & set(recorded):

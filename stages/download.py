@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from data import idx, synthetic
+from digits import idx, synthetic
 
 import pooch
 import requests

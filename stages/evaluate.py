@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from data import arrays, augment
-from models import checkpoint
-from models import network as networks
+from digits import arrays, augmentation, checkpoint
+from digits import network as networks
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +29,7 @@ def predict(forward: networks.Forward, images: np.ndarray, recipe: dict) -> Iter
     for start in range(0, len(images), networks.BATCH):
         batch = images[start : start + networks.BATCH]
         generators = map(np.random.default_rng, range(recipe["views"]))
-        views = [batch, *(augment.augment(batch, rng, **bounds, alike=True) for rng in generators)]
+        views = [batch, *(augmentation.augment(batch, rng, **bounds, alike=True) for rng in generators)]
         yield np.mean([forward(tf.constant(view)).numpy() for view in views], axis=0)
 
 

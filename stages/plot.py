@@ -8,7 +8,7 @@ inputs give the same bytes: no clock, no random choice.
 import json
 from pathlib import Path
 
-from data import arrays
+from digits import arrays
 
 import matplotlib
 import numpy as np

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from data import arrays, idx
+from digits import arrays, idx
 
 import numpy as np
 

@@ -12,10 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
-from data import arrays
-from data import augment as augmentation
-from models import checkpoint as checkpoints
-from models import network as networks
+from digits import arrays, augmentation
+from digits import checkpoint as checkpoints
+from digits import network as networks
 
 import keras
 import numpy as np

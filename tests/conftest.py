@@ -14,16 +14,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots", "stages", "tools"]
-SOURCES += [
-    "data/arrays.py",
-    "data/augment.py",
-    "data/idx.py",
-    "data/scan.py",
-    "data/synthetic.py",
-    "data/skeletons.txt",
-    "data/own",
-]
-SOURCES += ["models/checkpoint.py", "models/network.py"]
+SOURCES += ["digits", "data/own"]
 STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot", "report"]
 
 

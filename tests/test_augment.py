@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from data.augment import augment, spline
+from digits.augmentation import augment, spline
 
 import numpy as np
 import pytest

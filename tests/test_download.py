@@ -19,7 +19,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from data import idx, synthetic
+from digits import idx, synthetic
 from stages import download
 
 import pytest
@@ -83,7 +83,7 @@ def quick_and_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.lower().endswith("_proxy") or name == "DATASET_MIRROR"]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(synthetic, "SKELETONS", ROOT / "data/skeletons.txt")
+    monkeypatch.setattr(synthetic, "SKELETONS", ROOT / "digits/skeletons.txt")
     for name, value in {"ANSWER_SECONDS": 1, "OTHERS_SECONDS": 0.5, "STALL_SECONDS": 0.3, "ROUNDS": 1}.items():
         monkeypatch.setattr(download, name, value)
     mirrors()

@@ -1,6 +1,6 @@
 """Facts of the measures."""
 
-from models import network as networks
+from digits import network as networks
 from stages import evaluate
 
 import keras

@@ -1,4 +1,4 @@
-"""What data/idx.py reads, writes and refuses."""
+"""What digits/idx.py reads, writes and refuses."""
 
 import gzip
 import math
@@ -6,7 +6,7 @@ import struct
 import tracemalloc
 import zlib
 
-from data import idx
+from digits import idx
 
 import numpy as np
 import pytest

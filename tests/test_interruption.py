@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from models import checkpoint as checkpoints
-from models.checkpoint import Checkpoint
+from digits import checkpoint as checkpoints
+from digits.checkpoint import Checkpoint
 
 import keras
 import psutil
@@ -47,7 +47,7 @@ STEPS = 60 * 19  # 300 of 400 images
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project that trains for some seconds and saves its state each tenth of a second, after `dvc repro`."""
     project = new_project(tmp_path_factory.mktemp("uninterrupted"))
-    checkpoint = project.root / "models" / "checkpoint.py"
+    checkpoint = project.root / "digits" / "checkpoint.py"
     checkpoint.write_text(checkpoint.read_text().replace("SECONDS = 15", "SECONDS = 0.1").replace("= 0.02", "= 1"))
     project.change(recipes__original=RECIPE)
     project.run("git", "commit", "--quiet", "--all", "--message", "a longer training")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from data import idx
+from digits import idx
 
 import numpy as np
 import pytest
@@ -158,15 +158,15 @@ def test_parameters_that_the_run_does_not_use_rerun_nothing_but_their_validation
 SOURCES = {
     "stages/validate.py": ["validate"],
     "stages/download.py": ["download"],
-    "data/synthetic.py": ["download"],
-    "data/skeletons.txt": ["download"],
+    "digits/synthetic.py": ["download"],
+    "digits/skeletons.txt": ["download"],
     "data/own/README.md": ["download"],
-    "data/idx.py": ["download", "preprocess"],
+    "digits/idx.py": ["download", "preprocess"],
     "stages/preprocess.py": ["preprocess"],
-    "data/arrays.py": ["preprocess", "train", "evaluate", "plot"],
-    "data/augment.py": ["train", "evaluate"],
-    "models/checkpoint.py": ["train", "evaluate"],
-    "models/network.py": ["train", "evaluate"],
+    "digits/arrays.py": ["preprocess", "train", "evaluate", "plot"],
+    "digits/augmentation.py": ["train", "evaluate"],
+    "digits/checkpoint.py": ["train", "evaluate"],
+    "digits/network.py": ["train", "evaluate"],
     "stages/__main__.py": [],
     "stages/train.py": ["train"],
     "stages/evaluate.py": ["evaluate"],

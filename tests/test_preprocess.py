@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data import idx
+from digits import idx
 from stages import preprocess
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Facts of how a picture becomes the image that a network sees."""
 
-from data import scan
+from digits import scan
 
 import numpy as np
 import pytest

@@ -1,8 +1,8 @@
-"""Facts about the drawn digits, data/synthetic.py."""
+"""Facts about the drawn digits, digits/synthetic.py."""
 
 import hashlib
 
-from data import synthetic
+from digits import synthetic
 
 import numpy as np
 import pytest

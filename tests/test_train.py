@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from models import network as networks
+from digits import network as networks
 from stages import train
 
 import keras

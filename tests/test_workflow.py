@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data import idx
+from digits import idx
 
 import numpy as np
 import pytest

@@ -7,8 +7,8 @@ are no part of it.
 import warnings
 from pathlib import Path
 
-from data import arrays
-from models import network as networks
+from digits import arrays
+from digits import network as networks
 from stages import evaluate, validate
 
 import numpy as np

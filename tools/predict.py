@@ -8,8 +8,8 @@ import json
 import sys
 from pathlib import Path
 
-from data.scan import scan
-from models import network as networks
+from digits import network as networks
+from digits.scan import scan
 from stages import evaluate, validate
 
 import numpy as np

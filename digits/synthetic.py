@@ -1,6 +1,6 @@
 """Draw handwritten-looking digits in the form of MNIST: (count, seed, split) -> blocks of images and labels.
 
-Each digit is a pen stroke: a skeleton from data/skeletons.txt, jittered, bent, slanted and turned, then inked and
+Each digit is a pen stroke: a skeleton from digits/skeletons.txt, jittered, bent, slanted and turned, then inked and
 placed as MNIST places its own. The bytes depend on the seed alone, on any machine. numpy's sin, exp, matmul or sum may
 differ in the last bit from one processor to the next, so only operations that IEEE 754 rounds exactly are used on
 floats (+ - * / sqrt, min, max, floor, rint), and sums run over integers or in a written order.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-SKELETONS = Path("data/skeletons.txt")
+SKELETONS = Path("digits/skeletons.txt")
 BLOCK = 256  # images drawn at a time: their pixels fit in a processor's cache
 SAMPLES = 96  # dots of ink along a digit: less than a pixel apart
 SIDE = 28  # pixels: the field; the digit fills a box of 20
