@@ -1,88 +1,136 @@
-# make repro: everything, from nothing to figures.  make verify: is it all as dvc.lock says?  make mend: after a kill.
-# make why: what would rerun, because of what.  make show: the experiments.  make plots: pages of plots without a network.
-# make demo: draw a digit.  make export: for phones.
-# make gate: is the accuracy no worse than before?  make compare BASE=main: what changed, as Markdown.
-# make test, make lint: what a change must pass.  make bench: how accurate, how fast, in about an hour.
+# `make` lists the targets. A target NAME that calls a program is `python -E -m tools.NAME` and no
+# more; what the program is told goes in ARGS. -E: no variable such as PYTHONPATH or PYTHONSAFEPATH
+# puts another package in the place of ours.
 PYTHON ?= python3
+ARGS ?=
+TOOL = python -E -m tools
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
+
+# A mirror that is a folder is found from everywhere: experiments run in checkouts of their own.
 ifeq ($(findstring ://,$(DATASET_MIRROR)),)
 ifneq ($(DATASET_MIRROR),)
 export DATASET_MIRROR := $(abspath $(DATASET_MIRROR))
 endif
 endif
 
-.PHONY: repro show why gate compare demo plots export verify mend test test-all lint bench lock
+define HELP
+Run
+  make repro                bring data, network and figures up to date
+  make sweep ARGS="-S ..."  many experiments, on all cores or on a Ray cluster
+
+Look and compare
+  make why                  what would run now, and why; CHECK=1: fail if any
+  make show                 the experiments: what was changed, and the metrics
+  make study                configurations over their seeds: mean and spread
+  make compare BASE=main    what differs from a commit, as Markdown
+  make plots                charts of runs, on a page that needs no network
+  make gate                 is the test accuracy no lower than it was before?
+
+Use
+  make predict ARGS=a.png   classify pictures
+  make demo                 draw a digit in the browser, and see its class
+  make export               the network for phones and small devices (LiteRT)
+
+Keep
+  make verify               run all anew in a clone, and compare with dvc.lock
+  make mend                 after a kill: mend what is broken in this checkout
+
+Develop
+  make test                 the quick tests, in some minutes
+  make test-all             all tests; writes docs/faults.md
+  make lint                 format, mistakes and types
+  make bench                how accurate, how fast: about an hour
+  make lock                 pinned versions, from pyproject.toml
+
+Each of these programs has more options: ARGS=--help prints them.
+endef
+
+.PHONY: help
+help: ; $(info $(HELP)) @:
+.DEFAULT_GOAL := help
+
+# --- run ---
+
+.PHONY: repro sweep
 repro: .venv/ready
-	@if [ -z "$(CI)$(DATASET_MIRROR)" ] && [ -z "`ls data/raw 2>&-`" ] && grep -q '^  dataset: mnist$$' params.yaml && \
-	  ! python -c 'from stages import download; download.alive(download.sources("mnist"))'; then \
-	  echo; echo "MNIST cannot be reached: params.yaml now says download.dataset: synthetic"; echo; \
-	  sed -i.mnist 's/^  dataset: mnist$$/  dataset: synthetic/' params.yaml && rm params.yaml.mnist; fi
+	@$(TOOL).offline
 	dvc repro
-	@echo "What came out: reports/report.md, with figures; what would run again, and why: make why"
-	@if grep -q '^  dataset: synthetic$$' params.yaml; then \
-	  echo "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"; fi
+	@echo && dvc metrics show
+	@echo "A page on this run: reports/report.md. What would run again, and why: make why"
+	@$(TOOL).offline --remind
 
-show: .venv/ready
-	@python -m tools.study --list --metric test_accuracy
+sweep: .venv/ready-sweep
+	@$(TOOL).sweep $(ARGS)
 
-why: .venv/ready
-	@python tools/why.py
+# --- look and compare: these install nothing ---
 
-gate: .venv/ready
-	@python tools/gate.py
+.PHONY: why show study compare gate plots
+why: installed
+	@$(TOOL).why $(if $(CHECK),--check) $(ARGS)
 
-compare: .venv/ready
-	@python tools/compare.py $(BASE)
+show study gate: installed
+	@$(TOOL).$@ $(ARGS)
 
-demo: .venv/ready-demo
-	python -m tools.demo
+compare: installed
+	@$(TOOL).compare $(BASE) $(ARGS)
 
 plots: .venv/ready-plots
-	python -m tools.plots
+	@$(TOOL).plots $(ARGS)
+
+# --- use ---
+
+.PHONY: predict demo export
+predict: installed
+	@$(TOOL).predict $(ARGS)
+
+demo: .venv/ready-demo
+	@$(TOOL).demo $(ARGS)
 
 export: .venv/ready
-	python -m tools.export
+	@$(TOOL).export $(ARGS)
 
+# --- keep ---
+
+.PHONY: verify mend
 verify: .venv/ready
-	python tools/verify.py
+	@$(TOOL).verify $(ARGS)
 
-mend: .venv/ready
-	python tools/mend.py
+mend: installed
+	@$(TOOL).mend $(ARGS)
 
+# --- develop ---
+
+.PHONY: test test-all lint bench lock
 test: .venv/ready-dev
 	pytest -n 2 -m "not slow"
 
 test-all: .venv/ready-dev
 	pytest -n 2 --faults=docs/faults.md
 
-bench: .venv/ready
-	python -m benchmarks.accuracy
-	python -m benchmarks.speed
-	python -m benchmarks.overhead
-	python -m benchmarks.growth
-	python -m benchmarks.chart
-
 lint: .venv/ready-dev
 	ruff check && ruff format --check && mypy
 
-# Stages call `python`: the .pth puts this environment first on the PATH of whatever it runs, as activating it does.
-.venv/ready: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-	  { echo "Python 3.11 to 3.13 is needed; $(PYTHON) is `$(PYTHON) -V 2>&1`. Try: make PYTHON=python3.13"; exit 1; }
-	@echo "Installing what $< names into .venv: 370 MB to download, then about a minute"
-	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
-	@echo 'import os, sys; os.environ["PATH"] = sys.prefix + "/bin:" + os.environ.get("PATH", "")' \
-	  > "`.venv/bin/python -c 'import site; print(site.getsitepackages()[0])'`/stages.pth"
-	@touch $@
+bench: .venv/ready
+	python -E -m benchmarks.accuracy
+	python -E -m benchmarks.speed
+	python -E -m benchmarks.overhead
+	python -E -m benchmarks.growth
+	python -E -m benchmarks.chart
 
-.venv/ready-%: requirements-%.txt .venv/ready
-	.venv/bin/pip install --disable-pip-version-check --quiet --require-hashes -r $<
-	@touch $@
+lock: .venv/ready
+	@$(TOOL).lock $(ARGS)
 
-lock:
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header -p 3.11 \
-	  pyproject.toml -o requirements.txt
-	for group in dev demo plots sweep; do uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  -p 3.11 --group $$group -c requirements.txt -o requirements-$$group.txt; done
+# --- the environment: tools/environment.py decides by contents, so Make asks it every time ---
+
+.PHONY: installed always
+.venv/ready: always
+	@$(PYTHON) -E -m tools.environment
+
+.venv/ready-%: always
+	@$(PYTHON) -E -m tools.environment $*
+
+installed:
+	@test -x .venv/bin/python || { echo "There is no environment here. To set it up: make .venv/ready"; exit 1; }
+
+always:

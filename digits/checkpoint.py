@@ -1,8 +1,9 @@
-"""A training's state <-> a file outside the project, so that what was interrupted goes on and ends in the same bytes.
+"""The state of a training <-> a file outside the project, so that an interrupted one goes on.
 
-The file's name is the fingerprint of all that the training follows from. It lies in the environment variable
-CHECKPOINTS, or in the user's cache folder, where temporary checkouts such as those of `dvc exp run --temp` find it too.
-It stays until DVC has recorded the trained network, which is when evaluate begins.
+The file's name is the fingerprint of all that the training follows from: what goes on ends in the
+same bytes. It lies in the folder that the environment variable CHECKPOINTS names, or in the user's
+cache, where temporary checkouts such as those of `dvc exp run --temp` find it too. It stays until
+DVC has recorded the trained network, which is when evaluate begins.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ import numpy as np
 import platformdirs
 from tqdm import tqdm
 
-FOLDER = Path(os.environ.get("CHECKPOINTS") or platformdirs.user_cache_path("mnist-dvc") / "checkpoints")
-SECONDS = 15  # the training that a kill may cost,
-SHARE = 0.02  # unless checkpoints are so large that they would take more than this share of the time
-ABANDONED = 7 * 24 * 60 * 60  # seconds
+CACHE = platformdirs.user_cache_path("mnist-dvc")
+FOLDER = Path(os.environ.get("CHECKPOINTS") or CACHE / "checkpoints")
+SECONDS = 15  # between two checkpoints: the training that a kill may cost,
+SHARE = 0.02  # unless saving is so slow that it would take more than this share of the time
+ABANDONED = 7 * 24 * 60 * 60  # seconds after which a checkpoint is removed
+DIGEST = 32  # bytes of SHA-256, before the state
 
 
 def sha256(path: Path) -> str:
@@ -32,59 +36,83 @@ def sha256(path: Path) -> str:
 
 def fingerprint(values: list, files: Iterable[Path]) -> str:
     """Name what follows from these values and the contents of these files."""
-    return hashlib.sha256(json.dumps([values, [sha256(file) for file in files]]).encode()).hexdigest()
+    text = json.dumps([values, [sha256(file) for file in files]])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass
+class Progress:
+    """How far a training is: its steps, the metrics of each whole epoch, and who saved it when."""
+
+    step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    folder: str = ""
+    saved: str = ""
 
 
 class Checkpoint:
-    """The variables of a training, the number of steps it took, and the figures of each epoch that it finished."""
+    """Saves and restores the variables of a training, and its progress."""
 
     def __init__(self, fingerprint: str, variables: list[Any]) -> None:
-        self.fingerprint, self.variables = fingerprint, variables
-        self.path, self.saved, self.due = FOLDER / fingerprint, 0, time.monotonic() + SECONDS
-        for path in FOLDER.glob("*"):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > ABANDONED:
-                    path.unlink()
+        self.fingerprint = fingerprint
+        self.variables = variables
+        self.path = FOLDER / fingerprint
+        self.saved = 0  # the step of the last checkpoint
+        self.due = time.monotonic() + SECONDS
+        remove_abandoned()
 
     def digest(self, state: bytes) -> bytes:
         return hashlib.sha256(self.fingerprint.encode() + state).digest()
 
-    def save(self, steps: int, history: list[dict[str, float]]) -> None:
-        """Write the state beside the last one, then replace that; where it cannot be written, say so and go on."""
+    def save(self, step: int, history: list[dict[str, float]]) -> None:
+        """Replace the last checkpoint; where that fails, say so and go on."""
         began = time.monotonic()
+        progress = Progress(step, history, str(Path.cwd()), time.strftime("%Y-%m-%d %H:%M:%S"))
         buffer = io.BytesIO()
-        np.savez(buffer, *(variable.numpy() for variable in self.variables), progress=json.dumps([steps, history]))
+        arrays = [variable.numpy() for variable in self.variables]
+        np.savez(buffer, *arrays, progress=json.dumps(vars(progress)))
+        state = buffer.getvalue()
         partial = self.path.with_name(f"partial-{os.getpid()}-{self.path.name}")
         try:
             FOLDER.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
-                file.write(self.digest(buffer.getvalue()) + buffer.getvalue())
+                file.write(self.digest(state) + state)
                 file.flush()
                 os.fsync(file.fileno())
             partial.rename(self.path)
-            self.saved = steps
+            self.saved = step
         except OSError as error:
             tqdm.write(f"{partial}: {error.strerror}; the training goes on without this checkpoint")
         end = time.monotonic()
         self.due = end + max(SECONDS, (end - began) / SHARE)
 
-    def restore(self) -> tuple[int, list[dict[str, float]]]:
-        """Give the variables the state last saved; return its steps and history, 0 and [] where there is none."""
+    def restore(self) -> Progress:
+        """Give the variables the state last saved, if there is one; return how far it was."""
         for path in FOLDER.glob(f"{self.fingerprint}*"):
             data = path.read_bytes()
-            if data[:32] == self.digest(data[32:]):
-                state = np.load(io.BytesIO(data[32:]), allow_pickle=False)
-                for i, variable in enumerate(self.variables):
-                    variable.assign(state[f"arr_{i}"])
-                self.path, (self.saved, history) = path, json.loads(str(state["progress"]))
-                return self.saved, history
-            tqdm.write(f"{path}: ignored, because it is damaged or belongs to another training")
-        return 0, []
+            if data[:DIGEST] != self.digest(data[DIGEST:]):
+                tqdm.write(f"{path}: ignored, because it is damaged or belongs to another training")
+                continue
+            state = np.load(io.BytesIO(data[DIGEST:]), allow_pickle=False)
+            for i, variable in enumerate(self.variables):
+                variable.assign(state[f"arr_{i}"])
+            progress = Progress(**json.loads(str(state["progress"])))
+            self.path = path
+            self.saved = progress.step
+            return progress
+        return Progress()
 
     def finish(self, network: Path) -> None:
         """Mark the checkpoint as that of a saved network, so that `forget` finds it."""
         with contextlib.suppress(OSError):
             self.path.rename(FOLDER / f"{self.fingerprint}-{sha256(network)}")
+
+
+def remove_abandoned() -> None:
+    for path in FOLDER.glob("*"):
+        with contextlib.suppress(OSError):  # another training may be removing it
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
 
 
 def forget(network: Path) -> None:

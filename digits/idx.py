@@ -1,7 +1,8 @@
 """The IDX format of MNIST: a strict reader for plain or gzipped files, and a writer.
 
-Layout, big-endian: two zero bytes, the type (8: unsigned byte), the number of dimensions, the size of each as a 32-bit
-integer, then the data in C order. Source: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database".
+Layout, big-endian: two zero bytes, the type (8: unsigned byte), the number of dimensions, the size
+of each as a 32-bit integer, then the data in C order.
+Source: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database".
 """
 
 import gzip
@@ -10,11 +11,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-FILES = {
+FILES = {  # of every data set, under the names that MNIST gave them
     ("train", "images"): "train-images-idx3-ubyte",
     ("train", "labels"): "train-labels-idx1-ubyte",
     ("test", "images"): "t10k-images-idx3-ubyte",
@@ -24,51 +25,68 @@ CHUNK = 2**22  # bytes of data held in memory at a time
 
 
 def find(folder: Path, name: str) -> Path:
-    """Return `folder/name` or `folder/name.gz`, whichever is there; SystemExit where none or both are."""
+    """Return `folder/name` or `folder/name.gz`, whichever is there; SystemExit if none or both."""
     found = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
     if len(found) != 1:
-        raise SystemExit(f"{folder}: expected {name} or {name}.gz, found {'both' if found else 'neither'}")
+        number = "both" if found else "neither"
+        raise SystemExit(f"{folder}: expected {name} or {name}.gz, found {number}")
     return found[0]
 
 
 def read(path: Path, dimensions: int) -> tuple[tuple[int, ...], Iterator[np.ndarray]]:
-    """Open an IDX file of unsigned bytes, plain or gzipped (told by its first bytes, not by its name).
+    """Open an IDX file of unsigned bytes, plain or gzipped (told by its first bytes, not its name).
 
-    Returns its shape (N, ...) and its data in chunks uint8 (n, ...), so that memory does not grow with N. Once they are
-    all read, header, exact length and gzip's checksum have been checked. SystemExit says what was expected and found.
+    Returns its shape (N, ...) and its data in chunks uint8 (n, ...): memory does not grow with N.
+    Once all are read, header, length and gzip's checksum are checked; SystemExit says what is off.
     """
-    chunks = _read(path, dimensions)
-    return next(chunks), chunks
+    parts = _parts(path, dimensions)
+    return next(parts), parts
 
 
-def _read(path: Path, dimensions: int) -> Iterator:
+def _parts(path: Path, dimensions: int) -> Iterator[Any]:
+    """Yield the shape, then the chunks; after the last the file is closed."""
     with path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        file = gzip.GzipFile(fileobj=raw) if zipped else raw
+        file: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
         try:
-            magic, expected = file.read(4), bytes([0, 0, 8, dimensions])
-            if magic != expected:
-                kind = f"unsigned bytes in {dimensions} dimensions ({expected.hex(' ')})"
-                raise SystemExit(f"{path}: expected an IDX file of {kind}, found {magic.hex(' ') or 'nothing'}")
-            sizes = file.read(4 * dimensions)
-            shape = struct.unpack(f">{len(sizes) // 4}I", sizes[: len(sizes) // 4 * 4])
-            if len(sizes) < 4 * dimensions or 0 in shape:
-                raise SystemExit(f"{path}: expected {dimensions} sizes of at least 1, found {[*shape]}")
-            item, end = math.prod(shape[1:]), math.prod(shape)
-            if item > CHUNK:
-                raise SystemExit(f"{path}: expected images of at most {CHUNK} pixels, found {[*shape[1:]]}")
+            shape = _shape(file, path, dimensions)
             yield shape
-            step = CHUNK // item * item
-            for start in range(0, end, step):
-                data = file.read(min(step, end - start))
-                if len(data) < min(step, end - start):
-                    raise SystemExit(f"{path}: expected {end} bytes of data, found {start + len(data)}")
-                yield np.frombuffer(data, np.uint8).reshape(-1, *shape[1:])
-            if file.read(1):
-                raise SystemExit(f"{path}: expected {end} bytes of data, found more")
+            yield from _chunks(file, path, shape)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise SystemExit(f"{path}: expected an intact gzip file, found: {error}") from None
+
+
+def _shape(file: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
+    expected = bytes([0, 0, 8, dimensions])
+    magic = file.read(4)
+    if magic != expected:
+        kind = f"an IDX file of unsigned bytes in {dimensions} dimensions ({expected.hex(' ')})"
+        raise SystemExit(f"{path}: expected {kind}, found {magic.hex(' ') or 'nothing'}")
+    sizes = file.read(4 * dimensions)
+    whole = len(sizes) // 4
+    shape = struct.unpack(f">{whole}I", sizes[: 4 * whole])
+    if len(shape) < dimensions or 0 in shape:
+        raise SystemExit(f"{path}: expected {dimensions} sizes of at least 1, found {[*shape]}")
+    if math.prod(shape[1:]) > CHUNK:
+        sides = [*shape[1:]]
+        raise SystemExit(f"{path}: expected images of at most {CHUNK} pixels, found {sides}")
+    return shape
+
+
+def _chunks(file: BinaryIO, path: Path, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    item = math.prod(shape[1:])
+    end = math.prod(shape)
+    step = CHUNK // item * item  # whole images
+    for start in range(0, end, step):
+        wanted = min(step, end - start)
+        data = file.read(wanted)
+        if len(data) < wanted:
+            raise SystemExit(f"{path}: expected {end} bytes of data, found {start + len(data)}")
+        yield np.frombuffer(data, np.uint8).reshape(-1, *shape[1:])
+    # reading on to the end also lets gzip check its sum; of a bomb, no more than a byte is unpacked
+    if file.read(1):
+        raise SystemExit(f"{path}: expected {end} bytes of data, found more")
 
 
 def create(path: Path, shape: tuple[int, ...]) -> BinaryIO:

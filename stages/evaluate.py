@@ -1,89 +1,104 @@
-"""Test arrays and the trained network -> reports/metrics.json, and predictions, class_accuracy, calibration .csv."""
+"""Test arrays, the network -> metrics.json, evaluation.json and three tables (CSV) in reports/."""
 
-import csv
-import json
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from digits import arrays, augmentation, checkpoint
-from digits import network as networks
-
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
+
+from digits import arrays, augmentation, checkpoint, determinism, metrics, network
+from digits.determinism import tf
+from digits.params import Params
 
 MODEL = Path("models/network.keras")
 REPORTS = Path("reports")
-STRENGTH = 0.5  # of the changes that make a view, as a share of those in training
-Z = 1.959964  # a standard normal variable lies within +-Z with probability 0.95
+# The share of training's augmentation that a view of a test image gets. In training the class is
+# known, whatever becomes of the image; here it must not come to look like another class.
+STRENGTH = 0.5
 
 
-def predict(forward: networks.Forward, images: np.ndarray, recipe: dict) -> Iterator[np.ndarray]:
-    """Yield probabilities float32 (n, K) for some of the images (N, H, W, 1) at a time, in order.
+def weaker(bounds: dict[str, float], share: float) -> dict[str, float]:
+    """The bounds of augmentation, each at that share of what it is."""
+    # All are distances from the unchanged image. One that is not (how likely a flip is, how often
+    # something is done) needs a line of its own here.
+    return {name: share * bound for name, bound in bounds.items()}
 
-    They are the mean over an image and `views` changed ones: each view turns, stretches and bends all images alike, so
-    that what is read in one does not follow from the others.
+
+def predict(
+    forward: network.Forward, images: np.ndarray, bounds: dict[str, float], views: int
+) -> Iterator[np.ndarray]:
+    """Yield probabilities float32 (n, K) for images (N, H, W, 1), n <= network.BATCH at a time.
+
+    Test-time augmentation: they are the mean over an image and `views` augmented ones of it.
     """
-    bounds = {name: STRENGTH * bound for name, bound in recipe["augment"].items()}
-    for start in range(0, len(images), networks.BATCH):
-        batch = images[start : start + networks.BATCH]
-        generators = map(np.random.default_rng, range(recipe["views"]))
-        views = [batch, *(augmentation.augment(batch, rng, **bounds, alike=True) for rng in generators)]
-        yield np.mean([forward(tf.constant(view)).numpy() for view in views], axis=0)
+    for start in range(0, len(images), network.BATCH):
+        batch = images[start : start + network.BATCH]
+        seen = [batch]
+        for view in range(views):
+            # the same change for all, so that no image's class depends on those beside it
+            rng = np.random.default_rng(view)
+            seen.append(augmentation.augment(batch, rng, **bounds, alike=True))
+        yield np.mean([forward(tf.constant(view)).numpy() for view in seen], axis=0)
 
 
-def interval(right: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share of which `right` of `count` were seen. Source: E. B. Wilson, 1927."""
-    centre = (right + Z * Z / 2) / (count + Z * Z)
-    half = Z / (count + Z * Z) * math.sqrt(right * (count - right) / count + Z * Z / 4)
-    return centre - half, centre + half
+def assess(batches: Iterable[np.ndarray], actual: np.ndarray) -> tuple[np.ndarray, float]:
+    """Table PREDICTIONS and mean loss of probabilities (n, K), batch by batch, for labels (N,)."""
+    predictions = np.zeros(len(actual), metrics.PREDICTIONS)
+    predictions["actual"] = actual
+    loss, start = 0.0, 0
+    for probabilities in batches:
+        rows = predictions[start : start + len(probabilities)]
+        rows["predicted"] = probabilities.argmax(axis=1)
+        rows["confidence"] = probabilities.max(axis=1)
+        loss += network.cross_entropy(probabilities, rows["actual"])
+        start += len(rows)
+    return predictions, loss / len(actual)
 
 
-def calibration(confidence: np.ndarray, right: np.ndarray, bins: int) -> list[tuple[float, float, int, float, float]]:
-    """Mean confidence, accuracy, count and edges of each of `bins` equal bins in confidence that holds an image."""
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
-    inside = [(i, index == i) for i in np.unique(index)]
-    return [(confidence[b].mean(), right[b].mean(), int(b.sum()), i / bins, (i + 1) / bins) for i, b in inside]
-
-
-def write_csv(path: Path, header: list[str], rows: Iterable[Iterable]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows([f"{value:.6f}" if isinstance(value, float) else value for value in row] for row in rows)
-
-
-def main(params: dict) -> None:
+def main(params: Params) -> None:
+    # DVC runs this stage once it has recorded the network: the training needs no checkpoint more
     checkpoint.forget(MODEL)
-    networks.pin(params["threads"], params["instructions"])
-    forward = networks.forward(networks.load(MODEL), params["replicas"])
-    images, actual = arrays.read("test_images"), arrays.read("test_labels").argmax(axis=1)
-    predicted, confidence, loss, end = np.empty_like(actual), np.empty(len(actual)), 0.0, 0
-    with tqdm(total=len(images), unit=" images", disable=None) as bar:
-        for probabilities in predict(forward, images, params["recipes"][params["recipe"]]):
-            start, end = end, end + len(probabilities)
-            predicted[start:end], confidence[start:end] = probabilities.argmax(axis=1), probabilities.max(axis=1)
-            loss += networks.cross_entropy(probabilities, actual[start:end])
-            bar.update(len(probabilities))
+    training = metrics.read_values(REPORTS / "training/metrics.json")
+    images, labels = arrays.read("test_images"), arrays.read("test_labels")
+    determinism.pin(params.threads, params.instructions)
+    forward = network.forward(network.load(MODEL), params.replicas)
+    bounds = weaker(params.selected.augment.model_dump(exclude_unset=True), STRENGTH)
+    views = params.evaluate.test_time_augmentation[params.recipe]
 
-    right = predicted == actual
-    low, high = interval(int(right.sum()), len(right))
-    bins = calibration(confidence, right, params["evaluate"]["calibration_bins"])
-    error = sum(count * abs(sure - accurate) for sure, accurate, count, *_ in bins) / len(right)
-    classes = [(i, right[actual == i].mean(), int((actual == i).sum())) for i in np.unique(actual)]
-    metrics = {
-        "dataset": params["download"]["dataset"],
-        "recipe": params["recipe"],
-        "test_accuracy": right.mean(),
+    batches = predict(forward, images, bounds, views)
+    count = math.ceil(len(images) / network.BATCH)
+    progress = tqdm(batches, total=count, unit=" batches", disable=None)
+    predictions, loss = assess(progress, labels.argmax(axis=1))
+    bins = metrics.calibration(predictions, params.evaluate.calibration_bins)
+
+    errors = int((predictions["actual"] != predictions["predicted"]).sum())
+    accuracy = 1 - errors / len(images)
+    low, high = metrics.interval(len(images) - errors, len(images))
+    measured = {
+        "test_accuracy": accuracy,
+        "loss": loss,
+        "errors": errors,
+        "ece": metrics.expected_calibration_error(bins),
+    }
+    if "val_accuracy" in training:  # where the recipe holds images out
+        measured["val_accuracy"] = training["val_accuracy"]
+    run = {
+        "dataset": params.download.dataset,
+        "recipe": params.recipe,
+        "images": len(images),
+        "test_time_augmentation": views,
         "test_accuracy_low": low,
         "test_accuracy_high": high,
-        "test_errors": int((~right).sum()),
-        "test_loss": loss / len(right),
-        "expected_calibration_error": error,
     }
-    metrics = {key: round(float(value), 6) if isinstance(value, float) else value for key, value in metrics.items()}
-    (REPORTS / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    write_csv(REPORTS / "class_accuracy.csv", ["class", "accuracy", "count"], classes)
-    write_csv(REPORTS / "predictions.csv", ["actual", "predicted", "confidence"], zip(actual, predicted, confidence))
-    write_csv(REPORTS / "calibration.csv", ["confidence", "accuracy", "count", "low", "high"], bins)
+
+    metrics.write_values(REPORTS / "metrics.json", measured)
+    metrics.write_values(REPORTS / "evaluation.json", run)
+    metrics.write_table(REPORTS / "predictions.csv", predictions)
+    metrics.write_table(REPORTS / "class_accuracy.csv", metrics.class_accuracy(predictions))
+    metrics.write_table(REPORTS / "calibration.csv", bins)
+    print(
+        f"test accuracy {100 * accuracy:.2f} % "
+        f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), "
+        f"{errors:,} of {len(images):,} test images misclassified"
+    )

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from digits import arrays, idx
-
 import numpy as np
+
+from digits import arrays, idx
+from digits.params import Params
 
 RAW = Path("data/raw")
 MAX_PIXEL = 255
+CHUNK = 65_536  # labels at a time
 
 
 def normalise(pixels: np.ndarray) -> np.ndarray:
@@ -16,17 +18,14 @@ def normalise(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., np.newaxis].astype(np.float32) / np.float32(MAX_PIXEL)
 
 
-def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """uint8 (n,) in [0, classes) -> float32 (n, classes), a single 1 in each row."""
-    return np.eye(classes, dtype=np.float32)[labels]
-
-
-def one_hot_chunks(labels: np.ndarray, classes: int, chunk: int = 65536) -> Iterator[np.ndarray]:
-    return (one_hot(labels[start : start + chunk], classes) for start in range(0, len(labels), chunk))
+def one_hot(labels: np.ndarray, classes: int) -> Iterator[np.ndarray]:
+    """uint8 (N,) in [0, classes) -> chunks float32 (n, classes), a single 1 in each row."""
+    rows = np.eye(classes, dtype=np.float32)
+    return (rows[labels[start : start + CHUNK]] for start in range(0, len(labels), CHUNK))
 
 
 def read(split: str) -> tuple[tuple[int, ...], Iterator[np.ndarray], np.ndarray]:
-    """Return a split's shape (N, H, W), its images in uint8 chunks (n, H, W), and its labels uint8 (N,)."""
+    """Return a split's shape (N, H, W), images in chunks uint8 (n, H, W), and labels uint8 (N,)."""
     shape, images = idx.read(idx.find(RAW, idx.FILES[split, "images"]), dimensions=3)
     path = idx.find(RAW, idx.FILES[split, "labels"])
     (count,), labels = idx.read(path, dimensions=1)
@@ -35,20 +34,24 @@ def read(split: str) -> tuple[tuple[int, ...], Iterator[np.ndarray], np.ndarray]
     return shape, images, np.concatenate(list(labels))
 
 
-def main(params: dict) -> None:
+def main(params: Params) -> None:
+    """Write both splits; SystemExit where they do not fit together, or are less than asked for."""
     shape, train_images, train_labels = read("train")
     test_shape, test_images, test_labels = read("test")
-    size = params["preprocess"]["train_size"] or shape[0]
-    if size > shape[0]:
-        raise SystemExit(f"params.yaml: preprocess.train_size: expected at most {shape[0]}, found {size}")
+    count, *sides = shape
+    size = params.preprocess.train_size or count
+    if size > count:
+        expected = f"expected at most {count}, found {size}"
+        raise SystemExit(f"params.yaml: preprocess.train_size: {expected}")
     if test_shape[1:] != shape[1:]:
-        raise SystemExit(f"{RAW}: expected test images of {shape[1:]} pixels, as in training, found {test_shape[1:]}")
+        expected = f"expected test images of {shape[1:]} pixels, as in training"
+        raise SystemExit(f"{RAW}: {expected}, found {test_shape[1:]}")
     classes = max(2, int(train_labels.max()) + 1)
     if test_labels.max() >= classes:
-        found = test_labels.max()
-        raise SystemExit(f"{RAW}: expected test labels up to {classes - 1}, as in training, found {found}")
+        expected = f"expected test labels up to {classes - 1}, as in training"
+        raise SystemExit(f"{RAW}: {expected}, found {test_labels.max()}")
 
-    arrays.write("train_images", (size, *shape[1:], 1), map(normalise, train_images))
-    arrays.write("train_labels", (size, classes), one_hot_chunks(train_labels, classes))
+    arrays.write("train_images", (size, *sides, 1), map(normalise, train_images))
+    arrays.write("train_labels", (size, classes), one_hot(train_labels, classes))
     arrays.write("test_images", (*test_shape, 1), map(normalise, test_images))
-    arrays.write("test_labels", (len(test_labels), classes), one_hot_chunks(test_labels, classes))
+    arrays.write("test_labels", (len(test_labels), classes), one_hot(test_labels, classes))

@@ -1,4 +1,4 @@
-"""A whole project in a temporary folder, on tiny data, with real `dvc` and real stages; and the table of faults."""
+"""A whole project in a temporary folder: tiny data, real DVC, real stages. And the table of faults."""
 
 import os
 import re
@@ -13,9 +13,14 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots", "stages", "tools"]
-SOURCES += ["digits", "data/own"]
-STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot", "report"]
+STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
+# What a project of the tests is a copy of. Tests that need more copy that themselves.
+SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots"]
+SOURCES += ["stages", "digits", "tools", "data/own"]
+OUTPUTS = ["data/raw", "data/processed", "models", "reports"]
+# Variables of the shell that runs the tests, which a user's shell would not have.
+FOREIGN = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS", "SHELL", "PYTHON")
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Project:
@@ -25,31 +30,39 @@ class Project:
         self.root = root
         self.checkpoints = root.with_name(f"{root.name}-checkpoints")
 
-    def start(self, *command: str, environment: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
-        """Start a program of this environment in the project, as a user would whose shell has not activated it."""
+    def environment(self, **own: str) -> dict[str, str]:
+        """The variables of a user whose shell has not activated the environment."""
+        env = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
+        env |= {"PATH": SYSTEM_PATH, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+        return {**env, "CHECKPOINTS": str(self.checkpoints), **own}
+
+    def start(
+        self, *command: str, environment: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[str]:
+        """Start a program of the environment, or another one, in the project."""
         program = Path(sys.executable).parent / command[0]
-        foreign = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS", "SHELL")
-        env = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-        env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
-        env |= {"CHECKPOINTS": str(self.checkpoints), **(environment or {})}
         first = str(program) if program.exists() else command[0]
+        env = self.environment(**(environment or {}))
         return subprocess.Popen([first, *command[1:]], cwd=self.root, env=env, text=True, **options)
 
-    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run such a program to its end; its stdout holds all that it printed."""
-        with self.start(*command, environment=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with self.start(*command, environment=environment, **pipes) as process:
             printed = process.communicate()[0]
         assert not check or process.returncode == 0, printed
         return subprocess.CompletedProcess(command, process.returncode, printed)
 
     def repro(self, *arguments: str) -> list[str]:
         """Run `dvc repro` and return the stages whose commands it ran, in order."""
-        return re.findall(r"^Running stage '(\w+)':", self.run("dvc", "repro", *arguments).stdout, re.M)
+        return stages_in(self.run("dvc", "repro", *arguments).stdout)
 
     def why(self) -> dict[str, str]:
         """Return what `make why` says will become of each stage."""
-        lines = self.run("python", "tools/why.py").stdout.splitlines()
-        return {line.split()[0]: line[12:28].strip() for line in lines if not line.startswith(" ")}
+        lines = self.run("python", "-m", "tools.why").stdout.splitlines()
+        return {line.split()[0]: line[12:27].strip() for line in lines if line[0] != " "}
 
     def change(self, **values: object) -> None:
         """Set parameters by their dotted paths, given with __ for the dots."""
@@ -63,39 +76,57 @@ class Project:
             section[key] = value
         yaml.dump(params, self.root / "params.yaml")
 
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", message)
+
     def outputs(self) -> dict[str, bytes]:
         """Return the bytes of all that the stages wrote, and of dvc.lock."""
-        folders = ["data/raw", "data/processed", "models", "reports"]
-        files = [path for folder in folders for path in sorted((self.root / folder).rglob("*")) if path.is_file()]
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in [*files, self.root / "dvc.lock"]}
+        files = [path for folder in OUTPUTS for path in sorted((self.root / folder).rglob("*"))]
+        files = [path for path in files if path.is_file()] + [self.root / "dvc.lock"]
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
+
+
+def stages_in(printed: str) -> list[str]:
+    """The stages whose commands DVC ran, by what it printed."""
+    return re.findall(r"^Running stage '(\w+)':", printed, re.M)
 
 
 def new_project(root: Path) -> Project:
-    """Copy the sources to `root`, as a Git repository, with parameters that make every stage quick."""
+    """Copy the sources to `root`, a Git repository, with parameters that make each stage quick."""
     for source in SOURCES:
-        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy2
         (root / source).parent.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / source, root / source)
+        if (ROOT / source).is_dir():
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / source, root / source, ignore=ignore)
+        else:
+            shutil.copy2(ROOT / source, root / source)
     (root / ".gitignore").write_text("__pycache__/\n")
     project = Project(root)
-    project.change(download__dataset="synthetic", datasets__synthetic__train=400, datasets__synthetic__test=100)
+    project.change(download__dataset="synthetic")
+    project.change(datasets__synthetic__train=400, datasets__synthetic__test=100)
     project.change(recipes__original__epochs=1, evaluate__calibration_bins=4)
     project.run("git", "init", "--quiet")
     project.run("git", "config", "user.name", "test")
     project.run("git", "config", "user.email", "test@example.org")
-    project.run("git", "add", "--all")
-    project.run("git", "commit", "--quiet", "--message", "tiny")
+    project.commit("tiny")
     return project
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project after `dvc repro`, for tests that only look."""
+def printed_and_finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Project]:
+    """What `dvc repro` printed, and the project in which it ran."""
     project = new_project(tmp_path_factory.mktemp("finished"))
-    assert project.repro() == STAGES
-    project.run("git", "add", "--all")
-    project.run("git", "commit", "--quiet", "--message", "run")
-    return project
+    printed = project.run("dvc", "repro").stdout
+    assert stages_in(printed) == STAGES
+    project.commit("run")
+    return printed, project
+
+
+@pytest.fixture(scope="session")
+def finished(printed_and_finished: tuple[str, Project]) -> Project:
+    """A project after `dvc repro`, for tests that only look."""
+    return printed_and_finished[1]
 
 
 @pytest.fixture
@@ -113,22 +144,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--faults", metavar="FILE", help="write a table of the faults that were tried, and what came out")
+    what = "write a table of the faults that were tried, and what came out"
+    parser.addoption("--faults", metavar="FILE", help=what)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Write the table of faults: a row for each, with the number of cases that ended as its mark says."""
+    """Write the table of faults: a row for each, with how many cases ended as its mark says."""
     table: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
             properties = dict(getattr(report, "user_properties", []))
             if fault := properties.get("fault"):
                 table[tuple(fault)][outcome] += properties.get("cases", 1)
-    if table and (path := config.getoption("--faults")):
-        rows = [
-            f"| {' | '.join(fault)} | " + ", ".join(f"{counts[key]:,} {key}" for key in counts) + " |"
-            for fault, counts in sorted(table.items())
-        ]
-        head = ["# Faults that were tried, and what came of them", "", "`make test-all` writes this table.", ""]
-        head += ["| where | what goes wrong | what comes of it | cases |", "| --- | --- | --- | --- |"]
-        Path(path).write_text("\n".join([*head, *rows]) + "\n")
+    path = config.getoption("--faults")
+    if not table or not path:
+        return
+    lines = ["# Faults that were tried, and what came of them", ""]
+    lines += ["`make test-all` writes this table.", ""]
+    lines += ["| where | what goes wrong | what comes of it | cases |", "| --- | --- | --- | --- |"]
+    for fault, counts in sorted(table.items()):
+        cases = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
+        lines.append(f"| {' | '.join(fault)} | {cases} |")
+    Path(path).write_text("\n".join([*lines, ""]))

@@ -1,65 +1,158 @@
-"""Facts of the measures."""
+"""Facts of the measures, and of test-time augmentation."""
 
-from digits import network as networks
-from stages import evaluate
+import json
+import re
+from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-from conftest import ROOT
-from ruamel.yaml import YAML
+from conftest import Project
 
-
-@pytest.fixture(scope="module")
-def forward() -> networks.Forward:
-    keras.utils.set_random_seed(0)
-    recipe = YAML(typ="safe").load(ROOT / "params.yaml")["recipes"]["original"]
-    return networks.forward(networks.build(recipe, (8, 8, 1), 4), 2)
-
+from digits import metrics, network
+from digits.determinism import tf
+from stages import evaluate
 
 IMAGES = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
-BOUNDS = {"rotation": 15, "zoom": 0.1, "shear": 0.1, "shift": 0.1, "elastic": 0.1}
+BOUNDS = {"rotation": 15.0, "zoom": 0.1, "shear": 0.1, "shift": 0.1, "elastic": 0.1}
 
 
-def read(forward: networks.Forward, images: np.ndarray, views: int, bounds: dict = BOUNDS) -> np.ndarray:
-    return np.concatenate(list(evaluate.predict(forward, images, {"views": views, "augment": bounds})))
+def forward(images: tf.Tensor) -> tf.Tensor:
+    """Stand for a network: four pixels of an image are its logits."""
+    return tf.nn.softmax(tf.reshape(images, (len(images), 64))[:, 26:30])
 
 
-def test_without_views_the_probabilities_are_the_networks_own(forward: networks.Forward) -> None:
-    assert (read(forward, IMAGES, views=0) == forward(IMAGES).numpy()).all()
-    assert (read(forward, IMAGES, views=3, bounds=dict.fromkeys(BOUNDS, 0)) == forward(IMAGES).numpy()).all()
+def predict(images: np.ndarray, views: int, bounds: dict[str, float] = BOUNDS) -> np.ndarray:
+    return np.concatenate(list(evaluate.predict(forward, images, bounds, views)))
 
 
-def test_views_change_the_probabilities_which_remain_such(forward: networks.Forward) -> None:
-    probabilities = read(forward, IMAGES, views=3)
-    assert (probabilities != read(forward, IMAGES, views=2)).all()
+def predictions(actual: list[int], predicted: list[int], confidence: list[float]) -> np.ndarray:
+    rows = zip(actual, predicted, confidence, strict=True)
+    return np.array(list(rows), metrics.PREDICTIONS)
+
+
+def test_without_views_the_probabilities_are_the_networks_own() -> None:
+    assert (predict(IMAGES, views=0) == forward(IMAGES).numpy()).all()
+
+
+def test_views_within_bounds_of_0_change_nothing() -> None:
+    unchanged = predict(IMAGES, views=3, bounds=dict.fromkeys(BOUNDS, 0.0))
+    assert (unchanged == forward(IMAGES).numpy()).all()
+
+
+def test_a_further_view_changes_the_probabilities_which_still_sum_to_1() -> None:
+    probabilities = predict(IMAGES, views=3)
+    assert (probabilities != predict(IMAGES, views=2)).all()
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-6)
 
 
-def test_what_is_read_in_an_image_does_not_follow_from_those_beside_it(forward: networks.Forward) -> None:
-    whole, part = read(forward, IMAGES, views=3), read(forward, IMAGES[2:3], views=3)
+def test_the_class_of_an_image_does_not_depend_on_those_beside_it() -> None:
+    whole, part = predict(IMAGES, views=3), predict(IMAGES[2:3], views=3)
     np.testing.assert_allclose(whole[2:3], part, rtol=0, atol=1e-6)
+
+
+def test_views_are_augmented_half_as_much_as_in_training() -> None:
+    weaker = evaluate.weaker({"rotation": 15, "shift": 0.05}, evaluate.STRENGTH)
+    assert weaker == {"rotation": 7.5, "shift": 0.025}
+
+
+def test_batches_are_assessed_one_after_the_other() -> None:
+    batches = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7], [0.5, 0.5]]], np.float32)
+    table, loss = evaluate.assess(batches, np.array([0, 0, 1, 1]))
+    assert table["predicted"].tolist() == [0, 1, 1, 0]
+    assert table["confidence"] == pytest.approx([0.9, 0.8, 0.7, 0.5])
+    assert loss == pytest.approx(-np.log([0.9, 0.2, 0.7, 0.5]).mean())
 
 
 def test_wilsons_interval_ends_where_what_was_seen_is_just_so_likely() -> None:
     right, count = 9897, 10_000
-    for share in evaluate.interval(right, count):
-        assert abs(right / count - share) == pytest.approx(1.959964 * (share * (1 - share) / count) ** 0.5)
+    for share in metrics.interval(right, count):
+        deviation = (share * (1 - share) / count) ** 0.5
+        assert abs(right / count - share) == pytest.approx(1.959964 * deviation)
 
 
 def test_wilsons_interval_stays_within_0_and_1() -> None:
-    assert evaluate.interval(0, 10)[0] == pytest.approx(0, abs=1e-12)
-    assert evaluate.interval(10, 10)[1] == pytest.approx(1, abs=1e-12)
+    assert metrics.interval(0, 10)[0] == pytest.approx(0, abs=1e-12)
+    assert metrics.interval(10, 10)[1] == pytest.approx(1, abs=1e-12)
 
 
-def test_a_bin_holds_its_mean_confidence_and_its_accuracy() -> None:
-    confidence, right = np.array([0.95, 0.85, 0.3, 1.0]), np.array([True, False, True, True])
-    (_, _, first, *_), (sure, accurate, second, low, high) = evaluate.calibration(confidence, right, bins=2)
-    assert (first, second) == (1, 3)
-    assert (sure, accurate) == pytest.approx((2.8 / 3, 2 / 3))
-    assert (low, high) == (0.5, 1.0)
+def test_a_bin_has_its_mean_confidence_and_its_accuracy() -> None:
+    table = predictions([0, 0, 0, 0], [0, 1, 0, 0], [0.95, 0.85, 0.3, 1.0])
+    first, second = metrics.calibration(table, bins=2).tolist()
+    assert first == (0.3, 1, 1, 0, 0.5)
+    assert second == pytest.approx((2.8 / 3, 2 / 3, 3, 0.5, 1))
+
+
+def test_the_calibration_error_is_a_mean_over_images_not_over_bins() -> None:
+    table = predictions([0, 0, 0, 0], [0, 0, 0, 1], [1.0, 1.0, 1.0, 0.4])
+    bins = metrics.calibration(table, bins=2)
+    assert metrics.expected_calibration_error(bins) == pytest.approx(0.4 / 4)
+
+
+def test_a_class_without_test_images_has_no_accuracy() -> None:
+    table = predictions([0, 2, 2], [1, 2, 1], [0.9, 0.9, 0.9])
+    assert metrics.class_accuracy(table).tolist() == [(0, 0, 1), (2, 0.5, 2)]
 
 
 def test_cross_entropy_is_in_nats_and_finite() -> None:
     probabilities = np.array([[0.5, 0.5], [1.0, 0.0]], np.float32)
-    assert networks.cross_entropy(probabilities, np.array([0, 1])) == pytest.approx(np.log(2) + 7 * np.log(10))
+    loss = network.cross_entropy(probabilities, np.array([0, 1]))
+    assert loss == pytest.approx(np.log(2) + 7 * np.log(10))
+
+
+def test_a_table_is_csv_with_six_decimals_and_is_read_as_it_was(tmp_path: Path) -> None:
+    path, table = tmp_path / "predictions.csv", predictions([7, 2], [7, 1], [1.0, 0.5])
+    metrics.write_table(path, table)
+    assert path.read_bytes() == b"actual,predicted,confidence\n7,7,1.000000\n2,1,0.500000\n"
+    assert (metrics.read_table(path, metrics.PREDICTIONS) == table).all()
+
+
+@pytest.mark.parametrize(
+    "damaged, found",
+    [
+        ("", "''"),
+        ("bin,share\n1,2\n", "'bin,share'"),
+        ("class,accuracy,count\n\n", "'class,accuracy,count'"),
+        ("class,accuracy,count\n0,0.9\n", ".*3 columns.*"),
+        ("class,accuracy,count\n0,high,4\n", ".*'high'.*"),
+        ("class,accuracy,count\n0.5,0.9,4\n", ".*'0.5'.*"),
+    ],
+)
+def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, damaged: str, found: str) -> None:
+    path = tmp_path / "class_accuracy.csv"
+    path.write_text(damaged)
+    expected = "expected numbers below the columns 'class,accuracy,count'"
+    with pytest.raises(SystemExit, match=f"^{path}: {expected}, found: {found}; run dvc repro$"):
+        metrics.read_table(path, metrics.CLASS_ACCURACY)
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "7", "[1]"])
+def test_damaged_values_are_refused_in_one_line(tmp_path: Path, damaged: str) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text(damaged)
+    with pytest.raises(SystemExit, match=f"^{path}: expected .*, found: .*; run dvc repro$"):
+        metrics.read_values(path)
+
+
+def test_the_metrics_are_five_numbers(finished: Project) -> None:
+    measured = json.loads((finished.root / "reports/metrics.json").read_text())
+    assert list(measured) == ["test_accuracy", "loss", "errors", "ece", "val_accuracy"]
+    assert all(isinstance(value, int | float) for value in measured.values())
+
+
+def test_the_metrics_follow_from_the_predictions(finished: Project) -> None:
+    reports = finished.root / "reports"
+    measured, run = (
+        json.loads((reports / name).read_text()) for name in ("metrics.json", "evaluation.json")
+    )
+    table = metrics.read_table(reports / "predictions.csv", metrics.PREDICTIONS)
+    wrong = table["actual"] != table["predicted"]
+    assert run["images"] == len(table)
+    assert measured["errors"] == wrong.sum()
+    assert measured["test_accuracy"] == pytest.approx(1 - wrong.mean())
+    assert run["test_accuracy_low"] < measured["test_accuracy"] < run["test_accuracy_high"]
+
+
+def test_the_stage_prints_the_accuracy_and_nothing_else(project: Project) -> None:
+    printed = project.run("python", "-E", "-m", "stages", "evaluate").stdout
+    numbers = r"test accuracy [\d.]+ % \(95 % interval [\d.]+ to [\d.]+ %\)"
+    assert re.fullmatch(rf"{numbers}, \d+ of 100 test images misclassified\n", printed)

@@ -1,35 +1,65 @@
-"""Facts of the report."""
+"""Facts of the page of a run."""
 
 import re
-
-from stages import report
 
 import pytest
 from conftest import Project
 
+from digits import report
+from digits.figures import FIGURES
 
-def test_the_report_has_the_figures_of_the_metrics_and_links_to_pictures_that_are_there(finished: Project) -> None:
-    folder = finished.root / "reports"
-    text = (folder / "report.md").read_text()
-    assert text.startswith("# synthetic, read by the recipe `original`\n")
-    assert "of 100 test images are read right" in text
-    links = re.findall(r"\]\((.*?)\)", text)
-    assert len(links) == len(list((folder / "figures").iterdir()))
-    assert all((folder / link).exists() for link in links)
+LOG = """recipe: original
+address: https://example.org
+
+1_conv1                 (None, 28, 28, 16)               416
+parameters                                               416
+
+epoch 1/1  loss 0.2
+"""
+
+
+def text(project: Project) -> str:
+    return (project.root / "reports/report.md").read_text()
+
+
+def part(project: Project, heading: str) -> str:
+    return text(project).partition(f"## {heading}\n")[2].partition("##")[0]
+
+
+def test_the_head_of_the_log_holds_hyperparameters_and_layers() -> None:
+    settings, layers = report.parse(LOG)
+    assert settings == [["recipe", "original"], ["address", "https://example.org"]]
+    assert layers == [["1_conv1", "(28, 28, 16)", "416"], ["parameters", "", "416"]]
+
+
+@pytest.mark.parametrize("log", ["", "recipe: original\n", "1_conv1\nepoch 1/1\n", "a\n\nb"])
+def test_a_log_without_its_parts_is_refused(log: str) -> None:
+    with pytest.raises(ValueError, match="no two parts"):
+        report.parse(log)
+
+
+def test_the_page_begins_with_data_set_recipe_and_accuracy(finished: Project) -> None:
+    first, _, second = text(finished).splitlines()[:3]
+    assert first == "# synthetic, classified by the recipe `original`"
+    pattern = r"\*\*Test accuracy .* %\*\* \(95 % interval .*\): \d+ of 100 test images .*\."
+    assert re.fullmatch(pattern, second)
+
+
+def test_the_page_shows_every_figure_once(finished: Project) -> None:
+    links = re.findall(r"\]\((.*?)\)", text(finished))
+    assert links == [f"figures/{name}.png" for name in FIGURES]
+    assert all((finished.root / "reports" / link).exists() for link in links)
 
 
 def test_the_hardest_classes_come_first(finished: Project) -> None:
-    text = (finished.root / "reports" / "report.md").read_text()
-    part = text.partition("the hardest first")[2].partition("!")[0]
-    shares = [float(share) for share in re.findall(r"\| ([\d.]+) % \|", part)]
-    assert len(shares) == 10 and shares == sorted(shares)
+    rows = re.findall(r"\| ([\d.]+) % \|", part(finished, "Classes, the hardest first"))
+    shares = [float(share) for share in rows]
+    assert len(shares) == 10
+    assert shares == sorted(shares)
 
 
-def test_a_mapping_is_told_as_its_keys_and_values() -> None:
-    assert report.value({"class": "Adam", "learning_rate": 0.001}) == "class Adam, learning_rate 0.001"
-
-
-@pytest.mark.parametrize("text", ["", "class,accuracy,count", "other\n1,2,3"])
-def test_a_table_without_its_header_or_rows_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="in the place of the header"):
-        report.rows("class,accuracy,count")(text)
+def test_the_page_says_what_the_network_was_trained_with(finished: Project) -> None:
+    trained = part(finished, "Hyperparameters")
+    assert "| recipe | original |" in trained
+    assert "| test_time_augmentation | 0 |" in trained
+    assert "| parameters |  | 242,062 |" in part(finished, "Layers")

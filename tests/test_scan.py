@@ -1,40 +1,43 @@
 """Facts of how a picture becomes the image that a network sees."""
 
-from digits import scan
-
 import numpy as np
 import pytest
-from conftest import Project
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from digits import synthetic
+from tools import scan
+
 
 def photo(image: np.ndarray) -> Image.Image:
-    """A digit (H, W) as a grey photo would have it: large, dark on light, under uneven light, with noise."""
+    """A digit (H, W) as a grey photo has it: large, dark on light, unevenly lit, with noise."""
     height, width = (10 * side for side in image.shape)
-    large = Image.fromarray((255 * image).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    small = Image.fromarray((255 * image).astype(np.uint8))
+    large = small.resize((width, height), Image.Resampling.BICUBIC)
     light = 0.75 + np.linspace(-0.15, 0.15, width) + np.linspace(0.1, -0.1, height)[:, None]
     noise = np.random.default_rng(0).normal(0, 0.02, (height, width))
-    return Image.fromarray((255 * np.clip(light * (1 - 0.7 * np.asarray(large) / 255) + noise, 0, 1)).astype(np.uint8))
+    brightness = light * (1 - 0.7 * np.asarray(large) / 255) + noise
+    return Image.fromarray((255 * np.clip(brightness, 0, 1)).astype(np.uint8))
 
 
 @pytest.fixture(scope="module")
-def digits(finished: Project) -> np.ndarray:
-    return np.load(finished.root / "data/processed/test_images.npy")[:40, ..., 0]
+def digits() -> np.ndarray:
+    images, _ = next(synthetic.draw(10, seed=0, split=1))
+    return images / np.float32(255)
 
 
 def test_a_photo_of_a_digit_becomes_that_digit_again(digits: np.ndarray) -> None:
-    differences = [np.abs(scan.scan(photo(digit), 28, 28)[..., 0] - digit).mean() for digit in digits]
-    assert np.mean(differences) < 0.05
+    scanned = [scan.scan(photo(digit), 28, 28)[..., 0] for digit in digits]
+    assert np.abs(np.array(scanned) - digits).mean() < 0.05
     assert np.abs(digits[0] - digits[1:]).mean() > 0.1  # as far as one digit is from another
 
 
 def test_ink_may_be_darker_or_lighter_than_the_paper(digits: np.ndarray) -> None:
     dark = Image.fromarray((255 * (1 - digits[0])).astype(np.uint8)).resize((140, 140))
     light = Image.fromarray(255 - np.asarray(dark))
-    np.testing.assert_allclose(scan.scan(dark, 28, 28), scan.scan(light, 28, 28), atol=0.02)
+    assert scan.scan(dark, 28, 28) == pytest.approx(scan.scan(light, 28, 28), abs=0.02)
 
 
 def test_sixteen_bits_a_pixel_show_what_eight_do(digits: np.ndarray) -> None:
@@ -80,7 +83,9 @@ SIDES = st.integers(1, 30)
 
 @settings(deadline=None)
 @given(st.data(), SIDES, SIDES)
-def test_any_picture_gives_an_image_of_the_asked_size_or_no_ink(data: st.DataObject, height: int, width: int) -> None:
+def test_any_picture_gives_an_image_of_the_asked_size_or_no_ink(
+    data: st.DataObject, height: int, width: int
+) -> None:
     pixels = data.draw(arrays(np.uint8, st.tuples(SIDES, SIDES)))
     try:
         image = scan.scan(Image.fromarray(pixels), height, width)

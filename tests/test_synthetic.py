@@ -2,10 +2,10 @@
 
 import hashlib
 
-from digits import synthetic
-
 import numpy as np
 import pytest
+
+from digits import synthetic
 
 
 def drawn(count, seed=0, split=0):
@@ -44,12 +44,18 @@ def test_another_split_or_seed_draws_other_digits(thousand, other):
 
 def test_ink_is_255_on_a_background_of_0(thousand):
     images, _ = thousand
-    assert (images.max(axis=(1, 2)) == 255).all() and not images[:, [0, -1]].any() and not images[:, :, [0, -1]].any()
+    assert (
+        (images.max(axis=(1, 2)) == 255).all()
+        and not images[:, [0, -1]].any()
+        and not images[:, :, [0, -1]].any()
+    )
 
 
 def test_the_grey_of_the_pixels_is_close_to_that_of_mnist(thousand):
     pixels = thousand[0] / 255
-    assert pixels.mean() == pytest.approx(0.1307, abs=0.01) and pixels.std() == pytest.approx(0.3081, abs=0.01)
+    assert pixels.mean() == pytest.approx(0.1307, abs=0.01) and pixels.std() == pytest.approx(
+        0.3081, abs=0.01
+    )
 
 
 @pytest.mark.parametrize("axis", [1, 2])

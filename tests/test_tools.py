@@ -1,13 +1,490 @@
-"""What the programs beside the pipeline say: predict, export, why."""
+"""The programs beside the pipeline, and the Makefile that calls them."""
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import STAGES, Project
+from conftest import ROOT, STAGES, Project
 from PIL import Image
 from ruamel.yaml import YAML
+
+from tools import dvc_internals, experiments, lock, mend, show, why
+from tools.experiments import Run
+
+PROGRAMS = sorted(
+    path.stem for path in (ROOT / "tools").glob("*.py") if "def main" in path.read_text()
+)
+HEAVY = {"tensorflow", "keras", "numpy", "matplotlib", "dvc", "ray", "gradio", "pydantic"}
+
+
+def tool(project: Project, name: str, *arguments: str, check: bool = True, **environment: str):
+    command = ["python", "-E", "-m", f"tools.{name}", *arguments]
+    return project.run(*command, check=check, **environment)
+
+
+# --- how programs are called ---
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_help_comes_at_once_and_needs_no_library(name: str) -> None:
+    command = [sys.executable, "-E", "-X", "importtime", "-m", f"tools.{name}", "--help"]
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert time.monotonic() - began < 2  # 0.3 s on an idle machine
+    assert f"usage: python -m tools.{name}" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert imported & HEAVY == set()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_says_what_it_does_in_two_or_three_sentences(name: str) -> None:
+    text = (ROOT / f"tools/{name}.py").read_text()
+    docstring = text.split('"""')[1]
+    assert 15 <= len(docstring.split()) <= 75
+
+
+def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def listed() -> list[str]:
+    return re.findall(r"^  make ([\w-]+)", make("help").stdout, re.MULTILINE)
+
+
+def test_bare_make_lists_the_targets() -> None:
+    assert make().stdout == make("help").stdout != ""
+
+
+def test_the_list_of_targets_is_complete() -> None:
+    phony = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = {target for line in phony for target in line.split()}
+    assert targets - {"help", "installed", "always"} == set(listed())
+
+
+def test_the_list_of_targets_fits_a_narrow_terminal() -> None:
+    assert max(map(len, make("help").stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("target", sorted(set(listed()) & set(PROGRAMS)))
+def test_a_target_calls_the_program_of_its_name_and_no_other(target: str) -> None:
+    calls = re.findall(r"python -E -m tools\.(\w+)", make("--dry-run", target).stdout)
+    assert calls == [target]
+
+
+def test_programs_without_a_target_are_called_by_others() -> None:
+    assert set(PROGRAMS) - set(listed()) == {"environment", "experiment", "offline"}
+
+
+@pytest.mark.parametrize("target", ["why", "show", "study", "gate", "compare", "mend"])
+def test_a_target_that_only_looks_installs_nothing(tmp_path: Path, target: str) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    done = make(target, folder=tmp_path)
+    assert done.returncode != 0
+    assert done.stdout == "There is no environment here. To set it up: make .venv/ready\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+
+
+def test_nothing_on_pythonpath_takes_the_place_of_our_packages(
+    project: Project, tmp_path: Path
+) -> None:
+    for name in ("data", "digits", "models", "stages", "tools"):
+        (tmp_path / "other" / name).mkdir(parents=True)
+        (tmp_path / "other" / name / "__init__.py").write_text("raise ImportError('not ours')")
+    (project.root / ".venv").symlink_to(sys.prefix)
+    shutil.copy(ROOT / "Makefile", project.root)
+    other = {"PYTHONPATH": str(tmp_path / "other"), "PYTHONSAFEPATH": "1"}
+    printed = project.run("make", "why", **other).stdout
+    assert printed.count("up to date") == len(STAGES)
+
+
+# --- environment: what is installed ---
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A project that requires nothing, with an environment."""
+    (tmp_path / "tools").mkdir()
+    for name in ("__init__", "environment"):
+        shutil.copy(ROOT / f"tools/{name}.py", tmp_path / "tools")
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    assert install(tmp_path).returncode == 0
+    return tmp_path
+
+
+def install(folder: Path, *groups: str) -> subprocess.CompletedProcess[str]:
+    python = getattr(sys, "_base_executable", sys.executable)
+    command = [python, "-E", "-m", "tools.environment", *groups]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_where_the_requirements_are_installed_nothing_is_done(bare: Path) -> None:
+    os.utime(bare / "requirements.txt")
+    done = install(bare)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_other_requirements_are_installed_into_the_environment_that_is_there(bare: Path) -> None:
+    (bare / ".venv/mine").touch()
+    (bare / "requirements.txt").write_text("# still nothing\n")
+    assert install(bare).stdout.startswith("Installing what requirements.txt names")
+    assert (bare / ".venv/mine").exists()
+
+
+def test_an_environment_stays_until_a_new_one_stands(bare: Path) -> None:
+    (bare / ".venv/mine").touch()
+    settings = (bare / ".venv/pyvenv.cfg").read_text()
+    (bare / ".venv/pyvenv.cfg").write_text(re.sub("version = .*", "version = 2.7.1", settings))
+    (bare / "requirements.txt").write_text("no-hash-given\n")
+    assert install(bare).returncode != 0
+    assert (bare / ".venv/mine").exists()
+    (bare / "requirements.txt").write_text("# nothing again\n")
+    assert install(bare).returncode == 0
+    assert not (bare / ".venv/mine").exists()
+    assert not (bare / ".venv.old").exists()
+
+
+def test_an_environment_behind_a_link_is_left_alone(bare: Path) -> None:
+    (bare / ".venv").rename(bare / "elsewhere")
+    (bare / ".venv").symlink_to(bare / "elsewhere")
+    assert install(bare).returncode == 0
+    (bare / "requirements.txt").write_text("# others\n")
+    done = install(bare)
+    assert done.returncode != 0
+    assert "which has other libraries: remove the link" in done.stderr
+    assert (bare / "elsewhere/bin/python").exists()
+
+
+def test_a_group_without_a_file_is_refused(bare: Path) -> None:
+    done = install(bare, "demos")
+    assert done.stderr == "expected a group with a file requirements-demos.txt; found none\n"
+
+
+# --- offline: digits are drawn where MNIST cannot be reached ---
+
+NOBODY = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "CI": ""}
+
+
+@pytest.fixture
+def wanting(project: Project) -> Project:
+    """A project that wants MNIST and has no data."""
+    project.change(download__dataset="mnist")
+    shutil.rmtree(project.root / "data/raw")
+    project.commit("MNIST")
+    return project
+
+
+def test_offline_changes_one_word_of_params_yaml_and_says_so(wanting: Project) -> None:
+    before = (wanting.root / "params.yaml").read_text()
+    printed = tool(wanting, "offline", **NOBODY).stdout
+    assert "MNIST cannot be reached: params.yaml now says download.dataset: synthetic" in printed
+    now = (wanting.root / "params.yaml").read_text()
+    assert now == before.replace("  dataset: mnist", "  dataset: synthetic")
+
+
+def test_offline_says_at_the_end_how_to_go_back(project: Project) -> None:
+    said = "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro\n"
+    assert tool(project, "offline", "--remind").stdout == said
+
+
+@pytest.mark.parametrize("variable", ["CI", "DATASET_MIRROR"])
+def test_offline_substitutes_nothing_where_it_was_told_better(
+    wanting: Project, variable: str
+) -> None:
+    printed = tool(wanting, "offline", **NOBODY | {variable: "/nowhere"}).stdout
+    assert printed == ""
+    assert wanting.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_offline_substitutes_nothing_where_data_are_there(wanting: Project) -> None:
+    (wanting.root / "data/raw").mkdir()
+    (wanting.root / "data/raw/train-images-idx3-ubyte").touch()
+    assert tool(wanting, "offline", **NOBODY).stdout == ""
+
+
+# --- why ---
+
+
+def test_why_tells_old_and_new_values_and_what_follows(project: Project) -> None:
+    assert project.why() == dict.fromkeys(STAGES, "up to date")
+    project.change(recipes__original__layers__conv1__filters=8)
+    printed = tool(project, "why").stdout
+    changed = "recipes.original.layers.conv1.filters: 16 -> 8"
+    assert f"train       runs            {changed}" in printed
+    assert "evaluate    may run         what train makes" in printed
+
+
+def test_why_tells_what_a_network_lost_and_gained_in_a_short_line(project: Project) -> None:
+    params = YAML(typ="safe").load(project.root / "params.yaml")
+    network = params["recipes"]["original"]["network"]
+    project.change(recipes__original__network=[*network[:-1], "ReLU", network[-1]])
+    assert "recipes.original.network: + ReLU" in tool(project, "why").stdout
+    project.change(recipe="fast")
+    printed = tool(project, "why").stdout
+    assert "recipes.fast: new" in printed
+    assert max(map(len, printed.splitlines())) <= 100
+
+
+def test_why_has_a_line_for_each_stage_that_dvc_lock_lacks(project: Project) -> None:
+    (project.root / "dvc.lock").unlink()
+    lines = tool(project, "why").stdout.splitlines()
+    unknown = [line.split()[0] for line in lines if line.endswith("nothing of it in dvc.lock")]
+    assert unknown == STAGES
+
+
+def test_why_follows_a_file_in_a_folder_that_an_earlier_stage_makes(project: Project) -> None:
+    project.change(recipes__original__epochs=2)
+    project.repro()
+    project.change(recipes__original__epochs=1)
+    assert project.why()["train"] == "from the cache"
+    assert project.why()["evaluate"] == "from the cache"
+
+
+def test_why_says_what_dvc_cannot_read(project: Project) -> None:
+    (project.root / "dvc.yaml").write_text("stages: 5")
+    done = tool(project, "why", check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("why: ") and "Traceback" not in done.stdout
+
+
+@pytest.fixture
+def mine(project: Project) -> Project:
+    """A project with data that `dvc add` keeps, and with stages of every other kind."""
+    (project.root / "data/mine").mkdir()
+    (project.root / "data/mine/a").write_text("a")
+    (project.root / "b").write_text("b")
+    project.run("dvc", "add", "data/mine")
+    project.run("dvc", "import-url", str(project.root / "b"), "imported")
+    with (project.root / "dvc.yaml").open() as file:
+        stages, rest = re.split(r"\nplots:\n", file.read())
+    others = {
+        "use": {"cmd": "cp data/mine/a used", "deps": ["data/mine"], "outs": ["used"]},
+        "frozen": {"cmd": "cp b fro", "deps": ["b"], "outs": ["fro"], "frozen": True},
+        "always": {"cmd": "cp b alw", "deps": ["b"], "outs": ["alw"], "always_changed": True},
+        "keep": {"cmd": "cp b kept", "deps": ["b"], "outs": [{"kept": {"persist": True}}]},
+        "each": {
+            "foreach": ["x", "y"],
+            "do": {"cmd": "cp b ${item}", "deps": ["b"], "outs": ["${item}"]},
+        },
+        "call": {"cmd": "true"},
+    }
+    lines = "".join(f"  {name}: {json.dumps(stage)}\n" for name, stage in others.items())
+    (project.root / "dvc.yaml").write_text(f"{stages}\n{lines}\nplots:\n{rest}")
+    (project.root / "fro").write_text("b")
+    project.run("dvc", "commit", "--force", "frozen", "imported.dvc")
+    return project
+
+
+def test_why_knows_every_kind_of_stage(mine: Project) -> None:
+    own = {stage: state for stage, state in mine.why().items() if stage not in STAGES}
+    assert own.pop("data/mine.dvc").endswith("up to date")
+    assert own.pop("imported.dvc").endswith("up to date")
+    assert own == {
+        "use": "runs",
+        "frozen": "up to date",
+        "always": "runs",
+        "keep": "runs",
+        "each@x": "runs",
+        "each@y": "runs",
+        "call": "runs",
+    }
+
+
+def test_why_says_that_added_data_are_recorded_anew_and_who_uses_them(mine: Project) -> None:
+    mine.repro()
+    (mine.root / "data/mine/a").write_text("changed")
+    printed = tool(mine, "why").stdout
+    assert "data/mine.dvc recorded        data/mine: modified" in printed
+    assert "use         runs            data/mine: modified" in printed
+
+
+def test_why_says_how_added_data_that_are_lost_come_back(mine: Project) -> None:
+    shutil.rmtree(mine.root / "data/mine")
+    printed = tool(mine, "why").stdout
+    assert "data/mine.dvc missing         data/mine: deleted" in printed
+    assert "to get it back: dvc checkout" in printed
+
+
+def test_why_check_fails_where_a_stage_would_run(project: Project) -> None:
+    assert tool(project, "why", "--check", check=False).returncode == 0
+    project.change(train__seed=1)
+    assert tool(project, "why", "--check", check=False).returncode == 1
+
+
+def test_why_check_passes_where_all_comes_from_the_cache(project: Project) -> None:
+    project.change(plot__mistakes=5)
+    project.repro()
+    project.change(plot__mistakes=24)
+    assert project.why()["plot"] == "from the cache"
+    assert tool(project, "why", "--check", check=False).returncode == 0
+
+
+def test_why_check_tells_without_data_whether_dvc_lock_fits(project: Project) -> None:
+    fresh = Project(project.root.with_name("fresh"))
+    project.run("git", "clone", "--quiet", ".", str(fresh.root))
+    assert tool(fresh, "why", "--check", check=False).returncode == 1
+    options = ["--check", "--allow-missing"]
+    assert tool(fresh, "why", *options, check=False).returncode == 0
+    with (fresh.root / "stages/preprocess.py").open("a") as file:
+        file.write("# a comment\n")
+    assert tool(fresh, "why", *options, check=False).returncode == 1
+
+
+# --- what tools.why needs of DVC's internals: if one of these fails, that function is to be mended
+
+
+@pytest.fixture
+def repository(finished: Project, monkeypatch: pytest.MonkeyPatch):
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(finished.root)
+    with Repo() as repo, repo.lock:
+        yield repo
+
+
+def locked(project: Project, stage: str) -> dict[str, str]:
+    entry = YAML(typ="safe").load(project.root / "dvc.lock")["stages"][stage]
+    return {out["path"]: out["md5"] for out in entry["outs"]}
+
+
+def test_run_key_is_the_name_of_a_folder_in_dvcs_cache(repository) -> None:
+    [stage] = repository.stage.collect("preprocess")
+    key = dvc_internals.run_key(stage, {})
+    assert Path(".dvc/cache/runs", key[:2], key).is_dir()
+
+
+def test_run_key_takes_sums_that_are_known_beforehand(repository) -> None:
+    [stage] = repository.stage.collect("preprocess")
+    present = dvc_internals.run_key(stage, {})
+    assert dvc_internals.run_key(stage, {"data/raw": f"{'0' * 32}.dir"}) != present
+
+
+def test_last_run_has_the_outputs_that_dvc_lock_names(repository, finished: Project) -> None:
+    [stage] = repository.stage.collect("train")
+    key = dvc_internals.run_key(stage, {})
+    assert dvc_internals.last_run(repository, stage, key) == locked(finished, "train")
+    assert dvc_internals.last_run(repository, stage, "0" * 64) is None
+
+
+def test_inside_folder_finds_a_file_by_the_sum_of_its_folder(repository, finished: Project) -> None:
+    folder = locked(finished, "train")["reports/training"]
+    entry = YAML(typ="safe").load(finished.root / "dvc.lock")["stages"]["evaluate"]
+    [expected] = [d["md5"] for d in entry["deps"] if d["path"] == "reports/training/metrics.json"]
+    assert dvc_internals.inside_folder(repository, folder, "metrics.json") == expected
+
+
+def test_has_run_cache_leaves_out_what_dvc_never_caches(mine: Project, monkeypatch) -> None:
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(mine.root)
+    with Repo() as repo:
+        found = {
+            stage.addressing: dvc_internals.has_run_cache(stage) for stage in repo.index.stages
+        }
+    assert [found[stage] for stage in STAGES] == [True] * len(STAGES)
+    assert [found[stage] for stage in ("always", "keep", "call", "data/mine.dvc")] == [False] * 4
+
+
+def test_differences_name_the_path_of_each_value() -> None:
+    old = {"a": {"b": 1, "c": [1, 2]}, "d": {}}
+    new = {"a": {"b": 2, "c": [1, 3]}, "e": {"f": 1}}
+    found = list(why.differences(old, new, ""))
+    assert found == ["a.b: 1 -> 2", "a.c: - 2, + 3", "d: gone", "e: new"]
+
+
+# --- show and study ---
+
+
+@pytest.fixture
+def studied(project: Project) -> Project:
+    """A project with three experiments that ended well, two of one seed, and one that failed."""
+    run = ("dvc", "exp", "run")
+    project.run(*run, "--name", "one", "-S", "train.seed=1")
+    project.run(*run, "--name", "other", "-S", "train.seed=2", "-S", "plot.mistakes=5")
+    project.run(*run, "--name", "again", "-S", "train.seed=1", "-S", "plot.mistakes=24")
+    project.run("git", "restore", ".")
+    project.run(*run, "--queue", "--name", "refused", "-S", "train.seed=-1")
+    project.run(*run, "--run-all", check=False)
+    return project
+
+
+def test_show_and_study_count_what_ended_well_and_each_seed_once(studied: Project) -> None:
+    above, header, *rows = tool(studied, "show").stdout.splitlines()
+    assert above.split() == ["train", "plot"]
+    assert header.split()[:3] == ["experiment", "state", "test_accuracy"]
+    assert header.split()[-2:] == ["seed", "mistakes"]
+    assert {row.split()[0] for row in rows} >= {"workspace", "one", "other", "again", "refused"}
+    [refused] = [row.split() for row in rows if row.startswith("refused")]
+    assert refused == ["refused", "failed", "-1", "24"]
+
+    printed = tool(studied, "study", "--metric", "test_accuracy").stdout
+    left_out, header, *rows = printed.splitlines()
+    assert left_out == "left out: 1 failed"
+    assert header.split() == ["plot.mistakes", "n", "test_accuracy", "sd", "behind"]
+    assert sorted(row.split()[:2] for row in rows) == [["24", "1"], ["5", "1"]]
+
+    done = tool(studied, "study", "--figure", "no/file", check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("--figure: expected a file to draw to")
+
+    done = tool(studied, "study", "--metric", "accuracy", check=False)
+    assert done.stdout.splitlines()[-1].startswith("--metric: not every experiment has accuracy")
+
+
+def test_study_without_experiments_says_how_to_make_some(finished: Project) -> None:
+    done = tool(finished, "study", check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("no experiment of the present commit has ended well")
+
+
+METRICS = ["test_accuracy", "loss", "errors", "ece", "val_accuracy"]
+CHANGES = {
+    "original": ["optimizer.learning_rate", "layers.conv1.filters", "validation_split"],
+    "fast": ["optimizer.beta_1", "layers.conv2.kernel_size", "augment.rotation"],
+    "best": ["optimizer.weight_decay", "layers.dropout.rate", "schedule.warmup"],
+}
+
+
+@pytest.mark.parametrize("recipe", CHANGES)
+def test_show_fits_120_columns_with_three_changed_parameters(recipe: str) -> None:
+    paths = [f"recipes.{recipe}.{name}" for name in CHANGES[recipe]]
+    runs = []
+    for number, name in enumerate(["workspace", "main", "more-filters-fewer-steps"]):
+        params = dict.fromkeys(paths, f"0.000{number}")
+        metrics = dict.fromkeys(METRICS, 0.98 + number / 1000)
+        runs.append(Run(name, experiments.DONE, number == 2, params, metrics))
+    above, header, *_ = show.table(runs).splitlines()
+    assert header.split() == ["experiment", *METRICS, *(path.split(".")[-1] for path in paths)]
+    assert above.split() == [path.split(".")[-2] for path in paths]
+    assert max(map(len, show.table(runs).splitlines())) <= 120
+
+
+def test_show_tells_two_parameters_of_the_same_last_words_apart() -> None:
+    paths = [f"recipes.{recipe}.optimizer.learning_rate" for recipe in ("fast", "best")]
+    runs = [
+        Run(name, experiments.DONE, True, dict.fromkeys(paths, name), {}) for name in ("a", "b")
+    ]
+    assert show.table(runs).splitlines()[0].split() == [
+        "recipes.fast.optimizer",
+        "recipes.best.optimizer",
+    ]
+
+
+def test_show_cuts_a_value_that_is_long() -> None:
+    networks = ["conv1,ReLU,Flatten,dense,Softmax", "conv1,Flatten,dense,Softmax"]
+    runs = [Run("a", experiments.DONE, True, {"network": network}, {}) for network in networks]
+    assert "conv1,ReLU,Flatten,…" in show.table(runs)
+
+
+# --- predict and export ---
 
 
 @pytest.fixture(scope="module")
@@ -16,26 +493,24 @@ def pictures(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> lis
     folder = tmp_path_factory.mktemp("pictures")
     images = np.load(finished.root / "data/processed/test_images.npy")[:20, ..., 0]
     for i, image in enumerate(images):
-        Image.fromarray((255 * (1 - image)).astype(np.uint8)).resize((112, 112)).save(folder / f"{i:02}.png")
+        paper = Image.fromarray((255 * (1 - image)).astype(np.uint8))
+        paper.resize((112, 112)).save(folder / f"{i:02}.png")
     return sorted(folder.iterdir())
 
 
-def predict(project: Project, *arguments: str | Path, check: bool = True) -> tuple[int, list[str]]:
-    done = project.run("python", "-m", "tools.predict", *map(str, arguments), check=check)
-    return done.returncode, [line for line in done.stdout.splitlines() if line.startswith(("/", "{", "models"))]
-
-
-def test_predict_reads_pictures_much_as_evaluate_read_the_test_images(finished: Project, pictures: list[Path]) -> None:
-    _, lines = predict(finished, "--json", *pictures)
+def test_predict_classifies_pictures_much_as_evaluate_did_the_test_images(
+    finished: Project, pictures: list[Path]
+) -> None:
+    lines = tool(finished, "predict", "--json", *map(str, pictures)).stdout.splitlines()
     found = [json.loads(line) for line in lines]
     assert [entry["file"] for entry in found] == list(map(str, pictures))
     assert all(sum(entry["probabilities"]) == pytest.approx(1, abs=1e-4) for entry in found)
     rows = (finished.root / "reports/predictions.csv").read_text().splitlines()[1:21]
-    same = [entry["class"] == int(row.split(",")[1]) for entry, row in zip(found, rows)]
-    assert sum(same) >= 15
+    predicted = [int(row.split(",")[1]) for row in rows]
+    assert sum(entry["class"] == label for entry, label in zip(found, predicted)) >= 15
 
 
-def test_predict_says_what_is_no_picture_and_reads_the_others(
+def test_predict_says_what_is_no_picture_and_classifies_the_others(
     finished: Project, pictures: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "text.png").write_text("no picture")
@@ -43,11 +518,16 @@ def test_predict_says_what_is_no_picture_and_reads_the_others(
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     (tmp_path / "folder.png").mkdir()
     names = ["text.png", "cut.png", "blank.png", "absent.png", "folder.png"]
-    status, lines = predict(finished, *(tmp_path / name for name in names), pictures[0], check=False)
-    assert status == 1
-    said = {line.partition(": ")[0].rpartition("/")[2]: line.partition(": ")[2] for line in lines}
-    assert said["text.png"].startswith("expected an image such as PNG or JPEG; found: ")
-    assert said["cut.png"].startswith("expected an image such as PNG or JPEG; found: ")
+    paths = [*(str(tmp_path / name) for name in names), str(pictures[0])]
+    done = tool(finished, "predict", *paths, check=False)
+    assert done.returncode == 1
+    said = {}
+    for line in done.stdout.splitlines():
+        path, _, words = line.partition(": ")
+        said[Path(path).name] = words
+    no_image = "expected an image such as PNG or JPEG; found: "
+    assert said["text.png"].startswith(no_image)
+    assert said["cut.png"].startswith(no_image)
     assert said["blank.png"] == "no ink on paper in it"
     assert said["absent.png"] == said["folder.png"] == "no such file"
     assert said["00.png"].endswith(" %)")
@@ -55,98 +535,140 @@ def test_predict_says_what_is_no_picture_and_reads_the_others(
 
 def test_predict_without_a_network_says_what_to_do(project: Project, pictures: list[Path]) -> None:
     (project.root / "models/network.keras").unlink()
-    status, lines = predict(project, pictures[0], check=False)
-    assert (status, lines) == (1, ["models/network.keras: not there; train the network first: dvc repro"])
+    done = tool(project, "predict", str(pictures[0]), check=False)
+    expected = "models/network.keras: not there; train the network first: dvc repro\n"
+    assert (done.returncode, done.stdout) == (1, expected)
 
 
-def test_the_exported_network_reads_every_test_image_alike(project: Project) -> None:
-    printed = project.run("python", "-m", "tools.export").stdout.splitlines()[-1]
-    assert "models/network.tflite: reads 100 of 100 test images as models/network.keras does" in printed
+def test_the_exported_network_gives_every_test_image_the_same_class(project: Project) -> None:
+    printed = tool(project, "export").stdout.splitlines()[-1]
+    said = "100 of 100 test images get the class that models/network.keras gives them"
+    assert printed.startswith(f"models/network.tflite: {said}")
     assert (project.root / "models/network.tflite").stat().st_size > 900_000
 
 
-def test_why_tells_old_and_new_values_and_what_follows(project: Project) -> None:
-    assert project.why() == dict.fromkeys(STAGES, "up to date")
-    project.change(recipes__original__layers__conv1__filters=8)
-    printed = project.run("python", "tools/why.py").stdout
-    assert "train       runs            recipes.original.layers.conv1.filters: 16 -> 8" in printed
-    assert "evaluate    may run         what train makes" in printed
+# --- gate and compare ---
 
 
-def test_why_tells_what_a_network_lost_and_gained_in_a_short_line(project: Project) -> None:
-    network = YAML(typ="safe").load(project.root / "params.yaml")["recipes"]["original"]["network"]
-    project.change(recipes__original__network=[*network[:-1], "relu", network[-1]])
-    assert "recipes.original.network: + relu" in project.run("python", "tools/why.py").stdout
-    project.change(recipe="fast")
-    printed = project.run("python", "tools/why.py").stdout
-    assert "recipes.fast.layers: new" in printed and max(map(len, printed.splitlines())) <= 100
-
-
-def test_why_has_a_line_for_each_stage_that_dvc_lock_lacks(project: Project) -> None:
-    (project.root / "dvc.lock").unlink()
-    lines = project.run("python", "tools/why.py").stdout.splitlines()
-    assert [line.split()[0] for line in lines if line.endswith("nothing of it in dvc.lock")] == STAGES
-
-
-def test_a_study_counts_what_ended_well_and_each_seed_once(project: Project) -> None:
-    run = ("dvc", "exp", "run")
-    project.run(*run, "--name", "one", "-S", "train.seed=1")
-    project.run(*run, "--name", "other", "-S", "train.seed=2", "-S", "plot.mistakes=5")
-    project.run(*run, "--name", "again", "-S", "train.seed=1", "-S", "plot.mistakes=24")
-    project.run("git", "restore", ".")
-    project.run(*run, "--queue", "--name", "refused", "-S", "train.seed=-1")
-    project.run(*run, "--run-all", check=False)
-    assert "refused" in project.run("dvc", "exp", "show").stdout
-    printed = project.run("python", "-m", "tools.study", "--metric", "test_accuracy").stdout
-    left_out, header, *rows = map(str.split, printed.splitlines())
-    assert left_out == ["left", "out:", "1", "failed"]
-    assert header == ["plot.mistakes", "n", "test_accuracy", "sd", "behind"]
-    assert sorted((mistakes, n) for mistakes, n, *_ in rows) == [("24", "1"), ("5", "1")]
-    done = project.run("python", "-m", "tools.study", "--metric", "test_accuracy", "--figure", "no/file", check=False)
-    assert (done.returncode, done.stdout.splitlines()[-1][:10]) == (1, "--figure: ")
-
-
-def test_why_says_what_dvc_cannot_read(project: Project) -> None:
-    (project.root / "dvc.yaml").write_text("stages: 5")
-    done = project.run("python", "tools/why.py", check=False)
-    assert done.returncode == 1 and "Traceback" not in done.stdout
-
-
-def test_the_gate_lets_pass_what_is_no_worse_than_the_seeds_before(project: Project) -> None:
+@pytest.fixture
+def measured(project: Project) -> Project:
+    """A project whose run was on MNIST, where three seeds of its recipe were measured before."""
     (project.root / "benchmarks/results").mkdir(parents=True)
-    rows = "\n".join(f"original,x,{seed},{accuracy},1,1" for seed, accuracy in enumerate((0.98, 0.985, 0.99)))
-    header = "# machine\nwhat,settings,seed,accuracy,wall_seconds,cpu_seconds\n"
-    (project.root / "benchmarks/results/accuracy.csv").write_text(f"{header}{rows}\n")
-    path = project.root / "reports/metrics.json"
-    metrics = {**json.loads(path.read_text()), "dataset": "mnist"}
-    said = {}
-    for accuracy in (0.9701, 0.9699):
-        path.write_text(json.dumps({**metrics, "test_accuracy": accuracy}))
-        done = project.run("python", "tools/gate.py", check=False)
-        said[accuracy] = done.returncode, done.stdout.strip()
-    assert said[0.9701] == (0, "reports/metrics.json: test_accuracy 0.9701 is at least 0.9700, the floor of original")
-    assert said[0.9699][0] == 1
-    assert said[0.9699][1].startswith("reports/metrics.json: test_accuracy: expected at least 0.9700")
+    lines = ["# machine", "what,settings,seed,accuracy,wall_seconds,cpu_seconds"]
+    for seed, accuracy in enumerate((0.98, 0.985, 0.99)):
+        lines.append(f"original,x,{seed},{accuracy},1,1")
+    table = project.root / "benchmarks/results/accuracy.csv"
+    table.write_text("\n".join([*lines, ""]))
+    evaluation = project.root / "reports/evaluation.json"
+    run = {**json.loads(evaluation.read_text()), "dataset": "mnist"}
+    evaluation.unlink()  # a link to the cache, where DVC was told so
+    evaluation.write_text(json.dumps(run))
+    return project
 
 
+@pytest.mark.parametrize("accuracy, status", [(0.9701, 0), (0.9699, 1)])
+def test_the_gate_lets_pass_what_is_no_worse_than_the_seeds_before(
+    measured: Project, accuracy: float, status: int
+) -> None:
+    path = measured.root / "reports/metrics.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "test_accuracy": accuracy}))
+    done = tool(measured, "gate", check=False)
+    said = {
+        0: "test_accuracy 0.9701 is at least 0.9700, the floor of original\n",
+        1: "test_accuracy: expected at least 0.9700, the mean of original in ",
+    }
+    assert done.returncode == status
+    assert done.stdout.startswith(f"reports/metrics.json: {said[status]}")
+
+
+def test_the_gate_says_that_there_is_nothing_to_compare_with(measured: Project) -> None:
+    (measured.root / "reports/evaluation.json").write_text('{"dataset": "url", "recipe": "x"}')
+    said = "reports/metrics.json: nothing to compare with: x on url was never measured\n"
+    assert tool(measured, "gate").stdout == said
+
+
+@pytest.mark.parametrize("name", ["metrics", "evaluation"])
 @pytest.mark.parametrize("found", [None, "{", "{}", "[]"])
-def test_the_gate_says_in_a_line_what_is_no_metrics_file(project: Project, found: str | None) -> None:
-    path = project.root / "reports/metrics.json"
-    path.unlink() if found is None else path.write_text(found)
-    done = project.run("python", "tools/gate.py", check=False)
+def test_the_gate_says_in_a_line_what_evaluate_did_not_write(
+    measured: Project, name: str, found: str | None
+) -> None:
+    path = measured.root / f"reports/{name}.json"
+    path.unlink()
+    if found is not None:
+        path.write_text(found)
+    done = tool(measured, "gate", check=False)
     assert done.returncode == 1
     [line] = done.stdout.splitlines()
-    assert line.startswith("reports/metrics.json: expected what evaluate writes, found:")
+    assert line.startswith(f"reports/{name}.json: expected what evaluate writes, found:")
+
+
+def test_compare_says_what_is_as_before(finished: Project) -> None:
+    printed = tool(finished, "compare", "HEAD").stdout
+    expected = "## Metrics as in HEAD ## Parameters as in HEAD ## Figures as in HEAD"
+    assert " ".join(printed.split()) == expected
 
 
 def test_compare_tells_metrics_parameters_and_figures(project: Project) -> None:
-    nothing = project.run("python", "tools/compare.py", "HEAD").stdout
-    assert " ".join(nothing.split()) == "## Metrics as in HEAD ## Parameters as in HEAD ## Figures as in HEAD"
     project.change(plot__mistakes=5, train__seed=1)
     project.repro()
-    assert "| reports/figures/mistakes.png |" in project.run("python", "tools/compare.py", "HEAD").stdout
-    project.run("git", "commit", "--quiet", "--all", "--message", "fewer")
-    printed = project.run("python", "tools/compare.py", "HEAD^", GITHUB_REPOSITORY="own/digits").stdout
-    assert "| reports/metrics.json | test_loss |" in " ".join(printed.split())
+    assert "| reports/figures/mistakes.png |" in tool(project, "compare", "HEAD").stdout
+    project.commit("fewer")
+    printed = tool(project, "compare", "HEAD^", GITHUB_REPOSITORY="own/digits").stdout
+    assert "| reports/metrics.json | loss |" in " ".join(printed.split())
     assert "| params.yaml | plot.mistakes | 24 | 5 |" in " ".join(printed.split())
     assert "![](https://github.com/own/digits/raw/" in printed
+
+
+def test_compare_with_a_commit_that_is_not_there_fails(finished: Project) -> None:
+    assert tool(finished, "compare", "nowhere", check=False).returncode == 1
+
+
+# --- mend and lock ---
+
+
+def test_a_git_that_refuses_is_an_error_and_nothing_is_mended(project: Project) -> None:
+    (project.root / "dvc.lock").write_text("stages: {")
+    done = tool(project, "mend", GIT_DIR="/nowhere", check=False)
+    assert done.returncode == 1
+    assert "mend: git rev-parse --git-path index.lock ended with status 128" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert (project.root / "dvc.lock").read_text() == "stages: {"
+
+
+def test_a_file_is_whole_only_with_all_that_dvc_writes(finished: Project, tmp_path: Path) -> None:
+    text = (finished.root / "dvc.lock").read_text()
+    for name, content, whole in [
+        ("whole", text, True),
+        ("cut", text[:-1], False),
+        ("other", "stages: 5\n", False),
+    ]:
+        (tmp_path / name).write_text(content)
+        assert mend.whole(tmp_path / name) == whole
+
+
+PARAMS = """\
+train: {seed: 0}
+environment:  # versions
+  keras: 1.0  # of Keras
+  PIL: 1.1
+  tensorflow: 2.0
+
+plot: {keras: 1.0}
+"""
+REQUIREMENTS = "keras==3.0 \\\n    --hash=x\npillow==12.0\ntensorflow-cpu==2.9 ; x\n"
+
+
+def test_lock_changes_versions_and_no_other_byte() -> None:
+    expected = PARAMS.replace("keras: 1.0  #", "keras: 3.0  #")
+    expected = expected.replace("PIL: 1.1", "PIL: 12.0").replace("flow: 2.0", "flow: 2.9")
+    assert lock.with_versions(PARAMS, REQUIREMENTS) == expected
+
+
+def test_lock_refuses_what_names_two_versions() -> None:
+    with pytest.raises(SystemExit, match=r"expected one version of keras; found 3\.0, 3\.1"):
+        lock.with_versions(PARAMS, REQUIREMENTS + "keras==3.1\n")
+
+
+def test_params_yaml_has_the_versions_of_requirements_txt() -> None:
+    params = (ROOT / "params.yaml").read_text()
+    assert lock.with_versions(params, (ROOT / "requirements.txt").read_text()) == params

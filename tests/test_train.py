@@ -1,20 +1,20 @@
-"""Facts of the network, the split, the order of the images, and the archive."""
+"""Facts of the network, its training, and the archive: digits/network.py and training.py."""
 
 import json
 import zipfile
 from pathlib import Path
 
-from digits import network as networks
-from stages import train
-
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from conftest import ROOT, Project
-from ruamel.yaml import YAML
 
-RECIPES = YAML(typ="safe").load(ROOT / "params.yaml")["recipes"]
+from digits import determinism, optimizers, training, yaml12
+from digits import network as networks
+from digits.determinism import keras, tf
+from digits.params import Params, Recipe
+
+PARAMS = Params.model_validate(yaml12.load((ROOT / "params.yaml").read_bytes()))
+RECIPES = PARAMS.recipes
 RECIPE = RECIPES["original"]
 
 
@@ -22,29 +22,48 @@ def test_the_original_network_has_242062_parameters() -> None:
     network = networks.build(RECIPE, (28, 28, 1), 10)
     assert network.count_params() == 242_062
     assert [type(layer).__name__ for layer in network.layers] == [
-        *("Conv2D", "MaxPooling2D", "ReLU", "Conv2D", "MaxPooling2D", "ReLU", "Flatten", "Dense", "Dense", "Softmax")
+        *(
+            "Conv2D",
+            "MaxPooling2D",
+            "ReLU",
+            "Conv2D",
+            "MaxPooling2D",
+            "ReLU",
+            "Flatten",
+            "Dense",
+            "Dense",
+            "Softmax",
+        )
     ]
 
 
 def test_the_original_recipe_is_that_of_the_write_up() -> None:
-    assert RECIPE["optimizer"] == {"class": "Adam", "learning_rate": 0.001}
-    assert (RECIPE["batch_size"], RECIPE["epochs"], RECIPE["validation_split"]) == (128, 5, 0.33)
+    assert RECIPE.optimizer == optimizers.Adam.model_validate(
+        {"class": "Adam", "learning_rate": 0.001}
+    )
+    assert (RECIPE.batch_size, RECIPE.epochs, RECIPE.validation_split) == (128, 5, 0.33)
 
 
 def test_a_validation_split_of_033_trains_on_the_first_40199_of_60000() -> None:
-    assert train.split(60_000, 0.33) == 40_199
-    assert train.split(60_000, 0) == 60_000
+    assert training.split(60_000, 0.33) == 40_199
+    assert training.split(60_000, 0) == 60_000
 
 
-def batches(count: int, batch_size: int, epochs: int = 1, seed: int = 0, **augment: float) -> list:
-    """The batches of `count` images of one pixel, which is the number of the image and of its class."""
-    images, labels = np.arange(count, dtype=np.float32).reshape(-1, 1, 1, 1), np.eye(count, dtype=np.float32)
-    recipe = {"batch_size": batch_size, "epochs": epochs, "augment": {**RECIPE["augment"], **augment}}
-    return list(train.batches(images, labels, recipe, seed).as_numpy_iterator())
+def batches(count: int, batch_size: int, epochs: int = 1, seed: int = 0) -> list:
+    """The batches of `count` images of one pixel, the number of the image and of its class."""
+    images, labels = (
+        np.arange(count, dtype=np.float32).reshape(-1, 1, 1, 1),
+        np.eye(count, dtype=np.float32),
+    )
+    changes = {"batch_size": batch_size, "epochs": epochs}
+    recipe = RECIPE.model_copy(update=changes)
+    return list(training.batches(images, labels, recipe, seed).as_numpy_iterator())
 
 
 def orders(seed: int) -> tuple[list[int], list[int]]:
-    seen = [int(image) for images, _ in batches(10, 3, epochs=2, seed=seed) for image in images.ravel()]
+    seen = [
+        int(image) for images, _ in batches(10, 3, epochs=2, seed=seed) for image in images.ravel()
+    ]
     return seen[:10], seen[10:]
 
 
@@ -74,7 +93,7 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_its_end() -> None:
 
 
 def test_a_schedule_of_no_warmup_and_no_end_is_a_constant() -> None:
-    rate = networks.Schedule(peak=0.001, steps=5, **RECIPE["schedule"])
+    rate = networks.Schedule(peak=0.001, steps=5, warmup=0, end=1)
     assert {float(rate(tf.constant(step))) for step in range(5)} == {float(np.float32(0.001))}
 
 
@@ -85,7 +104,7 @@ def test_replicas_change_no_gradient_by_more_than_rounding() -> None:
     for replicas in (1, 2, 4):
         keras.utils.set_random_seed(0)
         network = networks.build(RECIPE, (8, 8, 1), 4)
-        trainer = train.Trainer(network, keras.optimizers.SGD(1.0), replicas)
+        trainer = training.Trainer(network, keras.optimizers.SGD(1.0), replicas)
         trainer.steps(iter(steps), tf.constant(1))
         weights.append(network.get_weights())
     for one, other in zip(weights[0] + weights[0], weights[1] + weights[2]):
@@ -102,7 +121,9 @@ def test_replicas_read_any_number_of_images_alike(count: int) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("shape, classes", [((5, 5, 1), 2), ((20, 12, 1), 62), ((100, 101, 1), 10)])
-def test_each_recipe_takes_images_of_any_size(name: str, shape: tuple[int, int, int], classes: int) -> None:
+def test_each_recipe_takes_images_of_any_size(
+    name: str, shape: tuple[int, int, int], classes: int
+) -> None:
     network = networks.build(RECIPES[name], shape, classes)
     assert network(np.zeros((2, *shape), np.float32)).shape == (2, classes)
 
@@ -110,7 +131,10 @@ def test_each_recipe_takes_images_of_any_size(name: str, shape: tuple[int, int, 
 def test_more_replicas_than_images_in_a_batch_are_refused(project: Project) -> None:
     project.change(replicas=90)
     printed = project.run("python", "-m", "stages", "train", check=False).stdout
-    assert printed.splitlines()[-1] == "params.yaml: replicas: expected at most 89, the images of a batch, found 90"
+    assert (
+        printed.splitlines()[-1]
+        == "params.yaml: replicas: expected at most 89, the images of a batch, found 90"
+    )
 
 
 def test_the_archive_opens_in_keras_and_gives_the_same_probabilities(tmp_path: Path) -> None:
@@ -132,41 +156,76 @@ def test_the_archive_holds_no_clock(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", b"no archive", b"PK\x03\x04 cut"])
 def test_a_damaged_model_is_refused_by_name(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "network.keras").write_bytes(damage)
-    with pytest.raises(SystemExit, match=r"network\.keras: expected a network that train saved, found: "):
+    with pytest.raises(
+        SystemExit, match=r"network\.keras: expected a network that train saved, found: "
+    ):
         networks.load(tmp_path / "network.keras")
 
 
 def test_a_model_with_code_in_it_is_refused(tmp_path: Path) -> None:
-    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)]).save(tmp_path / "network.keras")
+    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)]).save(
+        tmp_path / "network.keras"
+    )
     with pytest.raises(SystemExit, match="expected a network that train saved"):
         networks.load(tmp_path / "network.keras")
 
 
+def made_of(*network: str, **layers: dict) -> Recipe:
+    """The original recipe with another network."""
+    values = {**RECIPE.model_dump(by_alias=True, exclude_unset=True), "network": list(network)}
+    return Recipe.model_validate({**values, "layers": layers})
+
+
 def test_a_network_that_ends_in_another_number_than_the_classes_is_refused() -> None:
-    recipe = {"network": ["flatten"], "layers": {"flatten": {"class": "Flatten"}}}
-    with pytest.raises(SystemExit, match="expected a last layer of 10 numbers, one for each class, found the shape"):
-        networks.build(recipe, (28, 28, 1), 10)
+    with pytest.raises(
+        SystemExit, match="expected a last layer of 10 numbers, one for each class, found the shape"
+    ):
+        networks.build(made_of("Flatten"), (28, 28, 1), 10)
 
 
 def test_the_log_tells_the_network_and_each_epoch(finished: Project) -> None:
     lines = (finished.root / "models" / "training.log").read_text().splitlines()
-    assert lines[10].split() == ["parameters", "242,062"]
-    assert lines[11].startswith("epoch 1/1  loss ")
+    assert lines[0] == "recipe: original"
+    assert "optimizer: Adam, learning_rate 0.001" in lines
+    assert ["parameters", "242,062"] in map(str.split, lines)
+    assert lines[-1].startswith("epoch 1/1  loss ")
 
 
 def test_a_network_that_ends_in_no_probabilities_is_refused() -> None:
-    recipe = {"network": ["flatten"], "layers": {"flatten": {"class": "Flatten"}}}
     with pytest.raises(SystemExit, match="expected probabilities at its end, from Softmax"):
-        networks.build(recipe, (2, 2, 1), 4)
+        networks.build(made_of("Flatten"), (2, 2, 1), 4)
 
 
 def test_a_network_larger_than_any_memory_is_refused() -> None:
-    layers = {"flatten": {"class": "Flatten"}, "dense": {"class": "Dense", "units": 2**31 - 1}}
-    with pytest.raises(SystemExit, match=r"network: dense: expected a layer that fits .* and into memory"):
-        networks.build({"network": list(layers), "layers": layers}, (1000, 1000, 1), 4)
+    recipe = made_of("Flatten", "dense", dense={"class": "Dense", "units": 2**31 - 1})
+    told = r"network: dense: expected a layer that fits .* and into memory"
+    with pytest.raises(SystemExit, match=told):
+        networks.build(recipe, (1000, 1000, 1), 4)
 
 
-@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD"])
-def test_a_whole_number_will_do_for_a_learning_rate(optimizer: str) -> None:
-    made = networks.create(keras.optimizers, {"class": optimizer, "learning_rate": 1})
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD"])
+def test_a_whole_number_will_do_for_a_learning_rate(name: str) -> None:
+    values = {**RECIPE.model_dump(by_alias=True, exclude_unset=True)}
+    values["optimizer"] = {"class": name, "learning_rate": 1}
+    made = networks.optimizer(Recipe.model_validate(values), steps=10)
     assert float(made.learning_rate) == 1.0
+
+
+def operations(graph: tf.Graph) -> set[str]:
+    """The kinds of operations in a graph and in all functions that it calls."""
+    definition = graph.as_graph_def()
+    bodies = [definition.node, *(function.node_def for function in definition.library.function)]
+    return {node.op for body in bodies for node in body}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_replaced_operation_is_in_the_graph_of_a_training_step(name: str) -> None:
+    network = networks.build(RECIPES[name], (28, 28, 1), 10)
+    trainer = training.Trainer(network, networks.optimizer(RECIPES[name], 10), PARAMS.replicas)
+    images, labels = np.zeros((4, 28, 28, 1), np.float32), np.eye(10, dtype=np.float32)[:4]
+    batches = iter(tf.data.Dataset.from_tensors((images, labels)))
+    step = trainer.steps.get_concrete_function(batches, tf.constant(1))
+    forward = networks.forward(network, PARAMS.replicas).get_concrete_function()
+    found = operations(step.graph) | operations(forward.graph)
+    assert "Sqrt" in found or name != "best"  # of the replacement: the search does find things
+    assert found & determinism.REPLACED == set()

@@ -1,1 +1,1 @@
-"""Programs beside the pipeline: python -m tools.NAME, or make NAME."""
+"""Programs beside the pipeline, each called by `python -m tools.NAME`; `make help` lists them."""

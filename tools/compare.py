@@ -1,40 +1,44 @@
-"""make compare BASE=main: what this checkout changes against another commit, as Markdown: metrics, parameters, figures.
+"""What this checkout changes against another commit, as Markdown: metrics, parameters, figures.
 
-The GitHub workflow posts it under a pull request, where the figures that differ are shown as they were and as they are.
+The GitHub workflow posts it under a pull request, where the figures that differ are shown as they
+were and as they are.
 """
 
+import argparse
 import os
-import subprocess
-import sys
 
-
-def run(*command: str) -> str:
-    """Return what a program printed; SystemExit where it failed."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise SystemExit(f"compare: {' '.join(command)} ended with status {done.returncode}")
-    return done.stdout.strip()
+from tools import commands
 
 
 def figures(base: str) -> str:
-    """A table of the figures that differ, uncommitted ones included, as DVC compares metrics and parameters."""
-    paths = run("git", "diff", "--name-only", base, "--", "reports/figures").splitlines()
-    repository = os.environ.get("GITHUB_REPOSITORY", "")
-    commits = [f"https://github.com/{repository}/raw/{run('git', 'rev-parse', name)}" for name in (base, "HEAD")]
-    rows = [[f"![]({commit}/{path})" if repository else path for commit in commits] for path in paths]
-    return "\n".join(f"| {' | '.join(row)} |" for row in ([base, "now"], ["---", "---"], *rows))
+    """A table of the figures that differ, uncommitted ones included, as DVC's tables have them."""
+    differing = commands.output("git", "diff", "--name-only", base, "--", "reports/figures")
+    repository = os.environ.get("GITHUB_REPOSITORY")
+    hashes = [commands.output("git", "rev-parse", revision) for revision in (base, "HEAD")]
+    lines = [f"| {base} | now |", "| --- | --- |"]
+    for path in differing.splitlines():
+        if repository:
+            addresses = [f"https://github.com/{repository}/raw/{sha}/{path}" for sha in hashes]
+            before, now = [f"![]({address})" for address in addresses]
+        else:
+            before = now = path
+        lines.append(f"| {before} | {now} |")
+    return "\n".join(lines)
+
+
+def section(title: str, table: str, base: str) -> str:
+    """A heading and a table, or that nothing differs where it has no rows."""
+    rows = table.splitlines()[2:]
+    return f"## {title}\n\n{table if rows else f'as in {base}'}\n"
 
 
 def main() -> None:
-    base = sys.argv[1] if len(sys.argv) > 1 else "main"
-    parts = {
-        "Metrics": run("dvc", "metrics", "diff", "--md", base),
-        "Parameters": run("dvc", "params", "diff", "--md", base),
-        "Figures": figures(base),
-    }
-    for title, table in parts.items():
-        rows = table.splitlines()[2:]
-        print(f"## {title}\n\n{table if rows else f'as in {base}'}\n")
+    parser = argparse.ArgumentParser(prog="python -m tools.compare", description=__doc__)
+    parser.add_argument("base", nargs="?", default="main", help="a commit or branch (main)")
+    base = parser.parse_args().base
+    print(section("Metrics", commands.output("dvc", "metrics", "diff", "--md", base), base))
+    print(section("Parameters", commands.output("dvc", "params", "diff", "--md", base), base))
+    print(section("Figures", figures(base), base))
 
 
 if __name__ == "__main__":

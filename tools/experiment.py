@@ -1,11 +1,13 @@
-"""python -m tools.experiment NAME -S ...: one experiment of a sweep, in a clone of its own, pushed to the remotes.
+"""One experiment of a sweep: run in a clone of its own, and pushed to the remotes.
 
-It takes what the DVC remote's caches already hold, and pushes what it adds: first outputs and runs, then, once these
-are seen to be there, the experiment itself to the Git remote. What the Git remote has is whole, and is not run again.
-Ray calls `experiment` on any node that has this environment; Slurm or Kubernetes may call the program. Exit status: 75
-where Git or a remote failed, so that another try may help; 1 where the experiment itself did.
+It takes what the DVC remote's caches hold, and pushes what it adds: first outputs and runs, then,
+once these are seen to be there, the experiment to the Git remote. What the Git remote has is whole,
+and is not run again. Exit status: 75 where Git or a remote failed, so that another try may help; 1
+where the experiment itself did.
 """
 
+# Ray calls `experiment` on any node that has this environment; Slurm or Kubernetes may call the
+# program. Ray sends this module by value: what `experiment` uses stands here, or in a library.
 import argparse
 import fcntl
 import hashlib
@@ -16,11 +18,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
-BOUND = ("setpriv", "--pdeathsig", "TERM")  # a command that ends when its parent does, even where that was killed
+# A command that ends when its parent does, even where that was killed. Linux alone has it.
+BOUND = ["setpriv", "--pdeathsig", "TERM"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Failed(Exception):
 def label(words: str, overrides: list[str], commit: str) -> str:
     """A name for an experiment: in words, and by a hash of its values and its commit."""
     start = re.sub(r"[^A-Za-z0-9.]+", "-", words)[:40].strip("-.")
-    digest = hashlib.sha256(json.dumps([commit, *sorted(overrides)]).encode()).hexdigest()[:8]
+    values = json.dumps([commit, *sorted(overrides)])
+    digest = hashlib.sha256(values.encode()).hexdigest()[:8]
     return f"{start}-{digest}".lstrip("-")
 
 
@@ -57,68 +61,90 @@ def tidy(folder: Path) -> None:
             shutil.rmtree(path.with_suffix(""), ignore_errors=True)
 
 
+@dataclass
+class Clone:
+    """A clone of the project, and a log of the commands that ran in it."""
+
+    folder: Path
+    log: list[str] = field(default_factory=list)
+
+    def run(self, *command: str, status: int = TRY_AGAIN) -> str:
+        """Return what a command printed; Failed with `status` where it failed."""
+        path = f"{sys.prefix}/bin:{os.environ['PATH']}"
+        done = subprocess.run(
+            [*(BOUND if shutil.which(BOUND[0]) else []), *command],
+            cwd=self.folder,
+            env={**os.environ, "PATH": path, "GIT_TERMINAL_PROMPT": "0"},
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        said = f"$ {' '.join(command[:3])}\n{done.stdout}{done.stderr}"
+        self.log.append(masked(said))
+        if done.returncode:
+            raise Failed(status)
+        return done.stdout.strip()  # and not stderr, where ssh may warn
+
+    def run_experiment(self, name: str, overrides: list[str], commit: str, dvc: str) -> None:
+        """Run the experiment of a commit, and push its outputs and runs."""
+        self.run("git", "checkout", "--quiet", "--detach", commit)
+        if dvc:
+            self.run("dvc", "remote", "add", "--local", "--default", "sweep", dvc)
+        words = [word for override in overrides for word in ("-S", override)]
+        self.run("dvc", "exp", "run", "--pull", "--name", name, *words, status=1)
+        self.run("dvc", "push", "--run-cache")
+        if json.loads(self.run("dvc", "status", "--cloud", "--json")):
+            raise Failed(TRY_AGAIN)
+
+
 def experiment(name: str, overrides: list[str], commit: str, git: str, dvc: str) -> Outcome:
     """Run an experiment of a commit and push it; `git` and `dvc` are addresses of the remotes.
 
     Without `dvc`, the commit's own configuration says where the DVC remote is.
     """
     folder = Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}")
-    clone = folder / name
-    reference, log = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}", []
-    environment = {**os.environ, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "GIT_TERMINAL_PROMPT": "0"}
-    bound = BOUND if shutil.which(BOUND[0]) else ()  # Linux alone has it
-
-    def run(*command: str, status: int = TRY_AGAIN) -> str:
-        options: dict = {"capture_output": True, "text": True, "errors": "replace"}
-        done = subprocess.run([*bound, *command], cwd=clone, env=environment, **options)
-        log.append(masked(f"$ {' '.join(command[:3])}\n{done.stdout}{done.stderr}"))  # ssh may warn: stdout counts
-        if done.returncode:
-            raise Failed(status)
-        return done.stdout.strip()
-
     folder.mkdir(exist_ok=True)
     tidy(folder)
-    lock = (folder / f"{name}.lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)  # where the same experiment runs on this node, it ends first
-    shutil.rmtree(clone, ignore_errors=True)
-    clone.mkdir()
-    try:
-        # A clone that copies files, as of a folder, fails where another experiment is being pushed to it.
-        run("git", "clone", "--quiet", "--no-local", "--no-checkout", git, ".")
-        if not run("git", "ls-remote", "origin", reference):
-            run("git", "checkout", "--quiet", "--detach", commit)
-            if dvc:
-                run("dvc", "remote", "add", "--local", "--default", "sweep", dvc)
-            words = [word for override in overrides for word in ("-S", override)]
-            run("dvc", "exp", "run", "--pull", "--name", name, *words, status=1)
-            run("dvc", "push", "--run-cache")
-            if json.loads(run("dvc", "status", "--cloud", "--json")):
-                raise Failed(TRY_AGAIN)
-            run("git", "push", "--quiet", "origin", f"{reference}:{reference}")
-        run("git", "fetch", "--quiet", "origin", reference)
-        return Outcome(0, json.loads(run("git", "show", "FETCH_HEAD:reports/metrics.json")), "\n".join(log))
-    except Failed as failure:
-        return Outcome(failure.args[0], {}, "\n".join(log))
-    finally:
-        shutil.rmtree(clone, ignore_errors=True)
-        lock.close()
-
-
-def printed(*command: str) -> str:
-    """Return what a program printed, nothing where it failed."""
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.rstrip()
+    clone = Clone(folder / name)
+    reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(
+            lock, fcntl.LOCK_EX
+        )  # where the same experiment runs on this node, it ends first
+        shutil.rmtree(clone.folder, ignore_errors=True)
+        clone.folder.mkdir()
+        try:
+            # A clone that copies files, as of a folder, fails where another is being pushed to it.
+            clone.run("git", "clone", "--quiet", "--no-local", "--no-checkout", git, ".")
+            if not clone.run("git", "ls-remote", "origin", reference):
+                clone.run_experiment(name, overrides, commit, dvc)
+                clone.run("git", "push", "--quiet", "origin", f"{reference}:{reference}")
+            clone.run("git", "fetch", "--quiet", "origin", reference)
+            metrics = json.loads(clone.run("git", "show", "FETCH_HEAD:reports/metrics.json"))
+            return Outcome(0, metrics, "\n".join(clone.log))
+        except Failed as failure:
+            return Outcome(failure.args[0], {}, "\n".join(clone.log))
+        finally:
+            shutil.rmtree(clone.folder, ignore_errors=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.experiment", description=__doc__)
-    parser.add_argument("name", help="what to call it; a hash of its values and its commit is added")
-    parser.add_argument("-S", "--set-param", action="append", default=[], help="as `dvc exp run` takes them")
-    parser.add_argument("--commit", default=printed("git", "rev-parse", "HEAD"), help="whose experiment it is")
-    parser.add_argument("--git", default=printed("git", "remote", "get-url", "origin"), help="address to push it to")
-    parser.add_argument("--dvc", default="", help="address for the outputs, where the commit names none")
+    parser.add_argument("name", help="what to call it; a hash of values and commit is added")
+    parser.add_argument(
+        "-S", "--set-param", action="append", default=[], help="as `dvc exp run` takes them"
+    )
+    parser.add_argument("--commit", help="whose experiment it is (default: the present one)")
+    parser.add_argument("--git", help="address to push it to (default: of the remote origin)")
+    parser.add_argument("--dvc", default="", help="address for outputs, if the commit names none")
     options = parser.parse_args()
-    name = label(options.name, options.set_param, options.commit)
-    outcome = experiment(name, options.set_param, options.commit, options.git, options.dvc)
+
+    from tools import commands
+
+    commit = options.commit or commands.output("git", "rev-parse", "HEAD")
+    git = options.git or commands.output("git", "remote", "get-url", "origin")
+    name = label(options.name, options.set_param, commit)
+    outcome = experiment(name, options.set_param, commit, git, options.dvc)
     print(outcome.log, file=sys.stderr)
     print(json.dumps(outcome.metrics))
     raise SystemExit(outcome.status)

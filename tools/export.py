@@ -1,29 +1,30 @@
-"""make export: models/network.keras -> models/network.tflite, for LiteRT on phones and small devices, checked.
+"""models/network.keras -> models/network.tflite, for LiteRT on phones and small devices, checked.
 
-Both are asked what they read in every test image; nothing is written where they disagree in one. The views at the test
-are no part of it.
+Both classify every test image; nothing is written where they disagree in one. Test-time
+augmentation is no part of the exported network.
 """
 
+import argparse
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from digits import arrays
-from digits import network as networks
-from stages import evaluate, validate
+if TYPE_CHECKING:
+    import numpy as np
 
-import numpy as np
-import tensorflow as tf
-
-EXPORTED = evaluate.MODEL.with_suffix(".tflite")
+    from digits.network import Forward
 
 
-def lite(path: Path) -> networks.Forward:
-    """The exported network, run by TensorFlow's own interpreter: images (n, H, W, 1) -> probabilities (n, K)."""
+def load_exported(path: Path) -> "Forward":
+    """The exported network, run by TensorFlow: images (n, H, W, 1) -> probabilities (n, K)."""
+    from digits.determinism import tf
+
     with warnings.catch_warnings(action="ignore"):  # another package will take its place
         interpreter = tf.lite.Interpreter(str(path))
-    [images], [probabilities] = interpreter.get_input_details(), interpreter.get_output_details()
+    [images] = interpreter.get_input_details()
+    [probabilities] = interpreter.get_output_details()
 
-    def forward(batch: np.ndarray) -> np.ndarray:
+    def forward(batch: "np.ndarray") -> "np.ndarray":
         interpreter.resize_tensor_input(images["index"], batch.shape)
         interpreter.allocate_tensors()
         interpreter.set_tensor(images["index"], batch)
@@ -33,29 +34,49 @@ def lite(path: Path) -> networks.Forward:
     return forward
 
 
-def main() -> None:
-    params = validate.read()
-    networks.pin(params["threads"], params["instructions"])
-    network, images = networks.load(evaluate.MODEL), arrays.read("test_images")
-    partial = EXPORTED.with_name(f"partial-{EXPORTED.name}")
-    network.export(partial, format="litert", verbose=False)
-    forward, exported = networks.forward(network, params["replicas"]), lite(partial)
-    agree, most = 0, 0.0
-    for start in range(0, len(images), networks.BATCH):
-        batch = images[start : start + networks.BATCH]
-        one, other = forward(tf.constant(batch)).numpy(), exported(batch)
-        agree += int((one.argmax(axis=1) == other.argmax(axis=1)).sum())
-        most = max(most, float(abs(one - other).max()))
-    said = f"reads {agree:,} of {len(images):,} test images as {evaluate.MODEL} does, probabilities within {most:.0e}"
-    if agree < len(images):
+def compare(one: "Forward", other: "Forward", images: "np.ndarray") -> tuple[int, float]:
+    """Return how many images get the same class, and the largest difference of a probability."""
+    from digits.network import BATCH
+
+    same, largest = 0, 0.0
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        ours, theirs = one(batch).numpy(), other(batch)
+        same += int((ours.argmax(axis=1) == theirs.argmax(axis=1)).sum())
+        largest = max(largest, float(abs(ours - theirs).max()))
+    return same, largest
+
+
+def export() -> None:
+    from digits import arrays, determinism, network, params  # late: TensorFlow
+    from stages import evaluate
+
+    values = params.read()
+    determinism.pin(values.threads, values.instructions)
+    trained = network.load(evaluate.MODEL)
+    images = arrays.read("test_images")
+    exported = evaluate.MODEL.with_suffix(".tflite")
+    partial = exported.with_name(f"partial-{exported.name}")
+    trained.export(partial, format="litert", verbose=False)
+
+    forward = network.forward(trained, values.replicas)
+    same, largest = compare(forward, load_exported(partial), images)
+    said = f"{same:,} of {len(images):,} test images get the class that {evaluate.MODEL} gives them"
+    if same < len(images):
         partial.unlink()
-        raise SystemExit(f"export: the exported network {said}: nothing written")
-    partial.rename(EXPORTED)
-    print(f"{EXPORTED}: {said}")
+        raise SystemExit(f"export: with the exported network {said}: nothing written")
+    partial.rename(exported)
+    print(f"{exported}: {said}, with probabilities within {largest:.0e}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.export", description=__doc__)
+    parser.parse_args()
+    try:
+        export()
+    except FileNotFoundError as error:
+        raise SystemExit(f"{error.filename or 'models'}: not there; run dvc repro") from None
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except FileNotFoundError as error:
-        raise SystemExit(f"{error.filename or evaluate.MODEL}: not there; run dvc repro") from None
+    main()

@@ -1,14 +1,16 @@
-"""make mend: find and mend what a DVC that was killed leaves broken in this checkout. No result is touched."""
+"""Find and mend what a DVC that was killed leaves broken in this checkout. No result is touched.
 
+A cut dvc.lock, damaged records of runs, stale locks, a HEAD that an experiment left detached: a
+line says what was mended. Where DVC or Git is at work, or Git does not answer, nothing is done.
+"""
+
+import argparse
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-from dvc.schema import COMPILED_LOCK_FILE_STAGE_SCHEMA, COMPILED_LOCKFILE_SCHEMA
-from ruamel.yaml import YAML
+from tools import commands
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc/tmp/rwlock")
@@ -17,8 +19,8 @@ REFS = "refs/exps/exec"  # where `dvc exp run` notes what it is about
 
 
 def git(*arguments: str) -> str:
-    """Return what git printed, nothing where it failed."""
-    return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout.strip()
+    """Return what git printed, nothing where it said no; SystemExit where it failed."""
+    return commands.answer("git", *arguments)
 
 
 def resolve(revision: str) -> str:
@@ -28,6 +30,8 @@ def resolve(revision: str) -> str:
 
 def at_work() -> list[str]:
     """Return the running commands of DVC and Git whose working folder is this one."""
+    import psutil
+
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         command = process.info["cmdline"] or []
@@ -39,41 +43,23 @@ def at_work() -> list[str]:
 
 def whole(path: Path) -> bool:
     """Is this DVC's record of a stage, or of several, with all that DVC notes of each file?"""
+    from dvc.schema import COMPILED_LOCK_FILE_STAGE_SCHEMA, COMPILED_LOCKFILE_SCHEMA
+    from ruamel.yaml import YAML
+
     try:
         text = path.read_text()
         record = YAML(typ="safe").load(text)
-        single = "cmd" in record
-        (COMPILED_LOCK_FILE_STAGE_SCHEMA if single else COMPILED_LOCKFILE_SCHEMA)(record)
-        stages = [record] if single else record["stages"].values()
+        if "cmd" in record:
+            COMPILED_LOCK_FILE_STAGE_SCHEMA(record)
+            stages = [record]
+        else:
+            COMPILED_LOCKFILE_SCHEMA(record)
+            stages = list(record["stages"].values())
         files = [file for stage in stages for file in [*stage["deps"], *stage["outs"]]]
-        return text.endswith("\n") and all(file["hash"] == "md5" and {"md5", "size"} <= file.keys() for file in files)
+        noted = all(file["hash"] == "md5" and {"md5", "size"} <= file.keys() for file in files)
+        return noted and text.endswith("\n")
     except Exception:  # ruamel lets through whatever int, date, chr, hash and deep nesting raise
         return False
-
-
-def lock() -> Iterator[str]:
-    if LOCK.exists() and not whole(LOCK):
-        LOCK.unlink()
-        git("checkout", "HEAD", "--", str(LOCK))
-        yield f"{LOCK} was damaged: it is that of the last commit again; `dvc repro` takes the rest from its cache"
-
-
-def runs() -> Iterator[str]:
-    for folder in RUNS.glob("*/*"):
-        entries = list(folder.iterdir())
-        if not entries or not all(map(whole, entries)):
-            shutil.rmtree(folder)
-            yield f"{folder} was damaged: removed; `dvc repro` runs that stage again where it needs to"
-
-
-def rwlock() -> Iterator[str]:
-    try:
-        busy = RWLOCK.exists() and any(json.loads(RWLOCK.read_bytes()).values())
-    except (ValueError, AttributeError, RecursionError):
-        busy = True
-    if busy:
-        RWLOCK.unlink()
-        yield f"{RWLOCK} was damaged, or named processes that are gone: removed"
 
 
 def index() -> Iterator[str]:
@@ -83,31 +69,78 @@ def index() -> Iterator[str]:
         yield f"{path} was left by a git that is gone: removed"
 
 
-def head() -> Iterator[str]:
-    if git("symbolic-ref", "HEAD"):
+def lock() -> Iterator[str]:
+    if not LOCK.exists() or whole(LOCK):
         return
-    branch, changes = git("rev-parse", "--symbolic-full-name", "@{-1}"), resolve(f"{REFS}/EXEC_MERGE")
-    short, told = branch.removeprefix("refs/heads/"), git("reflog", "-1", "--format=%gs")
-    dvcs = f"checkout: moving from {short} to {resolve('HEAD')}", f"dvc: Restore HEAD to '{resolve('HEAD')}'"
-    if not resolve(f"{REFS}/EXEC_BASELINE") and told not in dvcs:
-        return  # it was not DVC, which gives Git the whole name of the commit
+    if resolve(f"HEAD:./{LOCK}"):
+        git("checkout", "HEAD", "--", str(LOCK))
+    else:
+        LOCK.unlink()
+    yield (
+        f"{LOCK} was damaged: it is that of the last commit again; "
+        "`dvc repro` takes the rest from its cache"
+    )
+
+
+def runs() -> Iterator[str]:
+    for folder in RUNS.glob("*/*"):
+        entries = list(folder.iterdir())
+        if not entries or not all(map(whole, entries)):
+            shutil.rmtree(folder)
+            yield f"{folder} was damaged: removed; `dvc repro` runs that stage again if it needs to"
+
+
+def rwlock() -> Iterator[str]:
+    if not RWLOCK.exists():
+        return
+    try:
+        busy = any(json.loads(RWLOCK.read_bytes()).values())
+    except (ValueError, AttributeError, RecursionError):
+        busy = True
+    if busy:
+        RWLOCK.unlink()
+        yield f"{RWLOCK} was damaged, or named processes that are gone: removed"
+
+
+def detached_by_dvc(branch: str) -> bool:
+    """Was it DVC that left the branch for the present commit? A person may have had reasons.
+
+    DVC leaves its notes in REFS, or else gives Git the whole name of the commit.
+    """
+    if resolve(f"{REFS}/EXEC_BASELINE"):
+        return True
+    commit = resolve("HEAD")
+    moved = f"checkout: moving from {branch.removeprefix('refs/heads/')} to {commit}"
+    return git("reflog", "-1", "--format=%gs") in (moved, f"dvc: Restore HEAD to '{commit}'")
+
+
+def head() -> Iterator[str]:
+    if git("symbolic-ref", "--quiet", "HEAD"):
+        return
+    branch = git("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "@{-1}")
+    if not detached_by_dvc(branch):
+        return
     if resolve("HEAD") != resolve(branch):
         yield "HEAD is detached, and not where its last branch is: git switch BRANCH"
         return
-    if changes and not git("status", "--porcelain", "--untracked-files=no"):  # they were not put in yet
-        git("stash", "apply", changes)
+    changes = resolve(f"{REFS}/EXEC_MERGE")
+    if changes and not git("status", "--porcelain", "--untracked-files=no"):
+        git("stash", "apply", changes)  # they were not put in yet
     git("symbolic-ref", "HEAD", branch)
     git("reset", "--quiet")  # as DVC does, which puts a file of its own into the index
     for ref in git("for-each-ref", "--format=%(refname)", REFS).split():
         git("update-ref", "-d", ref)
+    short = branch.removeprefix("refs/heads/")
     yield f"HEAD was detached by an experiment that is gone: it is on {short} again"
     if not changes and resolve("stash^") == resolve("HEAD"):
         yield "it put what you had not committed on Git's stash: git checkout . && git stash pop"
 
 
 def main() -> None:
-    if commands := at_work():
-        raise SystemExit("mend: wait for this to end, or stop it:\n" + "\n".join(commands))
+    parser = argparse.ArgumentParser(prog="python -m tools.mend", description=__doc__)
+    parser.parse_args()
+    if busy := at_work():
+        raise SystemExit("mend: wait for this to end, or stop it:\n" + "\n".join(busy))
     mended = [line for check in (index, lock, runs, rwlock, head) for line in check()]
     print("\n".join(mended or ["nothing to mend"]))
 

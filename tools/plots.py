@@ -1,23 +1,31 @@
-"""make plots: from now on `dvc plots show` and `dvc plots diff` write a page that needs no network to be seen.
+"""From now on `dvc plots show` and `dvc plots diff` write a page that needs no network to be seen.
 
-Without this the page loads Vega, which draws its charts, from the web.
+Without this the page loads Vega, which draws its charts, from the web. It ends with the page of the
+present run.
 """
 
-import subprocess
+import argparse
 from pathlib import Path
 
-import vl_convert
+from tools import commands
 
 PAGE = Path("tools/plots.html")  # which .dvc/config names
 OFFLINE = Path(".dvc/tmp/plots.html")
+VEGA_LITE = "5.21"
 
 
 def main() -> None:
-    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", "5.21")
+    parser = argparse.ArgumentParser(prog="python -m tools.plots", description=__doc__)
+    parser.parse_args()
+
+    import vl_convert  # late: slow
+
+    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
     OFFLINE.parent.mkdir(exist_ok=True)
     OFFLINE.write_text(PAGE.read_text().replace("{scripts}", f"<script>{vega}</script>"))
-    subprocess.run(["dvc", "config", "--local", "plots.html_template", str(OFFLINE.relative_to(".dvc"))], check=True)
-    raise SystemExit(subprocess.run(["dvc", "plots", "show"]).returncode)
+    template = str(OFFLINE.relative_to(".dvc"))
+    commands.output("dvc", "config", "--local", "plots.html_template", template)
+    raise SystemExit(commands.status("dvc", "plots", "show"))
 
 
 if __name__ == "__main__":

@@ -1,52 +1,66 @@
-"""Say what the trained network reads in image files: photos, scans or drawings of one symbol each.
+"""Say what the trained network takes image files for: photos, scans or drawings of one symbol each.
 
-`python -m tools.predict [--json] IMAGE...`: a line for each file; status 1 where one could not be read.
+Prints a line for each file: its most probable class, and a second one where the network is not
+confident. Status 1 where a file could not be classified.
 """
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from digits import network as networks
-from digits.scan import scan
-from stages import evaluate, validate
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
 
-import numpy as np
-from PIL import Image
-
-SURE = 0.9  # with less than this probability, the network is unsure
+CONFIDENT = 0.9  # a lower probability is told with the second class
 
 
-class Reader:
-    """The trained network of this checkout, with the views that its recipe has."""
+class Classifier:
+    """The trained network of this checkout, with the test-time augmentation of its recipe."""
 
     def __init__(self) -> None:
-        params = validate.read()
-        self.recipe = params["recipes"][params["recipe"]]
-        networks.pin(params["threads"], params["instructions"])
+        from digits import determinism, network, params  # late: TensorFlow
+        from stages import evaluate
+
+        self.params = params.read()
         if not evaluate.MODEL.exists():
             raise SystemExit(f"{evaluate.MODEL}: not there; train the network first: dvc repro")
-        network = networks.load(evaluate.MODEL)
-        self.height, self.width = network.input_shape[1:3]
-        self.forward = networks.forward(network, params["replicas"])
+        determinism.pin(self.params.threads, self.params.instructions)
+        trained = network.load(evaluate.MODEL)
+        self.height, self.width = trained.input_shape[1:3]
+        self.forward = network.forward(trained, self.params.replicas)
+        self.views = self.params.evaluate.test_time_augmentation[self.params.recipe]
+        augment = self.params.selected.augment.model_dump()
+        self.bounds = evaluate.weaker(augment, evaluate.STRENGTH)
 
-    def read(self, picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-        """Return the image (H, W, 1) that the network sees, and its probabilities (K,); ValueError without ink."""
-        image = scan(picture, self.height, self.width)
-        return image, next(evaluate.predict(self.forward, image[None], self.recipe))[0]
+    def classify(self, picture: "Image.Image") -> tuple["np.ndarray", "np.ndarray"]:
+        """Return the image (H, W, 1) as the network gets it, and its probabilities (K,).
+
+        ValueError where nothing is drawn in the picture.
+        """
+        from tools import scan
+        from stages import evaluate
+
+        image = scan.scan(picture, self.height, self.width)
+        [probabilities] = evaluate.predict(self.forward, image[None], self.bounds, self.views)
+        return image, probabilities[0]
 
 
-def words(probabilities: np.ndarray) -> str:
-    """What the probabilities (K,) say: `7 (99.8 %)`, or `unsure: 7 (61.0 %) or 1 (33.1 %)`."""
-    first, second = np.argsort(-probabilities, kind="stable")[:2]
+def words(probabilities: "np.ndarray") -> str:
+    """What probabilities (K,) say: `7 (99.8 %)`, or `not confident: 7 (61.0 %) or 1 (33.1 %)`."""
+    first, second = (-probabilities).argsort(kind="stable")[:2]
     best = f"{first} ({100 * probabilities[first]:.1f} %)"
-    unsure = probabilities[first] < SURE
-    return f"unsure: {best} or {second} ({100 * probabilities[second]:.1f} %)" if unsure else best
+    if probabilities[first] >= CONFIDENT:
+        return best
+    return f"not confident: {best} or {second} ({100 * probabilities[second]:.1f} %)"
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: Path) -> "Image.Image":
     """Read an image file whole; ValueError where it is none."""
+    from PIL import Image
+
     try:
         picture = Image.open(path)
         picture.load()
@@ -57,25 +71,32 @@ def open_image(path: Path) -> Image.Image:
     return picture
 
 
+def as_json(path: Path, probabilities: "np.ndarray") -> str:
+    shares = [round(float(share), 6) for share in probabilities]
+    found = {"file": str(path), "class": int(probabilities.argmax()), "probabilities": shares}
+    return json.dumps(found)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.predict", description="Say what image files show.")
+    parser = argparse.ArgumentParser(prog="python -m tools.predict", description=__doc__)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
-    reader, status = Reader(), 0
+
+    classifier = Classifier()
+    status = 0
     for path in options.images:
         try:
-            _, probabilities = reader.read(open_image(path))
+            _, probabilities = classifier.classify(open_image(path))
         except ValueError as error:
             print(f"{path}: {error}", file=sys.stderr)
             status = 1
             continue
         if options.json:
-            shares = [round(float(share), 6) for share in probabilities]
-            print(json.dumps({"file": str(path), "class": int(probabilities.argmax()), "probabilities": shares}))
+            print(as_json(path, probabilities))
         else:
             print(f"{path}: {words(probabilities)}")
-    sys.exit(status)
+    raise SystemExit(status)
 
 
 if __name__ == "__main__":

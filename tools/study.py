@@ -1,142 +1,124 @@
-"""make show, python -m tools.study: what the experiments of the present commit show, taken together over their seeds.
+"""What the experiments of the present commit show, taken together over their seeds.
 
-A row is a configuration, named by what differs between them: how many seeds ran, the mean and the standard deviation of
-a metric over them, and how far the mean is from the highest, with the standard error of that difference. The figure
-has a dot for each seed, and a line at each mean. A seed counts once, however often it ran.
+A row is a configuration, named by what differs between them: how many seeds ran, the mean and the
+standard deviation of a metric over them, and how far the mean is from the highest, with the
+standard error of that difference. A seed counts once, however often it ran.
 """
 
 import argparse
-import json
 import signal
 import statistics
-import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+from tools import experiments
+from tools.experiments import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SEED = "train.seed"
-NAMES = {"dataset", "recipe"}  # metrics that are no numbers
-HIDDEN = r".*(/|loss|_low|_high|_errors?$|network)|accuracy|step|Created|Executor|params\.yaml$|datasets.*"  # columns
-Configuration = tuple[tuple[str, str], ...]
+ABSENT = "-"  # of a parameter that one configuration has and another lacks
+
+Configuration = tuple[tuple[str, str], ...]  # (dotted path, value) of what differs
+Groups = dict[Configuration, list[float]]  # the metric of each seed
 
 
-def leaves(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each parameter as its dotted path and its value; a list is one value."""
-    if isinstance(values, dict):
-        for key, value in values.items():
-            yield from leaves(value, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, ",".join(map(str, values)) if isinstance(values, list) else str(values)
-
-
-def show(*options: str, **capture: Any) -> str:
-    """Run `dvc exp show`, which has said why where it fails."""
-    done = subprocess.run(["dvc", "exp", "show", *options], text=True, **capture)
-    if done.returncode:
-        raise SystemExit(done.returncode)
-    return done.stdout
-
-
-def experiments() -> tuple[list[tuple[dict[str, str], dict[str, float]]], Counter[str]]:
-    """Return the parameters and the metrics of each experiment that has ended well, and the states of the others.
-
-    DVC gives these metrics too: those of the commit where one failed, half of them while one runs.
-    """
-    runs, others = [], Counter[str]()
-    for commit in json.loads(show("--json", stdout=subprocess.PIPE)):
-        for experiment in commit["experiments"] or []:
-            state = experiment["executor"]["state"] if experiment["executor"] else "success"
-            if state != "success":
-                others[state] += 1
-                continue
-            for revision in experiment["revs"] or []:
-                if (data := revision["data"]) and data["metrics"]:
-                    files = [file.get("data", {}) for file in data["metrics"].values()]
-                    metrics = {key: value for file in files for key, value in file.items() if key not in NAMES}
-                    if metrics:
-                        runs.append((dict(leaves(data["params"]["params.yaml"]["data"])), metrics))
-    return runs, others
-
-
-def study(runs: list[tuple[dict[str, str], dict[str, float]]], metric: str) -> dict[Configuration, list[float]]:
+def study(runs: list[Run], metric: str) -> Groups:
     """Return the metric's values of each configuration, the one of the highest mean first."""
-    common = sorted(set.intersection(*(set(metrics) for _, metrics in runs)))
+    common = sorted(set.intersection(*(set(run.metrics) for run in runs)))
     if metric not in common:
         raise SystemExit(
-            f"{metric}: not every experiment has it; choose by --metric what all have: {', '.join(common)}"
+            f"--metric: not every experiment has {metric}; all have: {', '.join(common)}"
         )
-    keys = {key for params, _ in runs for key in params} - {SEED}
-    differing = sorted(key for key in keys if len({params.get(key, "-") for params, _ in runs}) > 1)
+    differing = []
+    for key in sorted({key for run in runs for key in run.params} - {SEED}):
+        if len({run.params.get(key, ABSENT) for run in runs}) > 1:
+            differing.append(key)
+
     groups: dict[Configuration, dict[str, float]] = defaultdict(dict)
-    for params, metrics in runs:
-        groups[tuple((key, params.get(key, "-")) for key in differing)][params[SEED]] = metrics[metric]
+    for run in runs:
+        configuration = tuple((key, run.params.get(key, ABSENT)) for key in differing)
+        groups[configuration][run.params[SEED]] = run.metrics[metric]
     found = {configuration: list(seeds.values()) for configuration, seeds in groups.items()}
     return dict(sorted(found.items(), key=lambda group: -statistics.mean(group[1])))
 
 
-def short(keys: list[str]) -> list[str]:
-    """The last two parts of each dotted path where they tell it from the others."""
-    ends = [".".join(key.split(".")[-2:]) for key in keys]
+def keys(groups: Groups) -> list[str]:
+    """The last two parts of each differing path, where they tell it from the others."""
+    paths = [path for path, _ in next(iter(groups))]
+    ends = [".".join(path.split(".")[-2:]) for path in paths]
     counts = Counter(ends)
-    return [end if counts[end] == 1 else key for key, end in zip(keys, ends)]
+    return [end if counts[end] == 1 else path for path, end in zip(paths, ends)]
 
 
-def table(groups: dict[Configuration, list[float]], metric: str) -> str:
-    """A row for each configuration; without a second seed nothing is said of the spread."""
+def behind(best: list[float], found: list[float]) -> str:
+    """How far the mean is from the best; without a second seed nothing is said of the spread."""
+    difference = f"{statistics.mean(best) - statistics.mean(found):.5f}"
+    if len(found) == 1 or len(best) == 1:
+        return difference
+    squares = [statistics.variance(seeds) / len(seeds) for seeds in (best, found)]
+    return f"{difference} ± {sum(squares) ** 0.5:.5f}"
+
+
+def table(groups: Groups, metric: str) -> str:
     best = next(iter(groups.values()))
-    rows = [[*short([key for key, _ in next(iter(groups))]), "n", metric, "sd", "behind"]]
+    rows = [[*keys(groups), "n", metric, "sd", "behind"]]
     for configuration, found in groups.items():
-        behind = f"{statistics.mean(best) - statistics.mean(found):.5f}"
-        if len(found) > 1 and len(best) > 1:
-            behind += f" ± {sum(statistics.variance(some) / len(some) for some in (best, found)) ** 0.5:.5f}"
         deviation = f"{statistics.stdev(found):.5f}" if len(found) > 1 else ""
-        figures = [str(len(found)), f"{statistics.mean(found):.5f}", deviation, behind if found is not best else ""]
-        rows.append([*(value for _, value in configuration), *figures])
+        row = [value for _, value in configuration]
+        row += [str(len(found)), f"{statistics.mean(found):.5f}", deviation]
+        row.append("" if found is best else behind(best, found))
+        rows.append(row)
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def draw(groups: dict[Configuration, list[float]], metric: str) -> Figure:
-    keys = short([key for key, _ in next(iter(groups))])
+def draw(groups: Groups, metric: str) -> "Figure":
+    from matplotlib.figure import Figure  # late: slow
+
     figure = Figure(figsize=(8, 1.2 + 0.45 * len(groups)), layout="constrained")
     axes = figure.subplots()
     for place, found in enumerate(groups.values()):
         axes.plot(found, [place] * len(found), "o", color="#0072b2", alpha=0.6)
-        axes.plot([statistics.mean(found)] * 2, [place - 0.3, place + 0.3], color="#d55e00")
-    names = [", ".join(value for _, value in configuration) or "all" for configuration in groups]
-    axes.set_yticks(range(len(groups)), names)
-    axes.set(title=", ".join(keys), xlabel=f"{metric}: each experiment, and the mean", ylim=(len(groups) - 0.5, -0.5))
+        mean = statistics.mean(found)
+        axes.plot([mean, mean], [place - 0.3, place + 0.3], color="#d55e00")
+    names = [", ".join(value for _, value in configuration) for configuration in groups]
+    axes.set_yticks(range(len(groups)), [name or "all" for name in names])
+    axes.set_title(", ".join(keys(groups)))
+    axes.set_xlabel(f"{metric}: each experiment, and the mean")
+    axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
-    parser.add_argument(
-        "--metric", default="validation_accuracy", help="of reports/metrics.json or of reports/training/metrics.json"
-    )
-    parser.add_argument("--figure", metavar="FILE", help="where to draw it: study.png, say")
-    parser.add_argument("--list", action="store_true", help="first each experiment, by `dvc exp show`")
+    parser.add_argument("--metric", default="val_accuracy", help="of reports/metrics.json")
+    parser.add_argument("--figure", metavar="FILE", help="draw a dot for each seed and a line at each mean, to study.png, say")
     options = parser.parse_args()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make show | head` ends without a word
-    runs, others = experiments()
-    if options.list:
-        show("--only-changed", "--drop", HIDDEN if others else f"{HIDDEN}|State")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
+
+    runs = [run for run in experiments.read() if run.is_experiment]
+    others = Counter(run.state for run in runs if run.state != experiments.DONE)
     if others:
-        print("left out:", ", ".join(f"{count} {state}" for state, count in sorted(others.items())))
-    if not runs:
+        print("left out:", ", ".join(f"{others[state]} {state}" for state in sorted(others)))
+    ended = [run for run in runs if run.metrics]
+    if not ended:
         raise SystemExit(
-            "no experiment of the present commit has ended well; try dvc exp run --queue, or dvc exp show -A"
+            "no experiment of the present commit has ended well; try dvc exp run --queue, or "
+            "make show ARGS=-A"
         )
-    groups = study(runs, options.metric)
+    groups = study(ended, options.metric)
     print(table(groups, options.metric))
     if options.figure:
         try:
             draw(groups, options.metric).savefig(options.figure, dpi=100)
         except (OSError, ValueError) as error:
-            raise SystemExit(f"--figure: expected a file to draw to; found {options.figure}: {error}") from None
+            raise SystemExit(
+                f"--figure: expected a file to draw to; found {options.figure}: {error}"
+            ) from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""python -m tools.sweep -S recipe=fast,best -S 'train.seed=range(0,10)': many experiments, here or on a cluster.
+"""Many experiments of the present commit, on the cores of this machine or on a Ray cluster.
 
-Every combination of the values is an experiment of the present commit; each runs on a core of its own (see
+Every combination of the values is an experiment, and runs on a core of its own (see
 tools/experiment.py). The same command, started again, runs what is missing.
 """
 
@@ -12,144 +12,258 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tools import experiment
-from tools.experiment import Outcome, printed
+from tools import commands, experiment
+from tools.experiment import Outcome
 
-from dvc.exceptions import DvcException
-from dvc.utils.cli_parse import to_path_overrides
-from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
-from hydra.errors import HydraException
-from tqdm import tqdm
-
-try:
+if TYPE_CHECKING:
     import ray
-    from ray.exceptions import RayError
-except ImportError:
-    raise SystemExit("a sweep needs Ray; to install it: make .venv/ready-sweep") from None
+    from tqdm import tqdm
 
 LOGS = Path(".dvc/tmp/sweep")
 ORIGIN = "origin"
 TRIES = 3  # of an experiment whose worker died or did not reach a remote
+METRIC = "test_accuracy"  # printed as each experiment ends
+
+Todo = dict[str, list[str]]  # the overrides of each experiment by its name
 
 
-def combinations(overrides: list[str], commit: str) -> dict[str, list[str]]:
-    """Return the overrides of each experiment by its name: what varies, and a hash of all and of the commit."""
+@dataclass(frozen=True)
+class Remotes:
+    """Where experiments go: addresses, and the name of the commit whose experiments they are."""
+
+    git: str
+    dvc: str  # nothing where the commit names one
+    commit: str
+
+    @property
+    def prefix(self) -> str:
+        return f"refs/exps/{self.commit[:2]}/{self.commit[2:]}/"
+
+
+def combinations(overrides: list[str], commit: str) -> Todo:
+    """Name each experiment by what varies, and by a hash of all its values and of the commit."""
+    from dvc.exceptions import DvcException
+    from dvc.utils.cli_parse import to_path_overrides
+    from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
+    from hydra.errors import HydraException
+
     try:
         sweeps = [sweep["params.yaml"] for sweep in get_hydra_sweeps(to_path_overrides(overrides))]
         if not sweeps:
-            raise SystemExit(f"-S: expected at least one value of each parameter; found none in {' '.join(overrides)}")
-        with tempfile.TemporaryDirectory() as folder:  # names that params.yaml lacks would fail in every experiment
+            raise SystemExit(
+                "-S: expected at least one value of each parameter; "
+                f"found none in {' '.join(overrides)}"
+            )
+        # A name that params.yaml lacks would fail in every experiment: try it on a copy.
+        with tempfile.TemporaryDirectory() as folder:
             apply_overrides(shutil.copy("params.yaml", folder), sweeps[0])
     except (DvcException, HydraException, KeyError) as error:
         found = str(error.__cause__ or error).splitlines()[0]
         raise SystemExit(
             f"-S: expected values of params.yaml, as `dvc exp run -S` takes them; found: {found}"
         ) from None
+
     fixed = set.intersection(*map(set, sweeps))
-    named = {}
+    todo = {}
     for values in sweeps:
         words = [value.partition("=")[2] for value in values if value not in fixed]
-        named[experiment.label("-".join(words), values, commit)] = values
-    return named
+        todo[experiment.label("-".join(words), values, commit)] = values
+    return todo
 
 
-def remotes(git: str, commit: str) -> tuple[str, str]:
-    """Return the addresses of the Git and the DVC remote; this checkout serves where there is none. SystemExit where
-    the commit does not say all, or is not in the Git remote."""
-    if changed := printed("git", "status", "--porcelain"):
+def remotes(git: str, commit: str) -> Remotes:
+    """Return where experiments go; this checkout serves where there is no remote.
+
+    SystemExit where the commit does not say all, or is not in the Git remote.
+    """
+    if changed := commands.output("git", "status", "--porcelain"):
         raise SystemExit(f"a sweep runs what is committed; commit or stash these first:\n{changed}")
-    address = printed("git", "remote", "get-url", git)
+    address = commands.answer("git", "remote", "get-url", git, no=2)
     if not address and git != ORIGIN:
         raise SystemExit(f"--git-remote: expected a name that `git remote` prints; found {git}")
-    if address and not printed("git", "branch", "--remotes", "--contains", commit, "--list", f"{git}/*"):
+    if address:
+        there = ["git", "branch", "--remotes", "--contains", commit, "--list", f"{git}/*"]
+        if not commands.output(*there):
+            raise SystemExit(
+                f"{git}: expected the present commit there, {commit[:7]}; "
+                f"found none such: git push {git} HEAD"
+            )
+    settings = commands.output("dvc", "config", "--project", "--list").splitlines()
+    named = any(line.startswith("core.remote=") for line in settings)
+    dvc = "" if named else commands.output("dvc", "cache", "dir")
+    return Remotes(address or str(Path.cwd()), dvc, commit)
+
+
+def missing(todo: Todo, to: Remotes, name: str) -> Todo:
+    """The experiments that the Git remote does not have."""
+    command = ["git", "ls-remote", to.git, f"{to.prefix}*"]
+    listed = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if listed.returncode:
         raise SystemExit(
-            f"{git}: expected the present commit there, {commit[:7]}; found none such: git push {git} HEAD"
+            f"{name}: expected a Git remote that answers; found none, for the reason above"
         )
-    default = printed("dvc", "config", "--project", "core.remote")
-    return address or str(Path.cwd()), "" if default else printed("dvc", "cache", "dir")
+    there = {line.rpartition("/")[2] for line in listed.stdout.splitlines()}
+    return {name: values for name, values in todo.items() if name not in there}
 
 
-def run(todo: dict[str, list[str]], bar: tqdm, commit: str, git: str, dvc: str) -> dict[str, Outcome]:
-    """Run experiments, as many at a time as there are cores, and return what came of each."""
-    ray.cloudpickle.register_pickle_by_value(experiment)  # so that a node needs the libraries alone
-    task = ray.remote(num_cpus=1, max_retries=0)(experiment.experiment)
-    waiting = deque((name, 1) for name in todo)
-    running: dict[ray.ObjectRef, tuple[str, int]] = {}
-    ended = {}
-    while waiting or running:
-        while waiting and len(running) < max(1, ray.cluster_resources().get("CPU", 0)):
-            name, attempt = waiting.popleft()
-            running[task.remote(name, todo[name], commit, git, dvc)] = name, attempt
-        bar.set_postfix_str(f"{len(running)} running: {', '.join(sorted(name for name, _ in running.values()))}"[:60])
-        for done in ray.wait(list(running), timeout=1)[0]:
-            name, attempt = running.pop(done)
-            try:
-                outcome = ray.get(done)
-            except RayError as error:
-                outcome = Outcome(experiment.TRY_AGAIN, {}, experiment.masked(str(error)))
-            again = outcome.status == experiment.TRY_AGAIN and attempt < TRIES
-            with LOGS.joinpath(f"{name}.log").open("w" if attempt == 1 else "a") as log:
-                print(f"try {attempt} of {TRIES}\n{outcome.log}", file=log)
-            if again:
-                bar.write(f"{name}: its worker or a remote failed; another try, {attempt + 1} of {TRIES}")
-                waiting.append((name, attempt + 1))
-                continue
-            ended[name] = outcome
-            accuracy = outcome.metrics.get("test_accuracy")
-            bar.write(f"{name}: {f'failed, see {LOGS}/{name}.log' if outcome.status else f'test_accuracy {accuracy}'}")
-            bar.update()
-    return ended
+class Sweep:
+    """Runs experiments, as many at a time as there are cores."""
+
+    def __init__(self, todo: Todo, to: Remotes, bar: "tqdm") -> None:
+        import ray
+
+        ray.cloudpickle.register_pickle_by_value(experiment)  # so a node needs the libraries alone
+        self.task = ray.remote(num_cpus=1, max_retries=0)(experiment.experiment)
+        self.todo = todo
+        self.to = to
+        self.bar = bar
+        self.waiting = deque((name, 1) for name in todo)
+        self.running: dict[ray.ObjectRef, tuple[str, int]] = {}
+        self.failed: list[str] = []
+
+    def run(self) -> None:
+        import ray
+
+        while self.waiting or self.running:
+            cores = max(1, ray.cluster_resources().get("CPU", 0))
+            while self.waiting and len(self.running) < cores:
+                self.start(*self.waiting.popleft())
+            names = ", ".join(sorted(name for name, _ in self.running.values()))
+            self.bar.set_postfix_str(f"{len(self.running)} running: {names}"[:60])
+            for done in ray.wait(list(self.running), timeout=1)[0]:
+                self.end(done, *self.running.pop(done))
+
+    def start(self, name: str, attempt: int) -> None:
+        to = self.to
+        reference = self.task.remote(name, self.todo[name], to.commit, to.git, to.dvc)
+        self.running[reference] = name, attempt
+
+    def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> None:
+        """Log what came of a try; put it at the end of the queue where another may help."""
+        outcome = result(done)
+        with LOGS.joinpath(f"{name}.log").open("w" if attempt == 1 else "a") as log:
+            print(f"try {attempt} of {TRIES}\n{outcome.log}", file=log)
+        if outcome.status == experiment.TRY_AGAIN and attempt < TRIES:
+            again = f"another try, {attempt + 1} of {TRIES}"
+            self.bar.write(f"{name}: its worker or a remote failed; {again}")
+            self.waiting.append((name, attempt + 1))
+            return
+        if outcome.status:
+            self.failed.append(name)
+            self.bar.write(f"{name}: failed, see {LOGS}/{name}.log")
+        else:
+            self.bar.write(f"{name}: {METRIC} {outcome.metrics.get(METRIC)}")
+        self.bar.update()
+
+
+def result(done: "ray.ObjectRef") -> Outcome:
+    """What an experiment returned; where its worker died, that it is to be tried again."""
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        return ray.get(done)
+    except RayError as error:
+        return Outcome(experiment.TRY_AGAIN, {}, experiment.masked(str(error)))
+
+
+def connect(address: str | None) -> None:
+    """Start Ray here, or join the cluster at `address`; SystemExit where none answers there."""
+    import ray
+
+    quiet: dict = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if not address:
+        ray.init(address="local", include_dashboard=False, **quiet)
+        return
+    try:
+        if ":" in address:  # Ray itself tries for ten minutes and more
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), timeout=5).close()
+        ray.init(address=address, **quiet)
+    except (OSError, ValueError) as error:
+        raise SystemExit(
+            f"--address: expected that of a running Ray cluster; found {address}: {error}"
+        ) from None
+
+
+def run(todo: Todo, done: int, to: Remotes, address: str | None) -> list[str]:
+    """Run experiments, beside `done` that are there; return the names of those that failed."""
+    import ray
+    from ray.exceptions import RayError
+    from tqdm import tqdm
+
+    LOGS.mkdir(parents=True, exist_ok=True)
+    total = len(todo) + done
+    try:
+        connect(address)
+        with tqdm(total=total, initial=done, unit=" experiments", disable=None) as bar:
+            sweep = Sweep(todo, to, bar)
+            sweep.run()
+        return sweep.failed
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted; the same command goes on") from None
+    except RayError as error:
+        raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
+    finally:
+        ray.shutdown()
+
+
+def show(names: list[str], to: Remotes) -> None:
+    """Bring experiments here from the Git remote, list them, and compare them over their seeds."""
+    whole = [f"+{to.prefix}{name}:{to.prefix}{name}" for name in names]
+    if commands.status("git", "fetch", "--quiet", to.git, *whole):
+        raise SystemExit(
+            "the experiments are in the Git remote, but could not be fetched; "
+            "the same command goes on"
+        )
+    python = [sys.executable, "-E", "-m"]
+    picture = str(LOGS / "study.png")
+    LOGS.mkdir(parents=True, exist_ok=True)
+    subprocess.run([*python, "tools.show"], check=True)
+    subprocess.run([*python, "tools.study", "--metric", METRIC, "--figure", picture], check=True)
+    print(f"drawn in {picture}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.sweep", description=__doc__)
-    parser.add_argument("-S", "--set-param", action="append", required=True, help="as `dvc exp run --queue` takes them")
-    parser.add_argument("--address", help="of a running Ray cluster; without it, the cores of this machine")
-    parser.add_argument("--git-remote", default=ORIGIN, help="where the experiments go; without one, to this checkout")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.sweep",
+        description=__doc__,
+        epilog="For example: -S recipe=fast,original -S 'train.seed=range(0,10)'",
+    )
+    parser.add_argument(
+        "-S",
+        "--set-param",
+        action="append",
+        required=True,
+        help="as `dvc exp run --queue` takes them",
+    )
+    parser.add_argument(
+        "--address", help="of a running Ray cluster; without it, the cores of this machine"
+    )
+    parser.add_argument(
+        "--git-remote",
+        default=ORIGIN,
+        help="where the experiments go (origin; without one, to this checkout)",
+    )
     options = parser.parse_args()
-    commit = printed("git", "rev-parse", "HEAD")
-    git, dvc = remotes(options.git_remote, commit)
-    todo = combinations(options.set_param, commit)
-    LOGS.mkdir(parents=True, exist_ok=True)
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        raise SystemExit("a sweep needs Ray; to install it: make .venv/ready-sweep") from None
 
-    prefix = f"refs/exps/{commit[:2]}/{commit[2:]}/"
-    listed = subprocess.run(["git", "ls-remote", git, f"{prefix}*"], stdout=subprocess.PIPE, text=True)
-    if listed.returncode:
-        raise SystemExit(f"{options.git_remote}: expected a Git remote that answers; found none, for the reason above")
-    there = {line.rpartition("/")[2] for line in listed.stdout.splitlines()}
-    missing = {name: values for name, values in todo.items() if name not in there}
+    commit = commands.output("git", "rev-parse", "HEAD")
+    to = remotes(options.git_remote, commit)
+    todo = combinations(options.set_param, commit)
+    absent = missing(todo, to, options.git_remote)
     failed = []
-    if missing:
-        where = {"address": options.address} if options.address else {"address": "local", "include_dashboard": False}
-        try:
-            try:
-                if options.address and ":" in options.address:  # Ray itself tries for ten minutes and more
-                    host, _, port = options.address.rpartition(":")
-                    socket.create_connection((host, int(port)), timeout=5).close()
-                ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-            except (OSError, ValueError) as error:
-                raise SystemExit(
-                    f"--address: expected that of a running Ray cluster; found {options.address}: {error}"
-                ) from None
-            with tqdm(total=len(todo), initial=len(todo) - len(missing), unit=" experiments", disable=None) as bar:
-                ended = run(missing, bar, commit, git, dvc)
-            failed = [name for name, outcome in ended.items() if outcome.status]
-        except KeyboardInterrupt:
-            raise SystemExit("interrupted; the same command goes on") from None
-        except RayError as error:
-            raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
-        finally:
-            ray.shutdown()
-    if whole := [f"+{prefix}{name}:{prefix}{name}" for name in todo if name not in failed]:
-        if subprocess.run(["git", "fetch", "--quiet", git, *whole]).returncode:
-            raise SystemExit(
-                "the experiments are in the Git remote, but could not be fetched; the same command goes on"
-            )
-        table = ["--list", "--metric", "test_accuracy", "--figure", str(LOGS / "study.png")]
-        subprocess.run([sys.executable, "-m", "tools.study", *table], check=True)
-        print(f"drawn in {LOGS}/study.png")
+    if absent:
+        failed = run(absent, len(todo) - len(absent), to, options.address)
+    if whole := [name for name in todo if name not in failed]:
+        show(whole, to)
     if failed:
         raise SystemExit(f"{len(failed)} of {len(todo)} experiments failed: {', '.join(failed)}")
 

@@ -1,6 +1,10 @@
-"""make verify: run the whole pipeline afresh in a temporary clone, without caches, and compare each output with the
-committed dvc.lock; then read every object of the local cache that dvc.lock names, because DVC trusts them unread."""
+"""Run the whole pipeline anew in a temporary clone, and compare each output with dvc.lock.
 
+The last commit is verified, without the caches of this checkout. Then every object of the local
+cache that dvc.lock names is read, because DVC trusts them unread. Status 1 where anything differs.
+"""
+
+import argparse
 import hashlib
 import json
 import os
@@ -10,29 +14,26 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
-
-def run(*command: str, **environment: str) -> str:
-    """Return what a program printed; SystemExit where it failed."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
-    if done.returncode:
-        raise SystemExit(f"verify: {' '.join(command)} ended with status {done.returncode}")
-    return done.stdout
+from tools import commands
 
 
 def outputs(lock: str) -> Iterator[tuple[str, str, str]]:
     """Yield (stage, path, sum) for each output that a dvc.lock names."""
+    from ruamel.yaml import YAML  # late: slow
+
     for stage, entry in YAML(typ="safe").load(lock)["stages"].items():
-        for out in entry["outs"]:
+        for out in entry.get("outs", []):
             yield stage, out["path"], out["md5"]
 
 
-def afresh(folder: str) -> str:
-    """Clone the last commit to `folder`, run all its stages there, and return the dvc.lock that they leave."""
-    run("git", "clone", "--quiet", "--no-hardlinks", ".", folder)
-    own = {"CHECKPOINTS": f"{folder}/.dvc/tmp/checkpoints", "DVC_SITE_CACHE_DIR": f"{folder}/.dvc/tmp/site"}
-    command = "dvc", "repro", "--force", "--no-run-cache"
+def run_anew(folder: str) -> str:
+    """Clone the last commit to `folder`, run all its stages, and return the dvc.lock they leave."""
+    commands.output("git", "clone", "--quiet", "--no-hardlinks", ".", folder)
+    own = {
+        "CHECKPOINTS": f"{folder}/.dvc/tmp/checkpoints",
+        "DVC_SITE_CACHE_DIR": f"{folder}/.dvc/tmp/site",
+    }
+    command = ["dvc", "repro", "--force", "--no-run-cache"]
     done = subprocess.run(command, cwd=folder, env={**os.environ, **own}, stdout=sys.stderr)
     if done.returncode:
         raise SystemExit("verify: the pipeline did not run to its end; nothing was compared")
@@ -40,7 +41,7 @@ def afresh(folder: str) -> str:
 
 
 def rotten(cache: Path, md5: str) -> list[Path]:
-    """Return the objects of the cache, of an output with that sum, whose bytes do not have the sum in their name."""
+    """Return the objects of an output in the cache whose bytes have another sum than their name."""
     path = cache / "files/md5" / md5[:2] / md5[2:]
     if not path.exists():
         return []  # not every output is cached, and not here
@@ -48,26 +49,47 @@ def rotten(cache: Path, md5: str) -> list[Path]:
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != md5.removesuffix(".dir"):
         return [path]
-    inner = json.loads(path.read_text()) if md5.endswith(".dir") else []
-    return [each for entry in inner for each in rotten(cache, entry["md5"])]
+    if not md5.endswith(".dir"):
+        return []
+    return [each for entry in json.loads(path.read_text()) for each in rotten(cache, entry["md5"])]
+
+
+def compare(committed: str, lock: str) -> bool:
+    """Print a line for each output; return whether they are the same."""
+    now = {path: md5 for _, path, md5 in outputs(lock)}
+    for _, path, md5 in outputs(committed):
+        if now.get(path) == md5:
+            print(f"same       {path}")
+        else:
+            print(f"different  {path}: {md5} in dvc.lock, {now.get(path)} anew")
+    print(f"{'same' if lock == committed else 'different':<10} dvc.lock")
+    return lock == committed
+
+
+def check_cache(committed: str) -> bool:
+    """Print a line for each object of the cache that has rotted; return whether none has."""
+    cache = Path(commands.output("dvc", "cache", "dir"))
+    sound = True
+    for stage, path, md5 in outputs(committed):
+        for damaged in rotten(cache, md5):
+            sound = False
+            restore = f"rm -f {damaged} && dvc repro --force --single-item {stage}"
+            print(f"rotten     {path} in the cache: {restore}")
+    return sound
 
 
 def main() -> None:
-    if changed := run("git", "status", "--porcelain", "--untracked-files=no"):
-        print(f"verify: the last commit is verified, without your changes to\n{changed}", file=sys.stderr)
-    committed = run("git", "show", "HEAD:dvc.lock")
+    parser = argparse.ArgumentParser(prog="python -m tools.verify", description=__doc__)
+    parser.parse_args()
+    changed = commands.output("git", "status", "--porcelain", "--untracked-files=no")
+    if changed:
+        print(f"verify: the last commit, without your changes to\n{changed}", file=sys.stderr)
+    committed = commands.output("git", "show", "HEAD:dvc.lock") + "\n"
     with tempfile.TemporaryDirectory() as folder:
-        lock = afresh(folder)
-    now = {path: md5 for _, path, md5 in outputs(lock)}
-    cache, bad = Path(run("dvc", "cache", "dir").strip()), committed != lock
-    for stage, path, md5 in outputs(committed):
-        same = now.get(path) == md5
-        print(f"same       {path}" if same else f"different  {path}: {md5} in dvc.lock, {now.get(path)} afresh")
-        for object in rotten(cache, md5):
-            bad = True
-            print(f"rotten     {path} in the cache: rm -f {object} && dvc repro --force --single-item {stage}")
-    print(f"{'different' if committed != lock else 'same':<10} dvc.lock")
-    raise SystemExit(bad)
+        lock = run_anew(folder)
+    sound = check_cache(committed)
+    same = compare(committed, lock)
+    raise SystemExit(0 if same and sound else 1)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,34 @@
-"""make why: what `dvc repro` would do now, stage by stage, and why. It runs and changes nothing.
+"""What `dvc repro` would do now, stage by stage, and why. It runs nothing and changes nothing.
 
-A stage is up to date, comes from the cache, or runs. What a stage that runs will give is not known, so that those after
-it may run: only if what they take from it comes out different.
+A stage is up to date, comes from the cache, or runs. What a stage that runs will give is not known:
+the stages after it may run, if what they take from it comes out different. Files that `dvc add`
+keeps, and stages that are frozen, have no command: they are recorded anew, or missing.
 """
 
+import argparse
 import difflib
 import signal
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import networkx
-from dvc.dependency.param import ParamsDependency
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-from dvc.stage import Stage
-from dvc.stage.cache import _get_cache_hash
-from dvc.stage.serialize import to_single_stage_lockfile
-from dvc_data.hashfile.hash_info import HashInfo
-from ruamel.yaml import YAML
+if TYPE_CHECKING:
+    from dvc.output import Output
+    from dvc.repo import Repo
+    from dvc.stage import Stage
 
-Sums = dict[str, str | None]  # of outputs, by path, as they will be; None where a stage runs first
+UP_TO_DATE, CACHED, RUNS, MAY_RUN = "up to date", "from the cache", "runs", "may run"
+RECORDED, MISSING = "recorded", "missing"
+ABSENT = {"deleted", "not in cache"}  # DVC's words for an output that is not there
+ALWAYS = "it has no deps and outs, or always_changed in dvc.yaml"
 
 
 def differences(old: Any, new: Any, path: str) -> Iterator[str]:
     """Yield `path: old -> new` for each value that differs; of a list, what it lost and gained."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
-            yield from differences(old.get(key, "nothing"), new.get(key, "nothing"), f"{path}.{key}".lstrip("."))
+            inner = f"{path}.{key}" if path else str(key)
+            yield from differences(old.get(key, "nothing"), new.get(key, "nothing"), inner)
     elif old == new:
         return
     elif isinstance(old, list) and isinstance(new, list):
@@ -41,67 +42,183 @@ def differences(old: Any, new: Any, path: str) -> Iterator[str]:
         yield f"{path}: {old} -> {new}"
 
 
-def reasons(stage: Stage, sums: Sums) -> Iterator[str]:
-    """Yield what differs from what dvc.lock has of the stage. A dep that an earlier stage makes is as `sums` says."""
-    if not any(dep.hash_info for dep in stage.deps):
-        yield "nothing of it in dvc.lock"
-        return
-    if stage.changed_stage():
-        yield "its command in dvc.yaml"
-    for dep in stage.deps:
+@dataclass
+class Made:
+    """An output of a stage that was explained already."""
+
+    stage: str
+    path: str
+    then: str | None  # its sum once `dvc repro` has passed the stage; None where that is not known
+
+
+@dataclass
+class Explanation:
+    stage: str
+    state: str
+    reasons: list[str] = field(default_factory=list)
+
+
+class Explainer:
+    """Goes through the stages as `dvc repro` does, and notes what becomes of each output."""
+
+    def __init__(self, repo: "Repo", allow_missing: bool) -> None:
+        self.repo = repo
+        self.allow_missing = allow_missing
+        self.made: list[Made] = []
+
+    def makers(self, dep: "Output") -> list[Made]:
+        """The outputs that are a dep, hold it, or lie in it."""
+
+        def overlap(made: Made) -> bool:
+            one, other = f"{dep}/", f"{made.path}/"
+            return one.startswith(other) or other.startswith(one)
+
+        return list(filter(overlap, self.made))
+
+    def then(self, dep: "Output") -> str | None:
+        """The sum that a dep will have where it, or a folder that holds it, is an output."""
+        from tools import dvc_internals
+
+        for made in self.makers(dep):
+            if made.then and made.path == str(dep):
+                return made.then
+            if made.then and str(dep).startswith(f"{made.path}/"):
+                inner = str(dep).removeprefix(f"{made.path}/")
+                return dvc_internals.inside_folder(self.repo, made.then, inner)
+        return None
+
+    def changes_of_dep(self, dep: "Output") -> Iterator[str]:
+        """Yield what differs in a dep from what dvc.lock has of it."""
+        from dvc.dependency.param import ParamsDependency
+
         if isinstance(dep, ParamsDependency):
             yield from differences(dep.hash_info.value or {}, dep.read_params(), "")
-        elif str(dep) not in sums:
-            yield from (f"{path}: {state}" for path, state in dep.status().items())
-        elif sums[str(dep)] and sums[str(dep)] != dep.hash_info.value:
-            yield f"{dep}: modified"
-    for out in stage.outs:
-        yield from (f"{path}: {state}" for path, state in out.status().items())
-
-
-def cached(stage: Stage, sums: Sums) -> Sums | None:
-    """Return the sums of what the stage gave when it last ran with the present deps, None where it never did."""
-    stage.save_deps(allow_missing=True)
-    for dep in stage.deps:
-        if known := sums.get(str(dep)):
-            dep.hash_info = HashInfo("md5", known)
-    runs = stage.repo.stage_cache
-    key = _get_cache_hash(to_single_stage_lockfile(stage), key=True)
-    for path in sorted(Path(runs.cache_dir, key[:2], key).glob("*"), key=lambda path: -path.stat().st_mtime)[:1]:
-        record = YAML(typ="safe").load(path)
-        if runs._create_stage(record, wdir=stage.wdir).outs_cached():
-            return {out["path"]: out["md5"] for out in record["outs"]}
-    return None
-
-
-def explain(repo: Repo) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield (stage, what becomes of it, why) in the order in which `dvc repro` takes them."""
-    sums: Sums = {}
-    makers: dict[str, str] = {}
-    places = {stage: place for place, stage in enumerate(repo.index.stages)}
-    for stage in networkx.lexicographical_topological_sort(repo.index.graph.reverse(), key=places.__getitem__):
-        why = list(reasons(stage, sums))
-        waits = dict.fromkeys(makers[str(dep)] for dep in stage.deps if sums.get(str(dep), "") is None)
-        outs: Sums | None = {str(out): out.hash_info.value for out in stage.outs}
-        if why or waits:
-            outs = None if waits else cached(stage, sums)
-            state = "from the cache" if outs else "runs" if why else "may run"
+        elif self.makers(dep):
+            then = self.then(dep)
+            if then and then != dep.hash_info.value:
+                yield f"{dep}: modified"
         else:
-            state = "up to date"
-        sums |= outs or dict.fromkeys(map(str, stage.outs))
-        makers |= dict.fromkeys(map(str, stage.outs), stage.addressing)
-        yield stage.addressing, state, [*why, *(f"what {stage} makes" for stage in waits)]
+            yield from self.status(dep)
+
+    def status(self, file: "Output") -> Iterator[str]:
+        """Yield what DVC says of a dep or an output as it is on the disk."""
+        for path, state in file.status().items():
+            if not (self.allow_missing and state in ABSENT):
+                yield f"{path}: {state}"
+
+    def changes_of_outs(self, stage: "Stage") -> Iterator[str]:
+        for out in stage.outs:
+            yield from self.status(out)
+
+    def changes(self, stage: "Stage") -> Iterator[str]:
+        """Yield what differs from what dvc.lock has of a stage with a command."""
+        if stage.is_callback or stage.always_changed:
+            yield ALWAYS
+            return
+        if not any(dep.hash_info for dep in stage.deps):
+            yield "nothing of it in dvc.lock"
+            return
+        if stage.changed_stage():
+            yield "its command in dvc.yaml"
+        for dep in stage.deps:
+            yield from self.changes_of_dep(dep)
+        yield from self.changes_of_outs(stage)
+
+    def waits(self, stage: "Stage") -> list[str]:
+        """The earlier stages of whose outputs it is not known what they will be."""
+        unknown = [
+            made.stage for dep in stage.deps for made in self.makers(dep) if made.then is None
+        ]
+        return list(dict.fromkeys(unknown))
+
+    def cached(self, stage: "Stage") -> dict[str, str] | None:
+        """The outputs that DVC's cache has for the present deps, by path; None if it has none."""
+        from tools import dvc_internals
+
+        if not dvc_internals.has_run_cache(stage):
+            return None
+        known = {str(dep): then for dep in stage.deps if (then := self.then(dep))}
+        return dvc_internals.last_run(self.repo, stage, dvc_internals.run_key(stage, known))
+
+    def explain_data(self, stage: "Stage") -> Explanation:
+        """Of files that `dvc add` or `dvc import` keeps, and of what is frozen: no command runs.
+
+        Stages that use them look at the files themselves.
+        """
+        changes = list(self.changes_of_outs(stage))
+        if not changes:
+            return Explanation(stage.addressing, UP_TO_DATE)
+        if any(change.endswith("deleted") for change in changes):
+            return Explanation(
+                stage.addressing, MISSING, [*changes, "to get it back: dvc checkout"]
+            )
+        return Explanation(stage.addressing, RECORDED, changes)
+
+    def explain(self, stage: "Stage") -> Explanation:
+        if stage.frozen or stage.is_data_source:
+            return self.explain_data(stage)
+        reasons = list(self.changes(stage))
+        waits = self.waits(stage)
+        then: dict[str, str] | None = {str(out): out.hash_info.value for out in stage.outs}
+        state = UP_TO_DATE
+        if reasons or waits:
+            then = None if waits else self.cached(stage)
+            state = CACHED
+        if then is None:
+            state = RUNS if reasons else MAY_RUN
+        for out in stage.outs:
+            md5 = then.get(str(out)) if then else None
+            self.made.append(Made(stage.addressing, str(out), md5))
+        reasons += [f"what {earlier} makes" for earlier in waits]
+        return Explanation(stage.addressing, state, reasons)
+
+
+def in_order(repo: "Repo") -> Iterator["Stage"]:
+    """The stages as `dvc repro` takes them; where it may choose, in the order of dvc.yaml."""
+    import networkx
+
+    places = {stage: place for place, stage in enumerate(repo.index.stages)}
+    graph = repo.index.graph.reverse()
+    yield from networkx.lexicographical_topological_sort(graph, key=places.__getitem__)
+
+
+def show(explanation: Explanation) -> None:
+    first, *others = explanation.reasons or [""]
+    print(f"{explanation.stage:<11} {explanation.state:<15} {first}".rstrip())
+    for reason in others:
+        print(f"{'':<27} {reason}")
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.why", description=__doc__)
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="end with status 1 if a stage runs or may run, or data are missing or not recorded, "
+        "with 0 if all is up to date or comes from the cache",
+    )
+    parser.add_argument(
+        "--allow-missing",
+        action="store_true",
+        help="take outputs that are not here as they stand in dvc.lock: with --check, whether "
+        "dvc.lock fits the code and the parameters, in a checkout without data",
+    )
+    options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make why | head` ends without a word
+
+    from dvc.exceptions import DvcException  # late: slow
+    from dvc.repo import Repo
+
     try:
         with Repo() as repo, repo.lock:
-            for stage, state, why in explain(repo):
-                print(f"{stage:<11} {state:<15} {why[0] if why else ''}".rstrip())
-                print("".join(f"{'':<28}{line}\n" for line in why[1:]), end="")
+            explainer = Explainer(repo, options.allow_missing)
+            explanations = list(map(explainer.explain, in_order(repo)))
     except DvcException as error:
         raise SystemExit(f"why: {error}") from None
+    for explanation in explanations:
+        show(explanation)
+    if options.check and {each.state for each in explanations} - {UP_TO_DATE, CACHED}:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

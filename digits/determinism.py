@@ -1,0 +1,90 @@
+"""TensorFlow and Keras, so held that a training ends in the same bits on every processor.
+
+All other modules take `keras` and `tf` from here: the switches below count only before TensorFlow
+is imported. What was measured, and what was not tried, is in docs/bytes.md.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+os.environ |= {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # else some processors get oneDNN's kernels, others Eigen's
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+
+@contextmanager
+def errors_held_back() -> Iterator[None]:
+    """Keep what is written to file descriptor 2, and show it only where an exception passes.
+
+    TensorFlow writes its remarks on the processor before any of its switches works.
+    """
+    try:
+        stderr = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(stderr, held.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+with errors_held_back():
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.ops import math_ops
+
+__all__ = ["REPLACED", "keras", "pin", "tf"]
+
+
+# Processors have quick, inexact instructions for 1 / x and 1 / sqrt(x), and each maker chose what
+# they give. Products, quotients and square roots all round alike. So three of TensorFlow's
+# functions are replaced; a test looks for their operations in the graph of a training step. Without
+# the replacements QEMU's Haswell and EPYC-Rome end in other weights than a processor with AVX-512.
+
+
+def reciprocal(x: tf.Tensor, name: str | None = None) -> tf.Tensor:
+    """1 / x, in the gradient of the logarithm."""
+    return x / (x * x)
+
+
+def rsqrt(x: tf.Tensor, name: str | None = None) -> tf.Tensor:
+    """1 / sqrt(x), in normalization."""
+    return x / (x * tf.sqrt(x))
+
+
+def softmax(x: tf.Tensor, axis: int = -1) -> tf.Tensor:
+    """Softmax, whose own kernel multiplies by the reciprocal of the sum."""
+    powers = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True)))
+    return powers / tf.reduce_sum(powers, axis, keepdims=True)
+
+
+math_ops.reciprocal = reciprocal
+math_ops.rsqrt = tf.math.rsqrt = rsqrt
+tf.nn.softmax = softmax
+REPLACED = {"Inv", "Reciprocal", "Rsqrt", "RsqrtGrad", "Softmax"}  # their operations
+
+
+def pin(threads: int, instructions: str) -> None:
+    """Fix what the last bits of a sum follow from, whatever the user's own Keras is set to.
+
+    An operation is split among `threads`. `instructions` (AVX2, or native: all that the processor
+    has) are those by which oneDNN computes it.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "ALL" if instructions == "native" else instructions
+    os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "STRICT"
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")

@@ -1,0 +1,219 @@
+"""The figures of a run: what train and evaluate have measured -> matplotlib Figures.
+
+A figure selects, sorts and counts, measures nothing, and names its data set and recipe. Blue and
+orange (what is worse) are Okabe and Ito's, which also the colour-blind tell apart; grey is context.
+The same run gives the same bytes: no clock, no random choice.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+BLUE, ORANGE, INK, GREY, PALE = "#0072b2", "#d55e00", "#222222", "#6b6b6b", "#ececec"
+ORANGES = LinearSegmentedColormap.from_list("oranges", ["#fbdcc2", "#f0a15e", ORANGE])
+WIDTH, LEFT, TOP = 8.0, 0.4, 1.15  # inches: of a figure, of its left margin, of its titles
+CROWDED = 20  # with more marks than that, none has a number of its own
+
+matplotlib.rcdefaults()  # whatever the reader's matplotlibrc says
+matplotlib.rc("font", size=12)
+matplotlib.rc("text", color=INK)
+matplotlib.rc("xtick", color=GREY)
+matplotlib.rc("ytick", color=GREY)
+matplotlib.rc("axes", edgecolor=GREY, labelcolor=GREY, ymargin=0.18)
+matplotlib.rc("axes", titlecolor=GREY, titlelocation="left", titlepad=24, titlesize=12)
+matplotlib.rc("axes.spines", top=False, right=False)
+matplotlib.rc("figure.subplot", left=0.11, right=0.95, bottom=0.12, top=0.73)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What there is to be shown of a run; the tables have the columns that digits.metrics says."""
+
+    metrics: dict[str, float]  # of metrics.json
+    evaluation: dict[str, Any]  # of evaluation.json
+    curves: dict[str, np.ndarray]  # (epochs,): loss, accuracy; val_* where images were held out
+    predictions: np.ndarray
+    class_accuracy: np.ndarray
+    calibration: np.ndarray
+    train_images: np.ndarray  # (n, H, W, 1), and their labels, one-hot (n, K)
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    samples: int  # how many training images are shown
+    mistakes: int  # how many misclassified test images, at most
+
+    @property
+    def name(self) -> str:
+        return f"{self.evaluation['dataset']} · {self.evaluation['recipe']}"
+
+
+def page(title: str, subtitle: str, height: float = 6.0) -> Figure:
+    """An empty figure with a title, and under it, smaller the longer it is, a subtitle."""
+    figure = Figure(figsize=(WIDTH, height))
+    figure.text(LEFT / WIDTH, 1 - 0.48 / height, title, fontsize=17)
+    size = min(12, 1000 / len(subtitle))
+    figure.text(LEFT / WIDTH, 1 - 0.8 / height, subtitle, color=GREY, fontsize=size)
+    return figure
+
+
+def tiles(
+    figure: Figure, left: float, columns: int, width: float, images: np.ndarray, captions: list[str]
+) -> None:
+    """Draw images (n, H, W, 1) as ink on paper, `width` inches each, with captions."""
+    height = width * images.shape[1] / images.shape[2]
+    # axes in inches, from the figure's upper left corner
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(figure.get_figheight(), 0))
+    axes.axis("off")
+    for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        x = left + 1.08 * width * (i % columns)
+        y = TOP + (height + 0.5 * width) * (i // columns)
+        place = (x, x + width, y + height, y)
+        axes.imshow(image[..., 0], cmap="gray_r", vmin=0, vmax=1, extent=place)
+        below = (x + width / 2, y + height + 0.06)
+        axes.text(*below, caption, color=GREY, fontsize=10, ha="center", va="top")
+
+
+def stems(axes: Axes, x: np.ndarray, base: np.ndarray, y: np.ndarray, words: list[str]) -> None:
+    """Draw (x, y) as dots on stems from their base, orange if they hang below it, with words."""
+    colours = np.where(y < base, ORANGE, BLUE).tolist()
+    axes.vlines(x, base, y, colors=colours)
+    axes.scatter(x, y, s=min(30, 1500 / len(x)), c=colours, zorder=3, clip_on=False)
+    if len(x) > CROWDED:
+        return
+    style: dict[str, Any] = {"color": GREY, "fontsize": 10, "ha": "center"}
+    for i, word in enumerate(words):
+        beyond = (0, 8 if y[i] >= base[i] else -17)  # points, away from the stem
+        axes.annotate(word, (x[i], y[i]), beyond, textcoords="offset points", **style)
+
+
+def learning_curves(run: Run) -> Figure:
+    """Loss and error rate by epoch on logarithmic axes."""
+    parts = {"training": ""}
+    if "val_loss" in run.curves:
+        parts["validation"] = "val_"
+    losses = [run.curves[f"{prefix}loss"] for prefix in parts.values()]
+    errors = [100 * (1 - run.curves[f"{prefix}accuracy"]) for prefix in parts.values()]
+    epochs = len(losses[0])
+
+    last = f"accuracy {100 - errors[-1][-1]:.2f} %, loss {losses[-1][-1]:.4f}"
+    figure = page(f"{[*parts][-1].capitalize()} {last}", f"{run.name} · after epoch {epochs}")
+    left, right = figure.subplots(1, 2, gridspec_kw={"right": 0.85, "wspace": 0.8})
+    left.set_title("loss")
+    right.set_title("error rate (1 − accuracy), %")
+    for axes, curves in ((left, losses), (right, errors)):
+        # what a logarithmic axis can show
+        lines = np.clip(np.nan_to_num(curves, nan=1000), 0.001, 1000)
+        axes.set(xlabel="epoch", yscale="log", ylim=(lines.min() / 1.6, lines.max() * 1.6))
+        ticks = {"major_locator": LogLocator(subs=(1, 2, 5)), "minor_locator": NullLocator()}
+        axes.yaxis.set(major_formatter="{x:g}", **ticks)
+        axes.locator_params(axis="x", nbins=6, integer=True, min_n_ticks=1)
+        axes.grid(axis="y", color=PALE)
+        for i, (part, colour, line) in enumerate(zip(parts, (GREY, BLUE), lines)):
+            axes.plot(
+                range(1, epochs + 1), line, color=colour, linewidth=2, marker="o", markevery=[-1]
+            )
+            # so that two names never overlap
+            side = "bottom" if i == lines[:, -1].argmax() else "top"
+            end = (epochs, line[-1])
+            axes.annotate(part, end, (9, 0), textcoords="offset points", color=colour, va=side)
+    return figure
+
+
+def mistakes(run: Run) -> Figure:
+    """The misclassified test images, those first in which the network was most confident."""
+    wrong = np.flatnonzero(run.predictions["actual"] != run.predictions["predicted"])
+    order = np.argsort(-run.predictions["confidence"][wrong], kind="stable")
+    shown = wrong[order][: run.mistakes]
+    captions = []
+    for actual, predicted, confidence in run.predictions[shown].tolist():
+        captions.append(f"{actual} → {predicted}\n{100 * confidence:.1f} %")
+
+    tall, rows = run.test_images.shape[1] / run.test_images.shape[2], -(-len(shown) // 8)
+    title = f"The {len(shown)} most confident of {len(wrong):,} mistakes"
+    if not len(wrong):
+        title = "No mistakes"
+    subtitle = f"{run.name} · actual → predicted, and the confidence in it"
+    figure = page(title, subtitle, TOP + 0.2 + rows * 0.84 * (tall + 0.5))
+    tiles(figure, LEFT, 8, 0.84, run.test_images[shown], captions)
+    return figure
+
+
+def confusion_matrix(run: Run) -> Figure:
+    """Number of test images by actual and predicted class: mistakes orange, the diagonal grey."""
+    classes = run.train_labels.shape[1]
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (run.predictions["actual"], run.predictions["predicted"]), 1)
+    wrong = counts * (1 - np.eye(classes, dtype=int))
+
+    title = f"{wrong.sum():,} of {counts.sum():,} test images misclassified"
+    figure = page(title, f"{run.name} · the darker, the more mistakes")
+    axes = figure.subplots()
+    diagonal = 1 - 0.08 * np.eye(classes)
+    style: dict[str, Any] = {"vmin": 0, "aspect": "auto", "interpolation": "nearest"}
+    axes.imshow(diagonal, cmap="gray", vmax=1, **style)
+    axes.imshow(np.ma.masked_equal(wrong, 0), cmap=ORANGES, **style)
+    axes.set(title="actual class", xlabel="predicted class", frame_on=False)
+    axes.locator_params(nbins=CROWDED, integer=True)
+    axes.tick_params(length=0)
+    if classes > CROWDED:
+        return figure
+    style = {"fontsize": 10, "ha": "center", "va": "center_baseline"}
+    for a, p in np.argwhere(counts):
+        axes.text(p, a, counts[a, p], color=GREY if a == p else INK, **style)
+    return figure
+
+
+def class_accuracy(run: Run) -> Figure:
+    """Accuracy of each class as its distance from that of all images, with its 95 % interval."""
+    overall = 100 * run.metrics["test_accuracy"]
+    low, high = (100 * run.evaluation[f"test_accuracy_{end}"] for end in ("low", "high"))
+    classes, shares = run.class_accuracy["class"], 100 * run.class_accuracy["accuracy"]
+
+    subtitle = f"{run.name} · in grey its 95 % interval, {low:.2f} to {high:.2f} %"
+    figure = page(f"Test accuracy {overall:.2f} %", subtitle)
+    axes = figure.subplots()
+    axes.axhspan(low, high, color=PALE, linewidth=0)
+    axes.axhline(overall, color=GREY, linewidth=1)
+    base = np.full(len(shares), overall)
+    stems(axes, classes, base, shares, [f"{share:.1f}" for share in shares])
+    axes.set(title="accuracy, %", ylim=(None, 100))
+    axes.set(xlabel="class", xlim=(-0.6, classes.max() + 0.6))
+    axes.locator_params(axis="x", nbins=CROWDED, integer=True)
+    return figure
+
+
+def calibration(run: Run) -> Figure:
+    """Accuracy by confidence, with the number of images."""
+    confidence, accuracy = (100 * run.calibration[key] for key in ("confidence", "accuracy"))
+    title = f"Expected calibration error {run.metrics['ece']:.4f}"
+    figure = page(title, f"{run.name} · number of images at each dot")
+    axes = figure.subplots()
+    axes.set(title="accuracy, %", xlabel="confidence, %", xlim=(0, 100), ylim=(0, 100))
+    axes.plot([0, 100], [0, 100], color=GREY, linewidth=1)
+    axes.text(18, 6, "as often right as confident", color=GREY)
+    stems(axes, confidence, confidence, accuracy, [f"{n:,}" for n in run.calibration["count"]])
+    return figure
+
+
+def samples(run: Run) -> Figure:
+    """The first training images in order, number 5 of them large."""
+    images, labels = run.train_images[: run.samples], run.train_labels[: run.samples].argmax(axis=1)
+    tall, rows = images.shape[1] / images.shape[2], -(-len(images) // 10)
+    height = TOP + 0.2 + max(2.5 * tall + 0.4, rows * 0.42 * (tall + 0.5))
+    subtitle = f"{run.name} · each with its label"
+    figure = page(f"Training images 0 to {len(images) - 1}", subtitle, height)
+    tiles(figure, LEFT, 1, 2.5, images[5:6], [f"number 5, label {label}" for label in labels[5:6]])
+    tiles(figure, 3.1, 10, 0.42, images, [f"{label}" for label in labels])
+    return figure
+
+
+# By name, which is the name of the PNG; in the order in which the report shows them.
+FIGURES = {
+    draw.__name__: draw
+    for draw in (learning_curves, mistakes, confusion_matrix, class_accuracy, calibration, samples)
+}

@@ -1,0 +1,92 @@
+"""What is measured on the test images, in NumPy alone, and the files that keep it.
+
+A table is a structured array: table["accuracy"] is a column of it, table[:3] are its first rows.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# The columns of each table, in order. To add one, declare it here and fill it where the table is
+# made: `assess` in stages/evaluate.py, or a function below.
+PREDICTIONS = np.dtype([("actual", int), ("predicted", int), ("confidence", float)])
+CLASS_ACCURACY = np.dtype([("class", int), ("accuracy", float), ("count", int)])
+CALIBRATION = np.dtype(
+    [("confidence", float), ("accuracy", float), ("count", int), ("low", float), ("high", float)]
+)
+FORMATS = {"i": "%d", "f": "%.6f"}  # of a column, by its NumPy kind
+Z = 1.959964  # a standard normal variable lies within +-Z with probability 0.95
+
+
+def interval(right: int, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval (1927) for a share, where `right` of `count` were seen."""
+    centre = (right + Z * Z / 2) / (count + Z * Z)
+    half = Z / (count + Z * Z) * math.sqrt(right * (count - right) / count + Z * Z / 4)
+    return centre - half, centre + half
+
+
+def class_accuracy(predictions: np.ndarray) -> np.ndarray:
+    """Accuracy and number of images of each class that the test images have: CLASS_ACCURACY."""
+    right = predictions["actual"] == predictions["predicted"]
+    rows = []
+    for label in np.unique(predictions["actual"]):
+        inside = predictions["actual"] == label
+        rows.append((label, right[inside].mean(), inside.sum()))
+    return np.array(rows, CLASS_ACCURACY)
+
+
+def calibration(predictions: np.ndarray, bins: int) -> np.ndarray:
+    """Mean confidence and accuracy in each of `bins` equal bins that has an image: CALIBRATION."""
+    right = predictions["actual"] == predictions["predicted"]
+    confidence = predictions["confidence"]
+    # a confidence of 1 belongs to the last bin, not to one of its own
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    rows = []
+    for i in np.unique(index):
+        inside = index == i
+        mean, accuracy = confidence[inside].mean(), right[inside].mean()
+        rows.append((mean, accuracy, inside.sum(), i / bins, (i + 1) / bins))
+    return np.array(rows, CALIBRATION)
+
+
+def expected_calibration_error(table: np.ndarray) -> float:
+    """Mean distance of accuracy from confidence over the images in the bins of `calibration`."""
+    distance = abs(table["confidence"] - table["accuracy"])
+    return (table["count"] * distance).sum() / table["count"].sum()
+
+
+def write_table(path: Path, table: np.ndarray) -> None:
+    """Write a table as CSV, its columns' names first."""
+    names = table.dtype.names or ()
+    formats = [FORMATS[table.dtype[name].kind] for name in names]
+    np.savetxt(path, table, formats, delimiter=",", header=",".join(names), comments="")
+
+
+def read_table(path: Path, columns: np.dtype, delimiter: str = ",") -> np.ndarray:
+    """Read a table with these columns; SystemExit where it has others, no rows, or damage."""
+    header = delimiter.join(columns.names or ())
+    try:
+        first, *rows = path.read_text().splitlines() or [""]
+        if first != header or not any(rows):
+            raise ValueError(repr(first))
+        return np.loadtxt(rows, columns, delimiter=delimiter, ndmin=1)
+    except ValueError as error:
+        wanted = f"numbers below the columns {header!r}"
+        raise SystemExit(f"{path}: expected {wanted}, found: {error}; run dvc repro") from None
+
+
+def write_values(path: Path, values: dict[str, Any]) -> None:
+    """Write words and numbers by name as JSON, floats with six decimals."""
+    rounded = {key: round(v, 6) if isinstance(v, float) else v for key, v in values.items()}
+    path.write_text(json.dumps(rounded, indent=2) + "\n")
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read words and numbers by name; SystemExit where the file is damaged."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise SystemExit(f"{path}: expected JSON, found: {error}; run dvc repro") from None

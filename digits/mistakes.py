@@ -1,0 +1,128 @@
+"""What is wrong with params.yaml, a line for each thing: where, what was expected, what found."""
+
+import difflib
+import json
+import re
+import reprlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+LONGEST = 100  # characters that are shown of a value
+WORDS = {  # for pydantic's own, by the type of the error
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "too_short": "at least one entry",
+    "string_too_short": "at least one character",
+    "invalid_key": "text as a key",
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """At a dotted path: a remark, or what was expected and what was found there."""
+
+    path: str
+    remark: str = ""
+    expected: str = ""
+    found: str = ""
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A hint at the one of `words` that was probably meant, whatever its capitals."""
+    lower = {other.lower(): other for other in sorted(words) if other != word}
+    match = difflib.get_close_matches(word.lower(), lower, n=1)
+    return f"; did you mean {lower[match[0]]!r}?" if match else ""
+
+
+def unknown_key(path: str, key: str, keys: Iterable[str]) -> Mistake:
+    return Mistake(path, f"unknown key{nearest(key, keys)}")
+
+
+def unknown_name(path: str, name: str, names: Iterable[str]) -> Mistake:
+    names = list(names)
+    found = f"{name!r}{nearest(name, names)}"
+    return Mistake(path, expected=f"one of {', '.join(names)}", found=found)
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, less its end where it is long: a few aliases can unfold to a million."""
+    try:
+        pieces = islice(json.JSONEncoder(default=str).iterencode(value), LONGEST + 1)
+        text = [letter for piece in pieces for letter in piece]
+    except (TypeError, ValueError):  # a key that is no text, a list inside itself
+        return reprlib.repr(value)
+    return "".join(text[:LONGEST]) + (" ..." if len(text) > LONGEST else "")
+
+
+def printable(line: str) -> str:
+    """A line that stays one, whatever characters a key or value has."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+
+
+def dotted(location: tuple, values: Any) -> str:
+    """The path of an error: pydantic's location less the branches of unions."""
+    parts = []
+    for part in location:
+        in_list = isinstance(values, list) and isinstance(part, int)
+        if in_list or (isinstance(values, dict) and part in values):
+            values = values[part]
+            parts.append(str(part))
+    return ".".join(parts)
+
+
+def explain(failure: ValidationError, values: dict, classes: dict) -> Iterator[Mistake]:
+    """Yield the mistakes that pydantic found in values; `classes` are the schema's definitions."""
+    failures = failure.errors(include_url=False)
+    missing = [error["loc"] for error in failures if error["type"] == "missing"]
+    for error in failures:
+        location = error["loc"]
+        path = dotted(location, values)
+        last = str(location[-1]) if location else ""
+        match error["type"]:
+            case "missing":
+                yield Mistake(f"{path}.{last}".lstrip("."), "missing")
+            case "union_tag_not_found":
+                yield Mistake(f"{path}.class", "missing")
+            case "union_tag_invalid":
+                names = error["ctx"]["expected_tags"].replace("'", "").split(", ")
+                yield unknown_name(f"{path}.class", error["ctx"]["tag"], names)
+            case "extra_forbidden":
+                # A misspelt key is most likely one that is missing beside it.
+                keys = [str(key) for *place, key in missing if tuple(place) == location[:-1]]
+                yield unknown_key(path, last, keys or siblings(location, values, classes))
+            case kind:
+                plain = re.sub("^(Input should be|String should match) ", "", error["msg"])
+                found = shown(error["input"])
+                yield Mistake(path or last, expected=WORDS.get(kind, plain), found=found)
+
+
+def siblings(location: tuple, values: Any, classes: dict) -> Iterable[str]:
+    """The keys that may stand beside one: those of its class in Keras, or those that do."""
+    *place, _ = location
+    if place and str(place[-1]) in classes:
+        return classes[str(place[-1])]["properties"]
+    for part in place:
+        values = values[part]
+    return map(str, values)
+
+
+def lines(file: Path, mistakes: Iterable[Mistake]) -> list[str]:
+    """A line for each place and value, in the order of the paths."""
+    together: dict[tuple[str, str], list[Mistake]] = {}
+    for mistake in mistakes:
+        together.setdefault((mistake.path, mistake.found), []).append(mistake)
+    said = []
+    for (path, found), entries in sorted(together.items()):
+        if found:
+            # The branches of a union each expect something else.
+            expected = " or ".join(entry.expected for entry in entries)
+            said.append(f"{file}: {path}: expected {expected}; found {found}")
+        else:
+            said.append(f"{file}: {path}: {'; '.join(entry.remark for entry in entries)}")
+    return [printable(line) for line in said]

@@ -1,0 +1,213 @@
+"""What params.yaml may hold: a class for each section, a description for each key.
+
+Editors show the descriptions (reports/params.schema.json), and docs/params.md lists them. This
+module only accepts or refuses: the values are those of the file, and a key that may be left out is
+then None. That is why no stage but `validate` depends on it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from digits import mistakes, yaml12
+from digits.datasets import PUBLISHED
+from digits.layers import BARE, Layer
+from digits.mistakes import Mistake
+from digits.optimizers import Optimizer
+from digits.schema import Count, Section, Share, described
+
+FILE = Path("params.yaml")
+
+Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]  # DVC takes a dot for a path
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Tiles = Annotated[int, Field(ge=1, le=1000)]
+Cores = Annotated[int, Field(ge=1, le=256)]
+
+
+class Train(Section):
+    seed: Seed = described(
+        "of all that is drawn at random: first weights, order of images, dropout, augmentation"
+    )
+
+
+class Download(Section):
+    dataset: str = described("the entry of `datasets` whose images are used")
+
+
+class Preprocess(Section):
+    train_size: Count | None = described(
+        "how many training images are kept, from the first on; empty: all"
+    )
+
+
+class Evaluate(Section):
+    calibration_bins: Count = described("equal parts in which confidence is compared with accuracy")
+    test_time_augmentation: dict[Name, Annotated[int, Field(ge=0, le=1000)]] = described(
+        "for each recipe, how many augmented views of a test image are averaged with the image "
+        "itself; 0: none"
+    )
+
+
+class Plot(Section):
+    samples: Tiles = described("training images shown in samples.png")
+    mistakes: Tiles = described("misclassified test images shown in mistakes.png")
+    dpi: Annotated[int, Field(ge=30, le=600)] = described("resolution, in pixels per inch")
+
+
+class Published(Section):
+    """A data set of digits/datasets.py has no parameters."""
+
+
+class Synthetic(Section):
+    train: Count = described("number of training images")
+    test: Count = described("number of test images")
+    seed: Seed = described("of the strokes; other seeds draw other digits")
+
+
+class Folder(Section):
+    path: Annotated[str, Field(min_length=1)] = described("folder that holds four IDX files")
+
+
+class Url(Section):
+    base: Annotated[str, Field(pattern="^https?://.")] = described(
+        "address of a folder that holds four IDX files"
+    )
+
+
+class Datasets(Section):
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Published]
+
+    synthetic: Synthetic = described("digits drawn from pen strokes, without a download")
+    folder: Folder = described("files of your own: docs/own-data.md")
+    url: Url = described("files of your own, on a server")
+
+
+class Schedule(Section):
+    warmup: Share = described("share of the steps in which the learning rate rises to its peak")
+    end: Annotated[float, Field(ge=0, le=1)] = described(
+        "what is left of the peak at the last step; 1: the rate does not fall"
+    )
+
+
+class Augment(Section):
+    rotation: Annotated[float, Field(ge=0, le=45)] = described("largest turn, in degrees")
+    zoom: Share = described("largest stretch of height or width, as a share of it")
+    shear: Share = described("largest slant: columns moved per row")
+    shift: Share = described("largest move, as a share of the image's side")
+    elastic: Share = described("largest smooth bend, as a share of the image's side")
+
+
+class Recipe(Section):
+    network: Annotated[list[str], Field(min_length=1)] = described(
+        "layers in order: names of `layers`, or a Keras layer that needs no arguments"
+    )
+    layers: dict[Name, Layer] = described("layers with arguments, each under a name of its own")
+    optimizer: Optimizer = described("a Keras optimizer and its arguments")
+    schedule: Schedule = described("how the learning rate rises and falls")
+    augment: Augment = described("bounds of the random changes of training images; 0: none")
+    batch_size: Count = described("images in a step, at most")
+    epochs: Count = described("passes over the training images")
+    validation_split: Share = described(
+        "share of the training images, from the end, that is held out"
+    )
+
+
+class Environment(Section):
+    keras: str = described("version of Keras")
+    matplotlib: str = described("version of Matplotlib")
+    numpy: str = described("version of NumPy")
+    PIL: str = described("version of Pillow")
+    tensorflow: str = described("version of TensorFlow")
+
+
+class Params(Section):
+    recipe: str = described("the entry of `recipes` that is trained")
+    train: Train = described("training, whatever the recipe")
+    download: Download = described("what is downloaded")
+    preprocess: Preprocess = described("what is made of the files")
+    evaluate: Evaluate = described("how the test images are classified")
+    plot: Plot = described("what the figures show")
+    datasets: Datasets = described("where images come from; each in a mapping of its own")
+    threads: Cores = described("threads of one operation; other numbers give other last bits")
+    replicas: Cores = described(
+        "equal parts of a batch, each computed on a core; other numbers give other last bits"
+    )
+    instructions: Literal["AVX2", "native"] = described(
+        "AVX2: the same bits on nearly every x86-64 processor; native: all that this one has"
+    )
+    environment: Environment = described("versions that numbers follow; `make lock` writes them")
+    recipes: Annotated[dict[Name, Recipe], Field(min_length=1)] = described(
+        "networks and how each is trained"
+    )
+
+    @property
+    def selected(self) -> Recipe:
+        return self.recipes[self.recipe]
+
+
+def inside(values: Any, *path: str) -> dict:
+    """The mapping at a path, empty where there is none."""
+    for key in path:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values if isinstance(values, dict) else {}
+
+
+def wrong_names(values: dict) -> Iterator[Mistake]:
+    """Yield what stands for an entry elsewhere in the file, and finds none."""
+    recipes, datasets = inside(values, "recipes"), inside(values, "datasets")
+    references = [("recipe", values.get("recipe"), recipes)]
+    references.append(("download.dataset", inside(values, "download").get("dataset"), datasets))
+    for recipe in recipes:
+        layers = inside(recipes, recipe, "layers")
+        network = inside(recipes, recipe).get("network")
+        for place, layer in enumerate(network if isinstance(network, list) else []):
+            known = {**layers, **dict.fromkeys(BARE)}
+            references.append((f"recipes.{recipe}.network.{place}", layer, known))
+    for path, name, entries in references:
+        if isinstance(name, str) and entries and name not in entries:
+            yield mistakes.unknown_name(path, name, map(str, entries))
+
+    own = Datasets.model_fields
+    for name in datasets:
+        if name not in own and name not in PUBLISHED:
+            yield mistakes.unknown_key(f"datasets.{name}", name, [*PUBLISHED, *own])
+
+    path = "evaluate.test_time_augmentation"
+    views = inside(values, *path.split("."))
+    for recipe in recipes:
+        if views and recipe not in views:
+            yield Mistake(f"{path}.{recipe}", "missing; 0: the test images as they are")
+    for recipe in views:
+        if recipes and recipe not in recipes:
+            yield mistakes.unknown_name(f"{path}.{recipe}", str(recipe), map(str, recipes))
+
+
+def errors(values: Any) -> list[str]:
+    """Return a line for each thing that is wrong with values of params.yaml, sorted by path."""
+    if not isinstance(values, dict):
+        found = type(values).__name__
+        return [f"{FILE}: expected sections such as 'recipe: original', found {found}"]
+    wrong = list(wrong_names(values))
+    try:
+        Params.model_validate(values)
+    except ValidationError as failure:
+        wrong += mistakes.explain(failure, values, Params.model_json_schema()["$defs"])
+    return mistakes.lines(FILE, wrong)
+
+
+def read() -> Params:
+    """Return the parameters; SystemExit with a line for each thing that is wrong with them."""
+    text = FILE.read_bytes()
+    try:
+        values = yaml12.load(text)
+        wrong = errors(values)
+    except Exception as error:  # whatever int, float, date, hash and deep nesting raise
+        found = " ".join(str(error).split()).replace('in "<byte string>",', "in")
+        found = mistakes.printable(found)
+        raise SystemExit(f"{FILE}: expected YAML, found: {found}") from None
+    if wrong:
+        raise SystemExit("\n".join(wrong))
+    return Params.model_validate(values)

@@ -1,0 +1,82 @@
+"""What a run measured, and what it was trained with -> a page in Markdown, with its figures."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from digits.figures import FIGURES, Run
+
+PAIRS = 10  # of classes, those most often confused
+Rows = list[list[str]]
+
+
+def table(header: list[str], rows: Iterable[Iterable[object]]) -> str:
+    """A table of Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def parse(log: str) -> tuple[Rows, Rows]:
+    """Hyperparameters (name, value) and layers (name, shape, parameters) of models/training.log.
+
+    ValueError where the log does not begin with both.
+    """
+    try:
+        head, network, _ = log.split("\n\n", 2)
+    except ValueError:
+        raise ValueError(f"{log[:60]!r}, and no two parts that end in blank lines") from None
+    settings = [line.split(": ", 1) for line in head.splitlines()]
+    layers = []
+    for line in network.splitlines():
+        # (None, 28, 28, 16): the number of images is open
+        shape = line[24:48].strip().replace("(None, ", "(")
+        layers.append([line[:24].strip(), shape, line[48:].strip()])
+    return settings, layers
+
+
+def results(run: Run) -> Iterator[list[object]]:
+    """Yield what was measured on each part of the images."""
+    metrics, curves = run.metrics, run.curves
+    accuracy = f"{100 * metrics['test_accuracy']:.2f} %"
+    yield ["test", accuracy, metrics["loss"], metrics["ece"]]
+    for part, prefix in (("validation", "val_"), ("training, last epoch", "")):
+        if f"{prefix}loss" in curves:
+            accuracy = f"{100 * curves[f'{prefix}accuracy'][-1]:.2f} %"
+            yield [part, accuracy, curves[f"{prefix}loss"][-1], ""]
+
+
+def confused(predictions: np.ndarray) -> list[list[int]]:
+    """The pairs of classes that were most often confused: actual, predicted, number of images."""
+    wrong = predictions[predictions["actual"] != predictions["predicted"]]
+    pairs = Counter(zip(wrong["actual"].tolist(), wrong["predicted"].tolist()))
+    return [[actual, predicted, count] for (actual, predicted), count in pairs.most_common(PAIRS)]
+
+
+def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
+    """Yield the paragraphs of the page: results, figures, hardest classes, hyperparameters."""
+    about = run.evaluation
+    low, high = (100 * about[f"test_accuracy_{end}"] for end in ("low", "high"))
+    yield f"# {about['dataset']}, classified by the recipe `{about['recipe']}`"
+    yield (
+        f"**Test accuracy {100 * run.metrics['test_accuracy']:.2f} %** "
+        f"(95 % interval {low:.2f} to {high:.2f} %): "
+        f"{run.metrics['errors']:,} of {about['images']:,} test images are misclassified.\n"
+        "Written by `dvc repro`; the same run gives the same bytes."
+    )
+    yield table(["images", "accuracy", "loss", "expected calibration error"], results(run))
+    for name in FIGURES:
+        title = name.replace("_", " ").capitalize()
+        yield f"## {title}"
+        yield f"![{title}](figures/{name}.png)"
+    yield "## Classes most often confused"
+    yield table(["actual", "predicted", "images"], confused(run.predictions))
+    yield "## Classes, the hardest first"
+    hardest = np.sort(run.class_accuracy, order="accuracy")
+    rows = ([label, f"{100 * share:.2f} %", count] for label, share, count in hardest.tolist())
+    yield table(["class", "accuracy", "images"], rows)
+    yield "## Hyperparameters"
+    views = ["test_time_augmentation", about["test_time_augmentation"]]
+    yield table(["name", "value"], [*settings, views])
+    yield "## Layers"
+    yield table(["layer", "shape", "parameters"], layers)

@@ -1,0 +1,46 @@
+"""Other programs, run from ours. What they print counts only where they end well."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def output(*command: str, **environment: str) -> str:
+    """Return what a program printed, without the end of its last line.
+
+    SystemExit where it failed; it has said why on stderr.
+    """
+    settings = {**os.environ, **environment}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=settings)
+    if done.returncode:
+        raise SystemExit(failure(command, done.returncode))
+    return done.stdout.rstrip()
+
+
+def answer(*command: str, no: int = 1) -> str:
+    """Return what a program printed, and nothing where its status is `no`.
+
+    So Git says that what it was asked for is not there. SystemExit where it failed in another way.
+    """
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == no:
+        return ""
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        raise SystemExit(failure(command, done.returncode))
+    return done.stdout.rstrip()
+
+
+def status(*command: str) -> int:
+    """Run a program, which prints for itself, and return how it ended."""
+    return subprocess.run(command).returncode
+
+
+def failure(command: tuple[str, ...], code: int) -> str:
+    return f"{program()}: {' '.join(command)} ended with status {code}"
+
+
+def program() -> str:
+    """The name of the program that a person called, as in `tools.NAME`."""
+    return Path(sys.argv[0]).stem

@@ -1,0 +1,65 @@
+"""The experiments of `dvc exp show`, for the programs that make tables of them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tools import commands
+
+DONE = "success"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The workspace, a commit or an experiment: its parameters by dotted path, and its metrics.
+
+    DVC has metrics of an experiment that has not ended well too: those of its commit, or half of
+    them while it runs. They are left out here.
+    """
+
+    name: str
+    state: str
+    is_experiment: bool
+    params: dict[str, str]
+    metrics: dict[str, float]
+
+
+def leaves(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each parameter as its dotted path and its value; a list is one value."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(values, list):
+        yield path, ",".join(map(str, values))
+    else:
+        yield path, "" if values is None else str(values)
+
+
+def files(section: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield what DVC read from each file of parameters or of metrics."""
+    for file in (section or {}).values():
+        if isinstance(file.get("data"), dict):
+            yield file["data"]
+
+
+def run(revision: dict[str, Any], state: str, is_experiment: bool) -> Run:
+    data = revision["data"] or {}
+    params = dict(leaf for file in files(data.get("params")) for leaf in leaves(file))
+    metrics = {name: value for file in files(data.get("metrics")) for name, value in file.items()}
+    rev = revision["rev"]
+    name = revision["name"] or (rev if rev == "workspace" else rev[:7])
+    return Run(name, state, is_experiment, params, metrics if state == DONE else {})
+
+
+def read(*options: str) -> list[Run]:
+    """Return each row of `dvc exp show` with these options, in its order."""
+    runs = []
+    for commit in json.loads(commands.output("dvc", "exp", "show", "--json", *options)):
+        runs.append(run(commit, DONE, is_experiment=False))
+        for experiment in commit["experiments"] or []:
+            executor = experiment["executor"]
+            state = executor["state"] if executor else DONE
+            for revision in experiment["revs"] or []:
+                runs.append(run(revision, state, is_experiment=True))
+    return runs
