@@ -42,6 +42,7 @@ Develop
   make lint                 format, mistakes and types
   make bench                how accurate, how fast: about an hour
   make lock                 pinned versions, from pyproject.toml
+  make describe             docs/params.md, from digits/params.py
 
 Each of these programs has more options: ARGS=--help prints them.
 endef
@@ -101,7 +102,7 @@ mend: installed
 
 # --- develop ---
 
-.PHONY: test test-all lint bench lock
+.PHONY: test test-all lint bench lock describe
 test: .venv/ready-dev
 	pytest -n 2 -m "not slow"
 
@@ -118,8 +119,8 @@ bench: .venv/ready
 	python -E -m benchmarks.growth
 	python -E -m benchmarks.chart
 
-lock: .venv/ready
-	@$(TOOL).lock $(ARGS)
+lock describe: .venv/ready
+	@$(TOOL).$@ $(ARGS)
 
 # --- the environment: tools/environment.py decides by contents, so Make asks it every time ---
 

@@ -1,8 +1,8 @@
-"""How well the recipes read the test images after a training with each seed, and how long that takes, in turn.
+"""How accurate the recipes are after a training with each seed, and how long that takes, in turn.
 
-Each seed is tested once, after the last step, and counts, whatever comes out. What stands already in
-benchmarks/results/accuracy.csv is not run again, unless the recipe, a version or the machine has changed since; where
-the code has, remove the file.
+Each seed is tested once, after the last step, and counts, whatever comes out. What stands already
+in benchmarks/results/accuracy.csv is not run again, unless the recipe, a version or the machine has
+changed since; where the code has, remove the file.
 `python -m benchmarks.accuracy [--seeds N] [notebook] [RECIPE ...]`
 """
 
@@ -14,13 +14,15 @@ import statistics
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
 
 from benchmarks import harness
 
-from ruamel.yaml import YAML
-from tqdm import tqdm
-
 Row = dict[str, str]
+Table = dict[tuple[str, int], Row]  # by what was trained, and the seed
+MEASURES = ["accuracy", "wall_seconds", "cpu_seconds"]
 
 
 @dataclass
@@ -33,35 +35,68 @@ class Training:
     def settings(self) -> str:
         return hashlib.sha256(json.dumps(self.follows).encode()).hexdigest()[:8]
 
+    def run(self, seed: int, measures: list[str]) -> Row:
+        command = [word.replace("{}", str(seed)) for word in self.command]
+        found = harness.figures(sys.executable, "-m", *command)
+        return {measure: f"{found[measure]:.6g}" for measure in measures}
 
-def collect(name: str, trainings: Mapping[str, Training], seeds: int, measures: list[str]) -> list[Row]:
-    """Run each training with each seed, a row of benchmarks/results/NAME.csv each; what stands there remains."""
-    path, head = harness.RESULTS / f"{name}.csv", f"# {harness.machine()}\n"
-    header = ["what", "settings", "seed", *measures]
-    table: dict[tuple[str, int], Row] = {}
-    if path.exists():
-        with path.open() as file:
-            rows = list(csv.DictReader(file)) if file.readline() == head else []
-        table = {(row["what"], int(row["seed"])): row for row in rows}
-    runs = [(what, seed) for seed in range(seeds) for what in trainings]
-    settings = {what: training.settings() for what, training in trainings.items()}
-    stale = [run for run in runs if run not in table or table[run]["settings"] != settings[run[0]]]
-    for what, seed in tqdm(stale, unit=" trainings"):
-        command = [word.replace("{}", str(seed)) for word in trainings[what].command]
-        found = json.loads(harness.run(sys.executable, "-m", *command).printed.splitlines()[-1])
-        figures = {measure: f"{found[measure]:.6g}" for measure in measures}
-        table[what, seed] = {"what": what, "settings": settings[what], "seed": str(seed), **figures}
-        path.parent.mkdir(exist_ok=True)
-        with path.open("w", newline="") as file:
-            file.write(head)
-            writer = csv.DictWriter(file, header, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(row for _, row in sorted(table.items()))
+
+def read(path: Path) -> Table:
+    """The trainings in a file, if they were done on this machine, with these versions."""
+    if not path.exists():
+        return {}
+    with path.open() as file:
+        if file.readline() != head():
+            return {}
+        return {(row["what"], int(row["seed"])): row for row in csv.DictReader(file)}
+
+
+def write(path: Path, table: Table, measures: list[str]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="") as file:
+        file.write(head())
+        header = ["what", "settings", "seed", *measures]
+        writer = csv.DictWriter(file, header, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(in_order(table))
+
+
+def head() -> str:
+    return f"# {harness.machine()}\n"
+
+
+def in_order(table: Table) -> list[Row]:
     return [row for _, row in sorted(table.items())]
 
 
+def collect(
+    name: str, trainings: Mapping[str, Training], seeds: int, measures: list[str]
+) -> list[Row]:
+    """Run each training with each seed: a row of benchmarks/results/NAME.csv each.
+
+    What stands there already, with the same settings, is not run again.
+    """
+    path = harness.RESULTS / f"{name}.csv"
+    table = read(path)
+    settings = {what: training.settings() for what, training in trainings.items()}
+    runs = [(what, seed) for seed in range(seeds) for what in trainings]
+    stale = [
+        (what, seed)
+        for what, seed in runs
+        if (what, seed) not in table or table[what, seed]["settings"] != settings[what]
+    ]
+    for what, seed in tqdm(stale, unit=" trainings"):
+        row = {"what": what, "settings": settings[what], "seed": str(seed)}
+        table[what, seed] = row | trainings[what].run(seed, measures)
+        write(path, table, measures)
+    return in_order(table)
+
+
 def summary(table: list[Row]) -> Iterator[list[object]]:
-    """Yield a row for each recipe: seeds, accuracy, seconds, and the notebook's for the same seed over them."""
+    """Yield a row for each recipe: seeds, accuracy, then its seconds and how many times less.
+
+    A ratio is that of the notebook's seconds with the same seed.
+    """
     notebook = {row["seed"]: row for row in table if row["what"] == "notebook"}
     for what in dict.fromkeys(row["what"] for row in table):
         own = [row for row in table if row["what"] == what]
@@ -70,27 +105,39 @@ def summary(table: list[Row]) -> Iterator[list[object]]:
         line: list[object] = [what, len(own), f"{statistics.mean(right):.3f}", f"{deviation:.3f}"]
         line += [f"{min(right):.2f}", f"{max(right):.2f}"]
         for measure in ("wall_seconds", "cpu_seconds"):
-            pairs = [(float(row[measure]), notebook.get(row["seed"])) for row in own]
-            ratios = [float(other[measure]) / seconds for seconds, other in pairs if other]
-            line.append(f"{statistics.median(seconds for seconds, _ in pairs):.2f}")
+            seconds = [float(row[measure]) for row in own]
+            ratios = [
+                float(notebook[row["seed"]][measure]) / float(row[measure])
+                for row in own
+                if row["seed"] in notebook
+            ]
+            line.append(f"{statistics.median(seconds):.2f}")
             line.append(f"{statistics.median(ratios):.2f}" if ratios else "")
         yield line
 
 
+def trainings() -> dict[str, Training]:
+    """The notebook, and each recipe of params.yaml."""
+    params = harness.params()
+    common = [params[key] for key in ("threads", "replicas", "instructions")]
+    views = params["evaluate"]["test_time_augmentation"]
+    found = {"notebook": Training("notebook", ["benchmarks.notebook", "{}"])}
+    for recipe, values in params["recipes"].items():
+        options = harness.as_options(f"recipe={recipe}", "train.seed={}")
+        found[recipe] = Training([values, views[recipe], common], ["benchmarks.fit", *options])
+    return found
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("recipes", nargs="*", default=["notebook", "original", "fast"])
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
-    params = YAML(typ="safe").load(harness.ROOT / "params.yaml")
-    common = [params[key] for key in ("threads", "replicas", "instructions")]
-    trainings = {"notebook": Training("notebook", ["benchmarks.notebook", "{}"])}
-    for recipe, values in params["recipes"].items():
-        command = ["benchmarks.fit", "-S", f"recipe={recipe}", "-S", "train.seed={}"]
-        trainings[recipe] = Training([values, common], command)
-    chosen = {what: trainings[what] for what in options.recipes}
-    table = collect("accuracy", chosen, options.seeds, ["accuracy", "wall_seconds", "cpu_seconds"])
-    header = ["recipe", "seeds", "accuracy %", "sd", "least", "most", "wall s", "times less", "CPU s", "times less"]
+    known = trainings()
+    chosen = {what: known[what] for what in options.recipes}
+    table = collect("accuracy", chosen, options.seeds, MEASURES)
+    header = ["recipe", "seeds", "accuracy %", "sd", "least", "most"]
+    header += ["wall s", "times less", "CPU s", "times less"]
     harness.publish("recipes", header, list(summary(table)))
 
 

@@ -1,9 +1,10 @@
-"""What a training of the project costs, and how well the network reads the test images. One JSON line.
+"""What a training of the project costs, and how accurate the network is. One JSON line.
 
-Timed is `stages.train.main` as a whole, once its libraries are imported: the check of the inputs' sums, building,
-tracing, all epochs, DVCLive, checkpoints, and saving the network. The epochs after the first (training images, then
-held-out ones) are also given alone: the median of their seconds.
-`python -m benchmarks.fit [-S NAME=VALUE ...] [--processed FOLDER] [--loading]`, with parameters as in `dvc exp run -S`
+Timed is `stages.train.main` as a whole, once its libraries are imported: the check of the inputs'
+sums, building, tracing, all epochs, DVCLive, checkpoints, and saving the network. The epochs after
+the first (training images, then held-out ones) are also given alone: the median of their seconds.
+`python -m benchmarks.fit [-S NAME=VALUE ...] [--processed FOLDER] [--hold-out N] [--loading]`, with
+parameters as in `dvc exp run -S`
 """
 
 import argparse
@@ -17,13 +18,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks import harness
-
 import numpy as np
+
+from benchmarks import harness
+from digits import arrays
+from digits.params import Params
 
 
 def hold_out(processed: Path, count: int) -> None:
-    """Make data/processed, with the last `count` training images in the place of the test images."""
+    """Make data/processed, with the last `count` training images in place of the test images."""
     Path("data/processed").mkdir()
     for kind in ("images", "labels"):
         whole = np.load(processed / f"train_{kind}.npy", mmap_mode="r")
@@ -31,74 +34,90 @@ def hold_out(processed: Path, count: int) -> None:
         np.save(f"data/processed/test_{kind}.npy", whole[-count:])
 
 
-def loading(params: dict) -> float:
-    """Return the CPU seconds that an epoch's batches take to load, with no training beside them."""
-    from digits import arrays
-    from stages import train
+def loading(params: Params) -> float:
+    """The CPU seconds that an epoch's batches take to load, with no training beside them."""
+    from digits import training
 
-    recipe = {**params["recipes"][params["recipe"]], "epochs": 1}
+    recipe = params.selected.model_copy(update={"epochs": 1})
     images, labels = arrays.read("train_images"), arrays.read("train_labels")
-    size = train.split(len(images), recipe["validation_split"])
-    batches = train.batches(images[:size], labels[:size], recipe, params["train"]["seed"])
+    size = training.split(len(images), recipe.validation_split)
+    batches = training.batches(images[:size], labels[:size], recipe, params.train.seed)
     began = time.process_time()
     batches.reduce(np.int64(0), lambda count, _: count + 1)
     return time.process_time() - began
 
 
-def fit(params: dict) -> dict[str, float]:
-    """Train in the present folder; return seconds, wall and CPU, of the whole and of an epoch after the first."""
+def fit(params: Params) -> dict[str, float]:
+    """Train in the present folder; return seconds, wall and CPU, of the whole and of an epoch.
+
+    The epoch is one after the first.
+    """
     from stages import train
 
-    marks: list[tuple[float, float]] = []
-    report = train.report
+    marks: list[tuple[float, float]] = []  # wall and CPU seconds at the end of each epoch
+    record = train.record
 
     def mark(*arguments: Any) -> None:
         marks.append((time.perf_counter(), time.process_time()))
-        report(*arguments)
+        record(*arguments)
 
     wall, cpu = time.perf_counter(), time.process_time()
-    with mock.patch.object(train, "report", mark):
+    with mock.patch.object(train, "record", mark):
         train.main(params)
-    figures = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-    for i, name in enumerate(("epoch_wall_seconds", "epoch_cpu_seconds")):
-        if len(marks) > 1:
-            figures[name] = statistics.median(after[i] - before[i] for before, after in pairwise(marks))
+    figures = {
+        "wall_seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - cpu,
+    }
+    if len(marks) > 1:
+        for i, name in enumerate(("epoch_wall_seconds", "epoch_cpu_seconds")):
+            times = [after[i] - before[i] for before, after in pairwise(marks)]
+            figures[name] = statistics.median(times)
     return figures
 
 
+def measure(options: argparse.Namespace) -> dict[str, float]:
+    """Train and evaluate in the present folder, which holds params.yaml and the data."""
+    from digits import params
+    from stages import evaluate
+
+    values = params.read()
+    figures = fit(values)
+    if options.loading:
+        figures["loading_cpu_seconds"] = loading(values)
+    evaluate.main(values)
+    metrics = json.loads(Path("reports/metrics.json").read_text())
+    return {**figures, "accuracy": metrics["test_accuracy"], "loss": metrics["loss"]}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__)
     parser.add_argument("-S", dest="overrides", metavar="NAME=VALUE", action="append", default=[])
     parser.add_argument("--processed", type=Path, default=harness.ROOT / "data/processed")
-    parser.add_argument("--hold-out", metavar="N", type=int, help="test by the last N training images")
-    parser.add_argument("--loading", action="store_true", help="time also what loading an epoch's batches takes alone")
+    parser.add_argument(
+        "--hold-out", metavar="N", type=int, help="test by the last N training images"
+    )
+    parser.add_argument(
+        "--loading", action="store_true", help="time also what loading an epoch's batches takes"
+    )
     options = parser.parse_args()
-    if not (options.processed / "train_images.npy").exists():
+    processed = options.processed.resolve()
+    if not (processed / "train_images.npy").exists():
         raise SystemExit(f"{options.processed}: holds no images; run `make repro` first")
-    options.processed = options.processed.resolve()
+    text = Path("params.yaml").read_text()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CHECKPOINTS"] = f"{folder}/checkpoints"
-        params_file = Path("params.yaml").read_text()
         os.chdir(folder)
-        Path("params.yaml").write_text(params_file)
+        Path("params.yaml").write_text(text)
         harness.change(Path(), *options.overrides)
         for made in ("data", "reports"):
             Path(made).mkdir()
         if options.hold_out:
-            hold_out(options.processed, options.hold_out)
+            hold_out(processed, options.hold_out)
         else:
-            Path("data/processed").symlink_to(options.processed)
-        from stages import evaluate, validate
-
-        params = validate.read()
-        figures = fit(params)
-        if options.loading:
-            figures["loading_cpu_seconds"] = loading(params)
-        evaluate.main(params)
-        metrics = json.loads(Path("reports/metrics.json").read_text())
-        figures |= {"accuracy": metrics["test_accuracy"], "loss": metrics["test_loss"]}
-        print("\n" + json.dumps(figures))
+            Path("data/processed").symlink_to(processed)
+        figures = measure(options)
         os.chdir(harness.ROOT)
+    print("\n" + json.dumps(figures))
 
 
 if __name__ == "__main__":

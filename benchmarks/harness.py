@@ -1,7 +1,8 @@
-"""What the benchmarks share: the machine in a line, what a command costs, several in turn, and the table of it all."""
+"""What the benchmarks share: the machine in a line, what a command costs, and tables."""
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import platform
 import statistics
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
@@ -22,6 +24,7 @@ RESULTS = ROOT / "benchmarks/results"
 SAMPLING_SECONDS = 0.02
 LIBRARIES = ["dvc", "keras", "tensorflow-cpu", "tensorflow", "numpy"]
 HEADER = ["what", "measure", "runs", "median", "least", "most", "ratio", "baseline"]
+
 Figures = dict[str, float]
 
 
@@ -35,17 +38,43 @@ class Cost:
     printed: str
 
 
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(": ")[1]
+    return platform.machine()
+
+
 def machine() -> str:
     """Processor, cores, memory, system and versions."""
-    info = Path("/proc/cpuinfo").read_text().splitlines()
-    processor = next((line.split(": ")[1] for line in info if line.startswith("model name")), platform.machine())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    words = [processor, f"{len(os.sched_getaffinity(0))} cores", f"{memory:.0f} GiB", platform.system()]
-    words.append(f"Python {platform.python_version()}")
+    words = [processor(), f"{len(os.sched_getaffinity(0))} cores", f"{memory:.0f} GiB"]
+    words += [platform.system(), f"Python {platform.python_version()}"]
     for library in LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             words.append(f"{library} {importlib.metadata.version(library)}")
     return ", ".join(words)
+
+
+# --- parameters ---
+
+
+def params() -> dict[str, Any]:
+    """params.yaml as it stands."""
+    return YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def change(root: Path, *overrides: str) -> None:
+    """Set parameters of a checkout, written as for `dvc exp run -S`."""
+    apply_overrides(root / "params.yaml", list(overrides))
+
+
+def as_options(*overrides: str) -> list[str]:
+    """The words that hand such overrides to benchmarks.fit."""
+    return [word for override in overrides for word in ("-S", override)]
+
+
+# --- what a command costs ---
 
 
 def tree(pid: int) -> Iterator[int]:
@@ -61,35 +90,63 @@ def anonymous_kb(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
-def run(*command: str | Path, cwd: Path = ROOT, watch: bool = False, own: Mapping[str, str] | None = None) -> Cost:
-    """Run a program to its end, with environment variables of its own; SystemExit with its last line where it fails."""
+class Peak:
+    """The most anonymous memory, in MB, that a process and its children have at once."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.kb = 0
+        self.done = threading.Event()
+        threading.Thread(target=self.sample, daemon=True).start()
+
+    def sample(self) -> None:
+        while not self.done.wait(SAMPLING_SECONDS):
+            with contextlib.suppress(OSError):  # a process ended while it was looked at
+                self.kb = max(self.kb, sum(map(anonymous_kb, tree(self.pid))))
+
+    def end(self) -> float:
+        self.done.set()
+        return self.kb / 1024
+
+
+def run(
+    *command: str | Path,
+    cwd: Path = ROOT,
+    watch: bool = False,
+    own: Mapping[str, str] | None = None,
+) -> Cost:
+    """Run a program to its end, with environment variables of its own, and watch its memory.
+
+    SystemExit with its last line where it fails.
+    """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        peak, done, began = 0, threading.Event(), time.perf_counter()
-        process = subprocess.Popen(command, cwd=cwd, env={**os.environ, **(own or {})}, stdout=out, stderr=err)
-
-        def sample() -> None:
-            nonlocal peak
-            while not done.wait(SAMPLING_SECONDS):
-                with contextlib.suppress(OSError):  # a process ended while it was looked at
-                    peak = max(peak, sum(map(anonymous_kb, tree(process.pid))))
-
-        sampler = threading.Thread(target=sample, daemon=True)
-        if watch:
-            sampler.start()
+        began = time.perf_counter()
+        env = {**os.environ, **(own or {})}
+        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=out, stderr=err)
+        peak = Peak(process.pid) if watch else None
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
-        done.set()
+        memory = peak.end() if peak else 0.0
         process.returncode = os.waitstatus_to_exitcode(status)
-        for file in (out, err):
-            file.seek(0)
+        out.seek(0)
+        err.seek(0)
         if process.returncode:
-            last = (err.read().strip() or out.read().strip() or "it said nothing").splitlines()[-1]
-            raise SystemExit(f"{' '.join(map(str, command))}: status {process.returncode}: {last}")
-        return Cost(wall, usage.ru_utime + usage.ru_stime, peak / 1024, out.read())
+            said = (err.read().strip() or out.read().strip() or "it said nothing").splitlines()
+            words = " ".join(map(str, command))
+            raise SystemExit(f"{words}: status {process.returncode}: {said[-1]}")
+        return Cost(wall, usage.ru_utime + usage.ru_stime, memory, out.read())
+
+
+def figures(*command: str) -> Figures:
+    """Run a program; return what its last line, JSON, says."""
+    return json.loads(run(*command).printed.splitlines()[-1])
 
 
 def in_turn(tasks: Mapping[str, Callable[[], Figures]], rounds: int) -> dict[str, list[Figures]]:
-    """Measure all tasks once a round, in the same order, so that what else the machine does falls on all alike."""
+    """Measure all tasks once a round, in the same order.
+
+    So what else the machine does falls on all alike.
+    """
     runs: dict[str, list[Figures]] = {name: [] for name in tasks}
     with tqdm(total=rounds * len(tasks), unit=" runs") as bar:
         for _ in range(rounds):
@@ -100,15 +157,26 @@ def in_turn(tasks: Mapping[str, Callable[[], Figures]], rounds: int) -> dict[str
     return runs
 
 
+# --- tables ---
+
+
+def spread(values: list[float]) -> list[str]:
+    """Median, least and most."""
+    return [f"{value:.4g}" for value in (statistics.median(values), min(values), max(values))]
+
+
 def compare(runs: dict[str, list[Figures]], baseline: str) -> list[list[object]]:
-    """Return a row (as HEADER says) for each task and measure; a ratio is the median of the rounds' own ratios."""
+    """Return a row (as HEADER says) for each task and measure.
+
+    A ratio is the median of the rounds' own ratios.
+    """
     rows: list[list[object]] = []
-    for name, figures in runs.items():
-        for measure in figures[0]:
-            values = [each[measure] for each in figures]
+    for name, found in runs.items():
+        for measure in found[0]:
+            values = [each[measure] for each in found]
             ratios = [value / other[measure] for value, other in zip(values, runs[baseline])]
-            spread = [f"{value:.4g}" for value in (statistics.median(values), min(values), max(values))]
-            rows.append([name, measure, len(values), *spread, f"{statistics.median(ratios):.3f}", baseline])
+            ratio = f"{statistics.median(ratios):.3f}"
+            rows.append([name, measure, len(values), *spread(values), ratio, baseline])
     return rows
 
 
@@ -116,25 +184,28 @@ def publish(name: str, header: list[str], rows: list[list[object]]) -> None:
     """Print a table and the machine, and write both to benchmarks/results/NAME.md."""
     cells = [header, *([str(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in cells]
+    lines = []
+    for row in cells:
+        padded = [cell.ljust(width) for cell, width in zip(row, widths)]
+        lines.append("| " + " | ".join(padded) + " |")
     lines.insert(1, "|" + " --- |" * len(header))
-    print("\n".join([*lines, "", machine()]))
+    text = "\n".join([*lines, "", machine()])
+    print(text)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text("\n".join([*lines, "", machine(), ""]))
+    (RESULTS / f"{name}.md").write_text(text + "\n")
+
+
+# --- a project to measure in ---
 
 
 @contextlib.contextmanager
 def clone(train: int, test: int, epochs: int) -> Iterator[Path]:
-    """The last commit in a temporary folder, with so many synthetic digits, and so many epochs in each recipe."""
+    """The last commit in a temporary folder, with so many synthetic digits and epochs."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "project")
         subprocess.run(["git", "clone", "--quiet", ROOT, root], check=True)
-        recipes = YAML(typ="safe").load(root / "params.yaml")["recipes"]
-        digits = ["download.dataset=synthetic", f"datasets.synthetic.train={train}", f"datasets.synthetic.test={test}"]
-        change(root, *digits, *(f"recipes.{recipe}.epochs={epochs}" for recipe in recipes))
+        digits = ["download.dataset=synthetic"]
+        digits += [f"datasets.synthetic.train={train}", f"datasets.synthetic.test={test}"]
+        lengths = [f"recipes.{recipe}.epochs={epochs}" for recipe in params()["recipes"]]
+        change(root, *digits, *lengths)
         yield root
-
-
-def change(root: Path, *overrides: str) -> None:
-    """Set parameters of a checkout, written as for `dvc exp run -S`."""
-    apply_overrides(root / "params.yaml", list(overrides))

@@ -1,6 +1,7 @@
-"""The original write-up's notebook as it stands, in today's Keras: the baseline. One JSON line: what its fit cost.
+"""The original write-up's notebook as it stands, in today's Keras: the baseline. One JSON line.
 
-The one change: the data set comes from data/raw, not from keras.datasets. All settings are the libraries' own.
+It says what the notebook's `fit` cost. The one change: the data set comes from data/raw, not from
+keras.datasets. All settings are the libraries' own.
 `python -m benchmarks.notebook [SEED]`
 """
 
@@ -8,10 +9,10 @@ import json
 import sys
 import time
 
-from stages import preprocess
-
 import keras
 import numpy as np
+
+from stages import preprocess
 
 
 def load(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -22,6 +23,13 @@ def load(split: str) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(list(images)), labels
 
 
+def prepare(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """float32 images (N, H, W, 1) in [0, 1] and one-hot labels (N, 10)."""
+    images, labels = load(split)
+    x = images.reshape(-1, 28, 28, 1).astype("float32") / 255
+    return x, keras.utils.to_categorical(labels, 10)
+
+
 def build() -> keras.Sequential:
     layers = keras.layers
     network = [keras.Input((28, 28, 1))]
@@ -29,21 +37,25 @@ def build() -> keras.Sequential:
         network.append(layers.Conv2D(filters, 5, padding="same"))
         network.append(layers.MaxPooling2D(2, padding="same"))
         network.append(layers.ReLU())
-    return keras.Sequential([*network, layers.Flatten(), layers.Dense(128), layers.Dense(10), layers.Softmax()])
+    network += [layers.Flatten(), layers.Dense(128), layers.Dense(10), layers.Softmax()]
+    return keras.Sequential(network)
 
 
 def main(seed: str | None = None) -> None:
-    (train_images, train_labels), (test_images, test_labels) = load("train"), load("test")
-    x, test_x = (images.reshape(-1, 28, 28, 1).astype("float32") / 255 for images in (train_images, test_images))
-    y, test_y = (keras.utils.to_categorical(labels, 10) for labels in (train_labels, test_labels))
+    x, y = prepare("train")
+    test_x, test_y = prepare("test")
     if seed:
         keras.utils.set_random_seed(int(seed))
     model = build()
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     wall, cpu = time.perf_counter(), time.process_time()
     model.fit(x, y, batch_size=128, epochs=5, validation_split=0.33)
-    figures = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-    print("\n" + json.dumps({**figures, "accuracy": model.evaluate(test_x, test_y, verbose=0)[1]}))
+    figures = {
+        "wall_seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - cpu,
+    }
+    figures["accuracy"] = model.evaluate(test_x, test_y, verbose=0)[1]
+    print("\n" + json.dumps(figures))
 
 
 if __name__ == "__main__":

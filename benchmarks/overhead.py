@@ -1,33 +1,31 @@
-"""What the pipeline itself costs: `dvc repro` here against its floor, in five situations, in turn in one run.
+"""What the pipeline itself costs: `dvc repro` here against its floor, in five situations, in turn.
 
-The floor is `dvc repro` of an empty pipeline (five stages, each `true`) in the same situation, and, for each stage of
-ours that runs again, a bare import of the libraries that it cannot do without. The data are a few synthetic digits, and
-the training is one epoch, whose time (`stages.train.main` as a whole, see fit.py) is taken off.
+The floor is `dvc repro` of an empty pipeline (five stages, each `true`) in the same situation, and,
+for each stage of ours that runs again, a bare import of the libraries that it cannot do without.
+The data are a few synthetic digits, and the training is one epoch, whose time (`stages.train.main`
+as a whole, see fit.py) is taken off.
 `python -m benchmarks.overhead [--rounds N] [--train IMAGES] [--test IMAGES]`
 """
 
 import argparse
 import functools
 import itertools
-import json
 import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import harness
 
-from ruamel.yaml import YAML
-
 LIBRARIES = {  # what a stage cannot do without; each reads params.yaml
-    "validate": "pydantic, ruamel.yaml",
-    "download": "numpy, pooch, requests, ruamel.yaml, tqdm",
-    "preprocess": "numpy, ruamel.yaml",
-    "train": "dvclive, keras, numpy, platformdirs, ruamel.yaml, tensorflow, tqdm",
-    "evaluate": "keras, numpy, ruamel.yaml, tensorflow",
-    "plot": "matplotlib.backends.backend_agg, matplotlib.figure, numpy, PIL.Image, ruamel.yaml",
-    "report": "ruamel.yaml",
+    "validate": "pydantic, yaml",
+    "download": "numpy, pooch, requests, tqdm, yaml",
+    "preprocess": "numpy, yaml",
+    "train": "dvclive, keras, numpy, platformdirs, tensorflow, tqdm, yaml",
+    "evaluate": "keras, numpy, tensorflow, tqdm, yaml",
+    "plot": "matplotlib.backends.backend_agg, matplotlib.figure, numpy, PIL.Image, yaml",
 }
 EMPTY = """\
   stage{0}:
@@ -36,15 +34,31 @@ EMPTY = """\
     params: [stage{0}]
     outs: [out{0}]
 """
-SITUATIONS: dict[str, tuple[list[str], list[str]]] = {  # which stages of ours run, and which of the empty pipeline
-    "everything from nothing": (list(LIBRARIES), ["stage1", "stage2", "stage3", "stage4", "stage5"]),
-    "nothing to do": ([], []),
-    "plot alone": (["validate", "plot"], ["stage1", "stage5"]),  # validate looks at each new params.yaml
-    "evaluate and plot": (["validate", "evaluate", "plot", "report"], ["stage1", "stage4", "stage5"]),
-    "everything from the cache": (["report"], []),  # of which DVC keeps no runs, because Git holds its output
+
+
+@dataclass
+class Situation:
+    """Which stages run: of ours, and of the empty pipeline."""
+
+    ours: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)  # a parameter of ours
+
+
+SITUATIONS = {  # validate looks at each new params.yaml
+    "everything from nothing": Situation(
+        list(LIBRARIES), ["stage1", "stage2", "stage3", "stage4", "stage5"]
+    ),
+    "nothing to do": Situation(),
+    "plot alone": Situation(["validate", "plot"], ["stage1", "stage5"], ["plot.dpi"]),
+    "evaluate and plot": Situation(
+        ["validate", "evaluate", "plot"],
+        ["stage1", "stage4", "stage5"],
+        ["evaluate.calibration_bins"],
+    ),
+    "everything from the cache": Situation(),
 }
-CHANGED = {"plot alone": ["plot.dpi"], "evaluate and plot": ["evaluate.calibration_bins"]}
-fresh = itertools.count(50)  # values that no run had before, so that the run-cache does not know them
+fresh = itertools.count(50)  # values that no run had before, so that the run-cache has none of them
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -65,70 +79,81 @@ def empty_pipeline(root: Path) -> Path:
     root.mkdir()
     git(root, "init", "--quiet")
     subprocess.run(["dvc", "init", "--quiet"], cwd=root, check=True)
+    stages = [EMPTY.format(i, i - 1) for i in range(1, 6)]
     (root / ".dvc/config").write_bytes((harness.ROOT / ".dvc/config").read_bytes())
     (root / "out0").touch()
-    (root / "dvc.yaml").write_text("stages:\n" + "".join(EMPTY.format(i, i - 1) for i in range(1, 6)))
+    (root / "dvc.yaml").write_text("stages:\n" + "".join(stages))
     (root / "params.yaml").write_text("".join(f"stage{i}: 0\n" for i in range(1, 6)))
     return commit(root)
 
 
-def repro(root: Path, situation: str, stages: list[str], changed: list[str]) -> harness.Figures:
-    """Bring a pipeline into a situation and measure `dvc repro`; SystemExit if other stages run than those."""
-    if situation.startswith("everything"):
-        kept = ["-e", ".dvc/cache", "-e", ".dvc/tmp"] if situation.endswith("cache") else []
+def repro(root: Path, name: str, stages: list[str], changed: list[str]) -> harness.Figures:
+    """Bring a pipeline into a situation and measure `dvc repro`.
+
+    SystemExit if other stages run than those.
+    """
+    if name.startswith("everything"):
+        kept = ["-e", ".dvc/cache", "-e", ".dvc/tmp"] if name.endswith("cache") else []
         git(root, "clean", "-fdxq", *kept)
     if changed:
         value = next(fresh)
-        harness.change(root, *(f"{name}={value}" for name in changed))
-    own = {"CHECKPOINTS": f"{root}/.dvc/tmp/checkpoints", "DVC_SITE_CACHE_DIR": f"{root}/.dvc/tmp/site"}
+        harness.change(root, *(f"{parameter}={value}" for parameter in changed))
+    own = {
+        "CHECKPOINTS": f"{root}/.dvc/tmp/checkpoints",
+        "DVC_SITE_CACHE_DIR": f"{root}/.dvc/tmp/site",
+    }
     cost = harness.run("dvc", "repro", cwd=root, own=own)
     ran = re.findall(r"^Running stage '(\w+)':", cost.printed, re.M)
     if ran != stages:
-        raise SystemExit(f"{situation}: expected these stages to run: {stages}; it was {ran}")
+        raise SystemExit(f"{name}: expected these stages to run: {stages}; it was {ran}")
     return {"wall_seconds": cost.wall_seconds, "cpu_seconds": cost.cpu_seconds}
 
 
-def project(root: Path, situation: str) -> harness.Figures:
+def project(root: Path, name: str) -> harness.Figures:
     """Measure our pipeline, less the fit."""
-    stages = SITUATIONS[situation][0]
-    figures = repro(root, situation, stages, CHANGED.get(situation, []))
-    if "train" in stages:
-        recipe = YAML(typ="safe").load(root / "params.yaml")["recipe"]
-        overrides = ["-S", f"recipe={recipe}", "-S", f"recipes.{recipe}.epochs=1"]
-        command = ["-m", "benchmarks.fit", *overrides, "--processed", str(root / "data/processed")]
-        fit = json.loads(harness.run(sys.executable, *command).printed.splitlines()[-1])
+    situation = SITUATIONS[name]
+    figures = repro(root, name, situation.ours, situation.changed)
+    if "train" in situation.ours:
+        recipe = harness.params()["recipe"]
+        options = harness.as_options(f"recipe={recipe}", f"recipes.{recipe}.epochs=1")
+        command = ["-m", "benchmarks.fit", *options, "--processed", str(root / "data/processed")]
+        fit = harness.figures(sys.executable, *command)
         figures = {measure: value - fit[measure] for measure, value in figures.items()}
     return figures
 
 
-def floor(root: Path, situation: str) -> harness.Figures:
+def floor(root: Path, name: str) -> harness.Figures:
     """Measure the empty pipeline, and add the imports of our stages."""
-    ours, stages = SITUATIONS[situation]
-    figures = repro(root, situation, stages, stages if situation in CHANGED else [])
-    imports = [harness.run(sys.executable, "-c", f"import {LIBRARIES[stage]}") for stage in ours]
-    for measure in ("wall_seconds", "cpu_seconds"):
-        figures[measure] += sum(getattr(cost, measure) for cost in imports)
+    situation = SITUATIONS[name]
+    figures = repro(root, name, situation.empty, situation.empty if situation.changed else [])
+    for stage in situation.ours:
+        cost = harness.run(sys.executable, "-c", f"import {LIBRARIES[stage]}")
+        for measure in figures:
+            figures[measure] += getattr(cost, measure)
     return figures
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--test", type=int, default=1000)
     options = parser.parse_args()
-    with harness.clone(options.train, options.test, epochs=1) as ours, tempfile.TemporaryDirectory() as folder:
+    with (
+        harness.clone(options.train, options.test, epochs=1) as ours,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         commit(ours)
         empty = empty_pipeline(Path(folder, "empty"))
         tasks = {}
-        for situation in SITUATIONS:
-            tasks[f"{situation}: floor"] = functools.partial(floor, empty, situation)
-            tasks[f"{situation}: project"] = functools.partial(project, ours, situation)
+        for name in SITUATIONS:
+            tasks[f"{name}: floor"] = functools.partial(floor, empty, name)
+            tasks[f"{name}: project"] = functools.partial(project, ours, name)
         runs = harness.in_turn(tasks, options.rounds)
     rows = []
-    for situation in SITUATIONS:
-        names = f"{situation}: floor", f"{situation}: project"
-        rows += harness.compare({name: runs[name] for name in names}, names[0])
+    for name in SITUATIONS:
+        pair = f"{name}: floor", f"{name}: project"
+        rows += harness.compare({each: runs[each] for each in pair}, pair[0])
     harness.publish("overhead", harness.HEADER, rows)
 
 

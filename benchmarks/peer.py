@@ -1,9 +1,10 @@
 """The network of a recipe in PyTorch, the peer: seconds per epoch, wall and CPU. One JSON line.
 
-Same layers, optimizer, batch size and numbers of images; an epoch is, as in stages/train.py, the training images in
-random order, then the held-out ones. Tensors in memory, channels last, fused optimizer, PyTorch's own threads. Where
-padding is odd, PyTorch puts the odd pixel on the other side, which costs the same. Augmentation, schedules and averages
-of a recipe are left out. Runs with any Python that has torch, numpy and ruamel.yaml:
+Same layers, optimizer, batch size and numbers of images; an epoch is, as in digits/training.py, the
+training images in random order, then the held-out ones. Tensors in memory, channels last, fused
+optimizer, PyTorch's own threads. Where padding is odd, PyTorch puts the odd pixel on the other
+side, which costs the same. Augmentation and schedules of a recipe are left out. Runs with any
+Python that has torch, numpy and PyYAML:
 `python benchmarks/peer.py RECIPE [--epochs N] [--processed FOLDER]`
 """
 
@@ -11,12 +12,13 @@ import argparse
 import json
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from ruamel.yaml import YAML
+import yaml
 from torch import nn
 
 ROOT = Path(__file__).parents[1]
@@ -24,21 +26,30 @@ BATCH = 1000  # of held-out images
 
 
 def window(size: int, padding: str) -> dict[str, Any]:
-    """What makes the output as large as "same" does: padding for an odd kernel, an end that may jut out for an even."""
+    """What makes the output as large as "same" does.
+
+    Padding for an odd kernel, an end that may jut out for an even one.
+    """
     if padding == "valid":
         return {"padding": 0}
     return {"padding": size // 2} if size % 2 else {"padding": 0, "ceil_mode": True}
 
 
 def layer(keras: dict[str, Any], classes: int, flat: bool) -> list[nn.Module]:
-    """Return the modules that do what a layer of Keras does; `flat` once there are no rows and columns left."""
+    """The modules that do what a layer of Keras does.
+
+    `flat`: there are no rows and columns left.
+    """
     padding, bias = keras.get("padding", "valid"), keras.get("use_bias", True)
-    activation: list[nn.Module] = [nn.ReLU(inplace=True)] if keras.get("activation") == "relu" else []
+    activation: list[nn.Module] = []
+    if keras.get("activation") == "relu":
+        activation = [nn.ReLU(inplace=True)]
     match keras["class"]:
         case "Conv2D":
             size, stride = keras["kernel_size"], keras.get("strides", 1)
             margin: Any = padding if stride == 1 else window(size, padding)["padding"]
-            return [nn.LazyConv2d(keras["filters"], size, stride, margin, bias=bias), *activation]
+            convolution = nn.LazyConv2d(keras["filters"], size, stride, margin, bias=bias)
+            return [convolution, *activation]
         case "MaxPooling2D":
             size = keras["pool_size"]
             return [nn.MaxPool2d(size, keras.get("strides", size), **window(size, padding))]
@@ -46,7 +57,8 @@ def layer(keras: dict[str, Any], classes: int, flat: bool) -> list[nn.Module]:
             units = classes if keras["units"] == "classes" else keras["units"]
             return [nn.LazyLinear(units, bias=bias), *activation]
         case "BatchNormalization":
-            options = {"eps": keras.get("epsilon", 1e-3), "momentum": 1 - keras.get("momentum", 0.99)}
+            momentum = 1 - keras.get("momentum", 0.99)
+            options = {"eps": keras.get("epsilon", 1e-3), "momentum": momentum}
             return [nn.LazyBatchNorm1d(**options) if flat else nn.LazyBatchNorm2d(**options)]
         case "GlobalAveragePooling2D":
             return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
@@ -64,58 +76,84 @@ def layer(keras: dict[str, Any], classes: int, flat: bool) -> list[nn.Module]:
 def build(recipe: dict[str, Any], classes: int, images: torch.Tensor) -> nn.Sequential:
     modules: list[nn.Module] = []
     for name in recipe["network"]:
-        modules += layer(recipe["layers"][name], classes, any(isinstance(module, nn.Flatten) for module in modules))
+        definition = recipe["layers"].get(name, {"class": name})
+        flat = any(isinstance(module, nn.Flatten) for module in modules)
+        modules += layer(definition, classes, flat)
     network = nn.Sequential(*modules)
     network(images)  # the lazy layers see how many channels come in
     return network.to(memory_format=torch.channels_last)
 
 
-def epoch(
-    network: nn.Module, optimizer: Any, images: torch.Tensor, labels: torch.Tensor, size: int, batch: int
-) -> tuple[float, int]:
-    """Train on the first `size` images, then assess the others; return the sum of losses, and how many came right."""
-    loss_sum, right = torch.zeros(()), torch.zeros((), dtype=torch.long)
-    network.train()
-    for rows in torch.randperm(size).split(batch):
-        x, y = images[rows].contiguous(memory_format=torch.channels_last), labels[rows]
-        logits = network(x)
-        loss = nn.functional.cross_entropy(logits, y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        loss_sum += loss.detach() * len(rows)
-        right += (logits.argmax(1) == y).sum()
-    network.eval()
-    with torch.inference_mode():
-        for x, y in zip(images[size:].split(BATCH), labels[size:].split(BATCH)):
-            right += (network(x).argmax(1) == y).sum()
-    return float(loss_sum), int(right)
+@dataclass
+class Peer:
+    """A network, its optimizer, images (N, C, H, W) and labels (N,)."""
+
+    network: nn.Module
+    optimizer: Any
+    images: torch.Tensor
+    labels: torch.Tensor
+
+    def epoch(self, size: int, batch: int) -> tuple[float, int]:
+        """Train on the first `size` images, then assess the others.
+
+        Return the sum of losses in training, and how many images were right.
+        """
+        losses, right = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        self.network.train()
+        for rows in torch.randperm(size).split(batch):
+            x = self.images[rows].contiguous(memory_format=torch.channels_last)
+            y = self.labels[rows]
+            logits = self.network(x)
+            loss = nn.functional.cross_entropy(logits, y)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            losses += loss.detach() * len(rows)
+            right += (logits.argmax(1) == y).sum()
+        self.network.eval()
+        held_out = zip(self.images[size:].split(BATCH), self.labels[size:].split(BATCH))
+        with torch.inference_mode():
+            for x, y in held_out:
+                right += (self.network(x).argmax(1) == y).sum()
+        return float(losses), int(right)
+
+
+def read(processed: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        images = np.load(processed / "train_images.npy")
+        return images, np.load(processed / "train_labels.npy")
+    except FileNotFoundError as error:
+        raise SystemExit(f"{error.filename}: not there; run `make repro` first") from None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="python benchmarks/peer.py", description=__doc__)
     parser.add_argument("recipe")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--processed", type=Path, default=ROOT / "data/processed")
     options = parser.parse_args()
-    recipe = YAML(typ="safe").load(ROOT / "params.yaml")["recipes"][options.recipe]
-    try:
-        arrays = [np.load(options.processed / f"train_{kind}.npy") for kind in ("images", "labels")]
-    except FileNotFoundError as error:
-        raise SystemExit(f"{error.filename}: not there; run `make repro` first") from None
-    images, labels = torch.from_numpy(arrays[0]).permute(0, 3, 1, 2), torch.from_numpy(arrays[1].argmax(axis=1))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    recipe = params["recipes"][options.recipe]
+    x, y = read(options.processed)
+    images, labels = torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y.argmax(axis=1))
     size, batch = int(len(images) * (1 - recipe["validation_split"])), recipe["batch_size"]
-    network = build(recipe, arrays[1].shape[1], images[:batch])
-    optimizer = getattr(torch.optim, recipe["optimizer"]["class"])(network.parameters(), lr=1e-3, fused=True)
-    epoch(network, optimizer, images[:batch], labels[:batch], batch, batch)  # one step to warm up
+    network = build(recipe, y.shape[1], images[:batch])
+    optimizer = getattr(torch.optim, recipe["optimizer"]["class"])
+    steps = optimizer(network.parameters(), lr=1e-3, fused=True)
+    Peer(network, steps, images[:batch], labels[:batch]).epoch(batch, batch)  # a step to warm up
+    peer = Peer(network, steps, images, labels)
     wall, cpu = [], []
     for _ in range(options.epochs):
         wall_began, cpu_began = time.perf_counter(), time.process_time()
-        _, right = epoch(network, optimizer, images, labels, size, batch)
+        _, right = peer.epoch(size, batch)
         wall.append(time.perf_counter() - wall_began)
         cpu.append(time.process_time() - cpu_began)
-    figures = {"epoch_wall_seconds": statistics.median(wall), "epoch_cpu_seconds": statistics.median(cpu)}
-    print(json.dumps({**figures, "accuracy": right / len(images), "torch": torch.__version__}))
+    figures = {
+        "epoch_wall_seconds": statistics.median(wall),
+        "epoch_cpu_seconds": statistics.median(cpu),
+        "accuracy": right / len(images),
+    }
+    print(json.dumps({**figures, "torch": torch.__version__}))
 
 
 if __name__ == "__main__":

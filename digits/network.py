@@ -16,6 +16,7 @@ from digits.determinism import keras, tf
 from digits.params import Recipe, Section
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
+FILE = Path("models/network.keras")
 BATCH = 1000  # images that are classified at a time
 
 

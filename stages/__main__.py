@@ -17,6 +17,14 @@ from typing import Any, TextIO
 STAGES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
+# The variables of the shell that a stage may see. All others go: many of TensorFlow's, XLA's,
+# OpenMP's or Matplotlib's change numbers or drawings, and nothing else would tell.
+KNOWN = {"CHECKPOINTS", "COLUMNS", "CURL_CA_BUNDLE", "DATASET_MIRROR", "HOME", "LANG", "LINES"}
+KNOWN |= {"LD_LIBRARY_PATH", "LOGNAME", "NETRC", "NO_COLOR", "PATH", "REQUESTS_CA_BUNDLE"}
+KNOWN |= {"SSL_CERT_DIR", "SSL_CERT_FILE", "TEMP", "TERM", "TMP", "TMPDIR", "TZ", "USER"}
+KNOWN_STARTS = ("DVC", "LC_", "OPENBLAS_", "XDG_")
+KNOWN_ENDS = ("_proxy", "_PROXY")
+
 
 class Unbreakable:
     """A stream that may lose its reader: what can no longer be written is dropped."""
@@ -55,6 +63,14 @@ def check_versions(recorded: dict[str, str]) -> None:
             )
 
 
+def forget_the_shell() -> None:
+    """Remove each variable that is not known to change no result."""
+    for name in list(os.environ):
+        known = name in KNOWN or name.startswith(KNOWN_STARTS) or name.endswith(KNOWN_ENDS)
+        if not known:
+            del os.environ[name]
+
+
 def end_with_dvc() -> None:
     """Let no stage outlive DVC: the next `dvc repro` would start a second one beside it."""
     if sys.platform == "linux":
@@ -65,6 +81,7 @@ def end_with_dvc() -> None:
 def run(name: str) -> None:
     """Call a stage's `main` with the parameters; SystemExit says in a line what went wrong."""
     end_with_dvc()
+    forget_the_shell()
     sys.stdout, sys.stderr = Unbreakable(sys.stdout), Unbreakable(sys.stderr)
     try:
         from digits import params

@@ -1,45 +1,16 @@
 """Test arrays, the network -> metrics.json, evaluation.json and three tables (CSV) in reports/."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from digits import arrays, augmentation, checkpoint, determinism, metrics, network
-from digits.determinism import tf
+from digits import arrays, checkpoint, determinism, metrics, network, prediction
 from digits.params import Params
 
-MODEL = Path("models/network.keras")
 REPORTS = Path("reports")
-# The share of training's augmentation that a view of a test image gets. In training the class is
-# known, whatever becomes of the image; here it must not come to look like another class.
-STRENGTH = 0.5
-
-
-def weaker(bounds: dict[str, float], share: float) -> dict[str, float]:
-    """The bounds of augmentation, each at that share of what it is."""
-    # All are distances from the unchanged image. One that is not (how likely a flip is, how often
-    # something is done) needs a line of its own here.
-    return {name: share * bound for name, bound in bounds.items()}
-
-
-def predict(
-    forward: network.Forward, images: np.ndarray, bounds: dict[str, float], views: int
-) -> Iterator[np.ndarray]:
-    """Yield probabilities float32 (n, K) for images (N, H, W, 1), n <= network.BATCH at a time.
-
-    Test-time augmentation: they are the mean over an image and `views` augmented ones of it.
-    """
-    for start in range(0, len(images), network.BATCH):
-        batch = images[start : start + network.BATCH]
-        seen = [batch]
-        for view in range(views):
-            # the same change for all, so that no image's class depends on those beside it
-            rng = np.random.default_rng(view)
-            seen.append(augmentation.augment(batch, rng, **bounds, alike=True))
-        yield np.mean([forward(tf.constant(view)).numpy() for view in seen], axis=0)
 
 
 def assess(batches: Iterable[np.ndarray], actual: np.ndarray) -> tuple[np.ndarray, float]:
@@ -58,15 +29,14 @@ def assess(batches: Iterable[np.ndarray], actual: np.ndarray) -> tuple[np.ndarra
 
 def main(params: Params) -> None:
     # DVC runs this stage once it has recorded the network: the training needs no checkpoint more
-    checkpoint.forget(MODEL)
+    checkpoint.forget(network.FILE)
     training = metrics.read_values(REPORTS / "training/metrics.json")
     images, labels = arrays.read("test_images"), arrays.read("test_labels")
     determinism.pin(params.threads, params.instructions)
-    forward = network.forward(network.load(MODEL), params.replicas)
-    bounds = weaker(params.selected.augment.model_dump(exclude_unset=True), STRENGTH)
+    forward = network.forward(network.load(network.FILE), params.replicas)
     views = params.evaluate.test_time_augmentation[params.recipe]
 
-    batches = predict(forward, images, bounds, views)
+    batches = prediction.predict(forward, images, params.selected.augment, views)
     count = math.ceil(len(images) / network.BATCH)
     progress = tqdm(batches, total=count, unit=" batches", disable=None)
     predictions, loss = assess(progress, labels.argmax(axis=1))

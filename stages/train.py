@@ -14,7 +14,6 @@ from digits.checkpoint import Checkpoint, Progress
 from digits.determinism import keras, tf
 from digits.params import Params
 
-MODEL = Path("models/network.keras")
 LOG = Path("models/training.log")
 CURVES = Path("reports/training")
 MODULES = (arrays, augmentation, checkpoint, determinism, networks, training)
@@ -86,7 +85,7 @@ def main(params: Params) -> None:
     state = Checkpoint(name, job.trainer.variables)
     progress = state.restore()
 
-    MODEL.parent.mkdir(exist_ok=True)
+    LOG.parent.mkdir(exist_ok=True)
     live = Live(str(CURVES), dvcyaml=None, save_dvc_exp=False, monitor_system=False)
     with LOG.open("w") as log, live:
         print(head(chosen, job.network), file=log)
@@ -101,5 +100,5 @@ def main(params: Params) -> None:
         job.run(state, progress, report)
     for curve in ("val_loss", "val_accuracy"):  # empty where nothing is held out: `dvc plots` asks
         (CURVES / f"plots/metrics/{curve}.tsv").touch()
-    networks.save(job.network, MODEL)
-    state.finish(MODEL)
+    networks.save(job.network, networks.FILE)
+    state.finish(networks.FILE)

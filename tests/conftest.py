@@ -1,4 +1,7 @@
-"""A whole project in a temporary folder: tiny data, real DVC, real stages. And the table of faults."""
+"""A whole project in a temporary folder: tiny data, real DVC, real stages.
+
+And the table of faults that were tried.
+"""
 
 import os
 import re
@@ -21,6 +24,7 @@ OUTPUTS = ["data/raw", "data/processed", "models", "reports"]
 # Variables of the shell that runs the tests, which a user's shell would not have.
 FOREIGN = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS", "SHELL", "PYTHON")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+PIPE: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}  # all that is printed
 
 
 class Project:
@@ -49,8 +53,7 @@ class Project:
         self, *command: str, check: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run such a program to its end; its stdout holds all that it printed."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with self.start(*command, environment=environment, **pipes) as process:
+        with self.start(*command, environment=environment, **PIPE) as process:
             printed = process.communicate()[0]
         assert not check or process.returncode == 0, printed
         return subprocess.CompletedProcess(command, process.returncode, printed)

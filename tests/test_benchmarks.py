@@ -1,36 +1,95 @@
-"""The benchmarks run, on a few images, and say what they should."""
+"""The benchmarks start, run on a few images, and say what they should."""
 
+import json
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, Project
 
+from benchmarks import ablation, chart, harness
+from digits import params, yaml12
+
+PROGRAMS = ["ablation", "accuracy", "fit", "growth", "overhead", "speed"]
+slow = pytest.mark.slow
+
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Project:
-    """The last commit: a benchmark writes its results beside itself."""
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tmp_path / "clone")], check=True)
-    return Project(tmp_path / "clone")
+def bench(project: Project) -> Project:
+    """A finished project with the benchmarks, which write their results beside themselves."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "benchmarks", project.root / "benchmarks", ignore=ignore)
+    project.commit("benchmarks")
+    return project
 
 
-@pytest.mark.slow
-def test_growth_tells_time_and_memory_of_each_stage_at_each_size(clone: Project) -> None:
-    clone.run("python", "-m", "benchmarks.growth", "300", "600")
-    rows = re.findall(
-        r"^\| (\w+) +\| memory_mb +\| (\d+)", (clone.root / "benchmarks/results/growth.md").read_text(), re.M
-    )
-    stages = ("download", "preprocess", "train", "evaluate", "plot")
-    assert rows == [(stage, size) for stage in stages for size in ("300", "600")]
+def benchmark(project: Project, name: str, *arguments: str) -> str:
+    return project.run("python", "-m", f"benchmarks.{name}", *arguments).stdout
 
 
-@pytest.mark.slow
-def test_overhead_compares_each_situation_with_its_floor(clone: Project) -> None:
-    clone.run("python", "-m", "benchmarks.overhead", "--rounds", "1", "--train", "300", "--test", "100")
-    table = (clone.root / "benchmarks/results/overhead.md").read_text()
-    ratios = re.findall(r"^\| ([\w ]+): project +\| cpu_seconds .*\| ([\d.]+) \|", table, re.M)
-    assert [situation for situation, _ in ratios] == [
-        *("everything from nothing", "nothing to do", "plot alone", "evaluate and plot", "everything from the cache")
+def result(project: Project, name: str) -> str:
+    return (project.root / "benchmarks/results" / name).read_text()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_each_says_how_it_is_called(name: str) -> None:
+    command = [sys.executable, "-E", "-m", f"benchmarks.{name}", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"usage: python -m benchmarks.{name} " in done.stdout
+
+
+def test_every_variant_of_the_ablation_is_a_recipe(tmp_path: Path) -> None:
+    for changes in ablation.variants(harness.params()["recipes"]["best"]).values():
+        shutil.copy(ROOT / "params.yaml", tmp_path)
+        harness.change(tmp_path, "recipe=best", *changes)
+        assert params.errors(yaml12.load((tmp_path / "params.yaml").read_bytes())) == []
+
+
+def test_the_chart_is_drawn_from_what_was_measured(tmp_path: Path) -> None:
+    shutil.copy(harness.RESULTS / "accuracy.csv", tmp_path)
+    chart.main(tmp_path / "accuracy.csv")
+    assert (tmp_path / "accuracy.png").stat().st_size > 10_000
+
+
+@slow
+def test_fit_tells_all_that_the_others_ask_of_it(bench: Project) -> None:
+    options = ["--loading", "--hold-out", "100", "-S", "recipes.original.epochs=2"]
+    found = json.loads(benchmark(bench, "fit", *options).splitlines()[-1])
+    seconds = {"wall_seconds", "cpu_seconds", "epoch_wall_seconds", "epoch_cpu_seconds"}
+    assert set(found) == seconds | {"loading_cpu_seconds", "accuracy", "loss"}
+
+
+@slow
+def test_accuracy_has_a_row_for_each_recipe_and_trains_none_twice(bench: Project) -> None:
+    options = ["--seeds", "1", "notebook", "original"]
+    benchmark(bench, "accuracy", *options)
+    table = result(bench, "accuracy.csv")
+    assert re.findall(r"^(\w+),\w{8},0,", table, re.M) == ["notebook", "original"]
+    assert re.findall(r"^\| (\w+) +\| 1 ", result(bench, "recipes.md"), re.M) == [
+        "notebook",
+        "original",
     ]
-    assert all(float(ratio) > 1 for _, ratio in ratios)
+    benchmark(bench, "accuracy", *options)
+    assert result(bench, "accuracy.csv") == table
+
+
+@slow
+def test_growth_tells_time_and_memory_of_each_stage(bench: Project) -> None:
+    benchmark(bench, "growth", "300")
+    rows = re.findall(r"^\| (\w+) +\| memory_mb +\| 300", result(bench, "growth.md"), re.M)
+    assert rows == ["download", "preprocess", "train", "evaluate", "plot"]
+
+
+@slow
+def test_overhead_compares_each_situation_with_its_floor(bench: Project) -> None:
+    benchmark(bench, "overhead", "--rounds", "1", "--train", "300", "--test", "100")
+    table = result(bench, "overhead.md")
+    ratios = dict(
+        re.findall(r"^\| ([\w ]+): project +\| cpu_seconds .*\| ([\d.]+) \|", table, re.M)
+    )
+    names = ["everything from nothing", "nothing to do", "plot alone", "evaluate and plot"]
+    assert list(ratios) == [*names, "everything from the cache"]
+    assert min(map(float, ratios.values())) > 1

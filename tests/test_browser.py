@@ -1,4 +1,4 @@
-"""What a person sees in a real browser: the demo, where a 7 is drawn or a photo dropped in, and the page of plots."""
+"""What a person sees in a real browser: the demo, with a drawing or a photo; the page of plots."""
 
 import shutil
 import socket
@@ -22,12 +22,16 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
 ]
-SEVEN = [(-0.25, -0.3), (0.25, -0.3), (-0.05, 0.35)]  # corners of its stroke, in sides of the canvas from the middle
+SEVEN = [
+    (-0.25, -0.3),
+    (0.25, -0.3),
+    (-0.05, 0.35),
+]  # corners of its stroke, in sides of the canvas from the middle
 
 
 @pytest.fixture(scope="module")
 def trained(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose network reads digits well: the committed run where it is there, or one of a few epochs."""
+    """A project with a good network: of the committed run where it is there, or of few epochs."""
     root = tmp_path_factory.mktemp("demo") / "project"
     shutil.copytree(finished.root, root, symlinks=True)
     project = Project(root)
@@ -45,8 +49,9 @@ def address(trained: Project) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with trained.start("python", "-m", "tools.demo", "--port", str(port), **options) as process:
+    options: dict = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    command = ["python", "-E", "-m", "tools.demo", "--port", str(port)]
+    with trained.start(*command, **options) as process:
         for _ in range(240):
             try:
                 urllib.request.urlopen(address).close()
@@ -72,7 +77,10 @@ def page(browser: Any) -> Iterator[Any]:
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     foreign: list[str] = []
     local = ("http://127.0.0.1:", "file:", "data:", "blob:")
-    page.on("request", lambda request: None if request.url.startswith(local) else foreign.append(request.url))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith(local) else foreign.append(request.url),
+    )
     yield page
     page.close()
     assert foreign == []
@@ -89,7 +97,11 @@ def demo(page: Any, address: str) -> Any:
 
 def draw_seven(demo: Any) -> None:
     box = demo.locator("canvas").first.bounding_box()
-    x, y, side = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 0.75 * min(box["width"], box["height"])
+    x, y, side = (
+        box["x"] + box["width"] / 2,
+        box["y"] + box["height"] / 2,
+        0.75 * min(box["width"], box["height"]),
+    )
     corners = [(x + right * side, y + down * side) for right, down in SEVEN]
     demo.mouse.move(*corners[0])
     demo.mouse.down()
@@ -99,13 +111,17 @@ def draw_seven(demo: Any) -> None:
     playwright.expect(demo.locator("h2", has_text="7 (")).to_be_visible(timeout=15_000)
 
 
-def test_a_drawn_seven_is_read_and_shown_as_the_network_sees_it(demo: Any, tmp_path: Path) -> None:
+def test_a_drawn_seven_is_classified_and_shown_as_the_network_gets_it(
+    demo: Any, tmp_path: Path
+) -> None:
     draw_seven(demo)
     playwright.expect(demo.locator("img[alt]").first).to_be_visible()
     demo.screenshot(path=tmp_path / "demo.png")
 
 
-def test_after_the_canvas_was_cleared_the_next_digit_can_be_drawn(demo: Any, tmp_path: Path) -> None:
+def test_after_the_canvas_was_cleared_the_next_digit_can_be_drawn(
+    demo: Any, tmp_path: Path
+) -> None:
     draw_seven(demo)
     demo.get_by_label("Clear canvas").click()
     playwright.expect(demo.locator("h2", has_text="7 (")).not_to_be_visible(timeout=15_000)
@@ -114,7 +130,7 @@ def test_after_the_canvas_was_cleared_the_next_digit_can_be_drawn(demo: Any, tmp
     demo.screenshot(path=tmp_path / "again.png")
 
 
-def test_a_photo_dropped_in_is_read(demo: Any, trained: Project, tmp_path: Path) -> None:
+def test_a_photo_dropped_in_is_classified(demo: Any, trained: Project, tmp_path: Path) -> None:
     images = np.load(trained.root / "data/processed/test_images.npy")[..., 0]
     labels = np.load(trained.root / "data/processed/test_labels.npy").argmax(axis=1)
     digit = Image.fromarray((255 * images[labels == 3][0]).astype(np.uint8)).resize((280, 280))
@@ -124,7 +140,9 @@ def test_a_photo_dropped_in_is_read(demo: Any, trained: Project, tmp_path: Path)
     demo.screenshot(path=tmp_path / "photo.png")
 
 
-def test_a_file_that_is_no_photo_is_told_and_a_digit_can_still_be_drawn(demo: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_no_photo_is_told_and_a_digit_can_still_be_drawn(
+    demo: Any, tmp_path: Path
+) -> None:
     (tmp_path / "notes.png").write_text("no picture")
     demo.locator("input[type=file]").last.set_input_files(tmp_path / "notes.png")
     playwright.expect(demo.get_by_text("This file is no picture")).to_be_visible(timeout=15_000)
@@ -132,15 +150,19 @@ def test_a_file_that_is_no_photo_is_told_and_a_digit_can_still_be_drawn(demo: An
     draw_seven(demo)
 
 
-def test_two_runs_are_laid_side_by_side_without_a_network(page: Any, project: Project, tmp_path: Path) -> None:
-    project.run("python", "-m", "tools.plots")
+def test_two_runs_are_laid_side_by_side_without_a_network(
+    page: Any, project: Project, tmp_path: Path
+) -> None:
+    project.run("python", "-E", "-m", "tools.plots")
     project.run("dvc", "exp", "run", "--name", "longer", "-S", "recipes.original.epochs=2")
     project.run("dvc", "plots", "diff", "HEAD", "longer", "--out", str(tmp_path))
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(f"file://{tmp_path}/index.html")
     playwright.expect(page.locator(".vega-embed svg.marks")).to_have_count(5)
-    widths = page.locator("img").evaluate_all("all => all.map(image => [image.naturalWidth, image.offsetLeft])")
+    widths = page.locator("img").evaluate_all(
+        "all => all.map(image => [image.naturalWidth, image.offsetLeft])"
+    )
     assert len(widths) == 2 * 6 and all(width for width, _ in widths)
     assert [left > 600 for _, left in widths] == 6 * [False, True]
     page.screenshot(path=tmp_path / "plots.png", full_page=True)

@@ -1,5 +1,8 @@
-"""dvc.yaml says what is so: a stage's deps are the files that it reads, its outs those that it writes,
-its params those that it uses. Seen by watching each stage at work."""
+"""dvc.yaml says what is so: seen by watching each stage at work.
+
+A stage's deps are the files that it reads, its outs those that it writes, its params those that it
+uses.
+"""
 
 import json
 import shutil
@@ -13,7 +16,7 @@ from ruamel.yaml import YAML
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 DAG = PIPELINE["stages"]
-# What only accepts or refuses parameters changes no value, so editing it must not run a stage again.
+# What only accepts or refuses parameters changes no value: editing it must run no stage again.
 NO_DEP = {
     "params.yaml",
     "digits/__init__.py",

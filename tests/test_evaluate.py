@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from conftest import Project
 
-from digits import metrics, network
+from digits import metrics, network, prediction
 from digits.determinism import tf
+from digits.params import Augment
 from stages import evaluate
 
 IMAGES = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
@@ -22,7 +23,8 @@ def forward(images: tf.Tensor) -> tf.Tensor:
 
 
 def predict(images: np.ndarray, views: int, bounds: dict[str, float] = BOUNDS) -> np.ndarray:
-    return np.concatenate(list(evaluate.predict(forward, images, bounds, views)))
+    augment = Augment.model_validate(bounds)
+    return np.concatenate(list(prediction.predict(forward, images, augment, views)))
 
 
 def predictions(actual: list[int], predicted: list[int], confidence: list[float]) -> np.ndarray:
@@ -51,7 +53,7 @@ def test_the_class_of_an_image_does_not_depend_on_those_beside_it() -> None:
 
 
 def test_views_are_augmented_half_as_much_as_in_training() -> None:
-    weaker = evaluate.weaker({"rotation": 15, "shift": 0.05}, evaluate.STRENGTH)
+    weaker = prediction.weaker({"rotation": 15, "shift": 0.05}, prediction.STRENGTH)
     assert weaker == {"rotation": 7.5, "shift": 0.025}
 
 

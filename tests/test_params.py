@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from digits import layers, optimizers, params, yaml12
 from digits.datasets import PUBLISHED
+from tools import describe
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "params.yaml").read_text()
@@ -651,6 +652,11 @@ def test_the_command_writes_a_schema_that_describes_every_key(command, tmp_path)
     for section in [schema, *schema["$defs"].values()]:
         for key, value in section.get("properties", {}).items():
             assert value.get("description"), f"{section['title']}.{key}"
+
+
+def test_the_page_of_the_parameters_is_up_to_date():
+    """`make describe` writes it."""
+    assert (ROOT / "docs/params.md").read_text() == describe.page()
 
 
 def test_a_key_that_may_be_left_out_is_then_none():

@@ -1,4 +1,4 @@
-"""A sweep on real Ray: every experiment comes out, whatever dies, with the bytes of a single run."""
+"""A sweep on real Ray: each experiment comes out, whatever dies, with the bytes of a single run."""
 
 import contextlib
 import getpass
@@ -6,16 +6,18 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools import experiment
-
 import psutil
 import pytest
 from conftest import Project
+
+from tools import experiment
+from tools import sweep as sweeps
 
 pytest.importorskip("ray", reason="needs what `make .venv/ready-sweep` installs")
 pytestmark = pytest.mark.slow
@@ -36,7 +38,7 @@ def start(project: Project, *arguments: str) -> Any:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     options: dict = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "preexec_fn": heed}
-    return project.start("python", "-m", "tools.sweep", *arguments, **options)
+    return project.start("python", "-E", "-m", "tools.sweep", *arguments, **options)
 
 
 def sweep(project: Project, *arguments: str) -> tuple[int, str]:
@@ -66,23 +68,24 @@ def locks(project: Project) -> dict[str, str]:
     """Return dvc.lock of each experiment of the present commit, by its name."""
     names = project.run("dvc", "exp", "list", "--name-only").stdout.split()
     head = project.run("git", "rev-parse", "HEAD").stdout.strip()
-    return {
-        name: project.run("git", "show", f"refs/exps/{head[:2]}/{head[2:]}/{name}:dvc.lock").stdout for name in names
-    }
+    prefix = f"refs/exps/{head[:2]}/{head[2:]}"
+    return {name: project.run("git", "show", f"{prefix}/{name}:dvc.lock").stdout for name in names}
 
 
 def test_experiments_have_the_bytes_of_single_runs_and_are_not_run_twice(swept: Project) -> None:
-    status, printed = sweep(swept, "-S", "train.seed=range(1,3)")
+    status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5,6")
     assert status == 0, printed
     found = locks(swept)
-    assert sorted(name[:2] for name in found) == ["1-", "2-"]
-    status, printed = sweep(swept, "-S", "train.seed=range(1,4)")
+    assert sorted(name[:2] for name in found) == ["5-", "6-"]
+    status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5,6,7")
     assert status == 0 and printed.count(": test_accuracy") == 1, printed
     assert found.items() <= locks(swept).items()
-    swept.run("dvc", "exp", "run", "--name", "alone", "-S", "train.seed=1")
-    assert (swept.root / "dvc.lock").read_text() == next(lock for name, lock in found.items() if name[:2] == "1-")
-    [folder] = (swept.root.parent / "clones").iterdir()
-    assert {(path.suffix, path.stat().st_size) for path in folder.iterdir()} == {(".lock", 0)}
+    swept.run("dvc", "exp", "run", "--name", "alone", "-S", "train.seed=5", "-S", "plot.mistakes=5")
+    alone = (swept.root / "dvc.lock").read_text()
+    assert [name[:2] for name in found if found[name] == alone] == ["5-"]
+    [folder] = (swept.root.parent / "clones").glob("sweeps-*")
+    left = {(path.suffix, path.stat().st_size) for path in folder.iterdir()}
+    assert left == {(".lock", 0)}
 
 
 def test_an_experiment_that_fails_is_told_with_its_log_and_stops_no_other(swept: Project) -> None:
@@ -95,67 +98,131 @@ def test_an_experiment_that_fails_is_told_with_its_log_and_stops_no_other(swept:
     assert len(locks(swept)) == 1
 
 
-def test_an_experiment_started_twice_at_once_is_run_once_where_killed_ones_left_their_clones(swept: Project) -> None:
+def test_an_experiment_started_twice_at_once_is_run_once_where_killed_ones_left_their_clones(
+    swept: Project,
+) -> None:
     folder = swept.root.parent / f"clones/sweeps-{os.getuid()}"
     (folder / "killed").mkdir(parents=True)
     (folder / "killed.lock").touch()
     remotes = ["--git", str(swept.root), "--dvc", str(swept.root / ".dvc/cache")]
-    command = ["python", "-m", "tools.experiment", "twice", "-S", "train.seed=1", *remotes]
+    command = ["python", "-E", "-m", "tools.experiment", "twice", "-S", "plot.mistakes=5", *remotes]
+    pipes: dict = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with contextlib.ExitStack() as stack:
-        tries = [
-            stack.enter_context(swept.start(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
-            for _ in range(2)
-        ]
+        tries = [stack.enter_context(swept.start(*command, **pipes)) for _ in range(2)]
         printed = [process.communicate()[0] for process in tries]
     assert [process.returncode for process in tries] == [0, 0], printed
     assert len({text.splitlines()[-1] for text in printed}) == 1
     assert sorted(text.count("$ dvc exp run") for text in printed) == [0, 1]
     assert not [path for path in folder.iterdir() if path.is_dir()]
-    swept.run("python", "-m", "tools.experiment", "twice", "-S", "train.seed=2", *remotes)
-    assert [name[:6] for name in locks(swept)] == ["twice-", "twice-"]
+    [name] = locks(swept)
+    assert name.startswith("twice-")
 
 
-def test_a_sweep_refuses_what_is_not_committed_or_not_pushed_or_unknown(swept: Project, tmp_path: Path) -> None:
-    swept.change(train__seed=5)
-    status, printed = sweep(swept, "-S", "train.seed=1,2")
-    assert (status, printed.splitlines()) == (
-        1,
-        ["a sweep runs what is committed; commit or stash these first:", " M params.yaml"],
-    )
-    swept.run("git", "init", "--quiet", "--bare", str(tmp_path / "bare"))
-    swept.run("git", "remote", "add", "origin", str(tmp_path / "bare"))
-    swept.run("git", "commit", "--quiet", "--all", "--message", "seed")
-    status, printed = sweep(swept, "-S", "train.seed=1,2")
-    assert status == 1 and printed.endswith("git push origin HEAD\n")
-    swept.run("git", "push", "--quiet", "origin", "HEAD")
-    for refused, expected in {
+# --- what a sweep refuses before it starts Ray ---
+
+
+@pytest.fixture
+def inside_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project in which this process works, as one that runs a sweep would."""
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("PATH", f"{sys.prefix}/bin:{os.environ['PATH']}")
+    return project
+
+
+@pytest.fixture
+def remote(inside_project: Project, tmp_path: Path) -> Path:
+    """The project's Git remote, which has nothing of it yet."""
+    inside_project.run("git", "init", "--quiet", "--bare", str(tmp_path / "bare"))
+    inside_project.run("git", "remote", "add", "origin", str(tmp_path / "bare"))
+    return tmp_path / "bare"
+
+
+def commit(project: Project) -> str:
+    return project.run("git", "rev-parse", "HEAD").stdout.strip()
+
+
+def test_a_sweep_refuses_what_is_not_committed(inside_project: Project) -> None:
+    inside_project.change(train__seed=5)
+    with pytest.raises(SystemExit, match=r"commit or stash these first:\n M params\.yaml"):
+        sweeps.remotes("origin", commit(inside_project))
+
+
+def test_a_sweep_without_remotes_goes_to_this_checkout(inside_project: Project) -> None:
+    found = sweeps.remotes("origin", commit(inside_project))
+    assert found.git == str(inside_project.root)
+    assert found.dvc == str(inside_project.root / ".dvc/cache")
+
+
+def test_a_sweep_refuses_what_is_not_pushed(inside_project: Project, remote: Path) -> None:
+    with pytest.raises(SystemExit, match=r"git push origin HEAD$"):
+        sweeps.remotes("origin", commit(inside_project))
+    inside_project.run("git", "push", "--quiet", "origin", "HEAD")
+    assert sweeps.remotes("origin", commit(inside_project)).git == str(remote)
+
+
+def test_a_sweep_refuses_a_git_remote_that_is_not_there(inside_project: Project) -> None:
+    with pytest.raises(SystemExit, match="expected a name that `git remote` prints; found orign"):
+        sweeps.remotes("orign", commit(inside_project))
+
+
+def test_a_git_that_fails_is_not_taken_for_a_clean_checkout(
+    inside_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    with pytest.raises(SystemExit, match="git status --porcelain ended with status 128"):
+        sweeps.remotes("origin", "0" * 40)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    {
         "train.sed": "values of params.yaml",
         "train.sed=1,2": "values of params.yaml",
         "train.seed=range(3,0)": "at least one value of each parameter",
-    }.items():
-        status, printed = sweep(swept, "-S", refused)
-        assert status == 1 and printed.startswith(f"-S: expected {expected}") and printed.count("\n") == 1
-    assert sweep(swept, "-S", "train.seed=1,2", "--git-remote", "orign") == (
-        1,
-        "--git-remote: expected a name that `git remote` prints; found orign\n",
-    )
+    }.items(),
+)
+def test_a_sweep_refuses_what_are_no_values_of_params_yaml(
+    inside_project: Project, override: str, expected: str
+) -> None:
+    with pytest.raises(SystemExit, match=f"^-S: expected {expected}.*$"):
+        sweeps.combinations([override], "0" * 40)
+
+
+def test_a_sweep_names_experiments_by_what_varies(inside_project: Project) -> None:
+    overrides = ["recipe=fast,best", "train.seed=range(0,2)", "plot.mistakes=5"]
+    names = sweeps.combinations(overrides, "0" * 40)
+    assert [name[:-9] for name in names] == ["fast-0", "fast-1", "best-0", "best-1"]
+    assert len({name[-8:] for name in names}) == 4
+
+
+def test_a_sweep_refuses_a_git_remote_that_does_not_answer(
+    inside_project: Project, tmp_path: Path
+) -> None:
+    away = sweeps.Remotes(str(tmp_path / "away"), "", "0" * 40)
+    with pytest.raises(SystemExit, match=r"^origin: expected a Git remote that answers"):
+        sweeps.missing({}, away, "origin")
+
+
+def test_a_sweep_refuses_an_address_where_nobody_listens() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
-        status, printed = sweep(swept, "-S", "train.seed=1,2", "--address", address)
-    [line] = printed.splitlines()
-    assert status == 1 and line.startswith(f"--address: expected that of a running Ray cluster; found {address}")
-    (tmp_path / "bare").rename(tmp_path / "away")
-    status, printed = sweep(swept, "-S", "train.seed=1,2")
-    assert status == 1 and printed.splitlines()[-1].startswith("origin: expected a Git remote that answers")
+        with pytest.raises(SystemExit, match=f"a running Ray cluster; found {address}: "):
+            sweeps.connect(address)
 
 
 def test_no_log_holds_a_password() -> None:
-    assert experiment.masked("fatal: 'https://me:p@ss@host/x.git' at a@b") == "fatal: 'https://***@host/x.git' at a@b"
+    said = "fatal: 'https://me:p@ss@host/x.git' at a@b"
+    assert experiment.masked(said) == "fatal: 'https://***@host/x.git' at a@b"
 
 
-def test_after_an_interrupt_nothing_is_left_running_and_the_same_command_goes_on(swept: Project) -> None:
-    options = ["-S", "train.seed=range(1,4)"]
+# --- what a sweep survives ---
+
+
+def test_after_an_interrupt_nothing_is_left_running_and_the_same_command_goes_on(
+    swept: Project,
+) -> None:
+    options = ["-S", "plot.mistakes=5,6"]  # quick
     with start(swept, *options) as process:
         clones = swept.root.parent / "clones"
         until(lambda: any(clones.glob("*/*/.dvc/tmp/rwlock")))
@@ -166,26 +233,27 @@ def test_after_an_interrupt_nothing_is_left_running_and_the_same_command_goes_on
     until(lambda: not inside(clones))
     status, printed = sweep(swept, *options)
     assert status == 0, printed
-    assert len(locks(swept)) == 3
+    assert len(locks(swept)) == 2
 
 
 def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
-    options = ["--address", cluster.address, "-S", "train.seed=range(1,7)"]
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    options = ["--address", cluster.address, "-S", "train.seed=1,2,3"]
     try:
         with start(swept, *options) as process:
             until(lambda: any((tmp_path / "clones").glob("*/*/models/training.log")))
             [raylet] = nodes[0].all_processes["raylet"]
             node = psutil.Process(raylet.process.pid)
-            for worker in [node, *node.children()]:  # and not what an experiment has started: it ends by itself
+            # its workers, and not what an experiment has started: that ends by itself
+            for worker in [node, *node.children()]:
                 worker.kill()
             printed = process.communicate()[0]
         assert process.returncode == 0, printed
         assert "another try, 2 of 3" in printed
-        assert len(locks(swept)) == 6
+        assert len(locks(swept)) == 3
         status, printed = sweep(swept, *options)
         assert status == 0 and ": test_accuracy" not in printed
     finally:
@@ -194,7 +262,9 @@ def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SSHD.exists(), reason="needs Debian's openssh-server")
-def test_both_remotes_may_be_reached_by_ssh(swept: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_remotes_may_be_reached_by_ssh(
+    swept: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -207,13 +277,14 @@ def test_both_remotes_may_be_reached_by_ssh(swept: Project, tmp_path: Path, monk
         f"AuthorizedKeysFile {tmp_path}/user.pub",
         "Subsystem sftp internal-sftp",
     ]
-    settings += [f"ListenAddress 127.0.0.1:{port}", f"HostKey {tmp_path}/host", f"PidFile {tmp_path}/pid"]
+    settings += [f"ListenAddress 127.0.0.1:{port}"]
+    settings += [f"HostKey {tmp_path}/host", f"PidFile {tmp_path}/pid"]
     (tmp_path / "sshd_config").write_text("\n".join([*settings, ""]))
-    monkeypatch.setenv(
-        "GIT_SSH_COMMAND", f"ssh -F none -i {tmp_path}/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-    )
+    unknown = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"ssh -F none -i {tmp_path}/user {unknown}")
     swept.run("git", "init", "--quiet", "--bare", str(tmp_path / "team.git"))
-    with swept.start(str(SSHD), "-D", "-e", "-f", str(tmp_path / "sshd_config"), stderr=subprocess.DEVNULL) as server:
+    command = [str(SSHD), "-D", "-e", "-f", str(tmp_path / "sshd_config")]
+    with swept.start(*command, stderr=subprocess.DEVNULL) as server:
         try:
             until(lambda: (tmp_path / "pid").exists())
             there = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}"
@@ -223,7 +294,7 @@ def test_both_remotes_may_be_reached_by_ssh(swept: Project, tmp_path: Path, monk
             swept.run("git", "commit", "--quiet", "--all", "--message", "remote")
             swept.run("git", "push", "--quiet", "origin", "HEAD")
             swept.run("dvc", "push", "--run-cache")
-            status, printed = sweep(swept, "-S", "train.seed=1")
+            status, printed = sweep(swept, "-S", "plot.mistakes=5")
             assert status == 0, printed
         finally:
             server.terminate()

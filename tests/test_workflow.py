@@ -209,17 +209,15 @@ def set_up(project: Project) -> None:
         shutil.copy2(ROOT / name, project.root)
 
 
-def test_no_package_on_pythonpath_takes_the_place_of_ours(
-    project: Project, tmp_path: Path
-) -> None:
+def test_no_package_on_pythonpath_takes_the_place_of_ours(project: Project, tmp_path: Path) -> None:
     hostile = tmp_path / "hostile"
     for name in ("data", "models", "reports", "stages", "digits", "tools", "tests"):
         (hostile / name).mkdir(parents=True)
         (hostile / name / "__init__.py").write_text("raise SystemExit('the package of others')")
     set_up(project)
     project.change(plot__mistakes=5)
-    settings = {"PYTHONPATH": str(hostile), "PYTHONSAFEPATH": "1", "CI": "true"}
-    printed = project.run("make", "repro", **settings).stdout
+    path = str(hostile)
+    printed = project.run("make", "repro", PYTHONPATH=path, PYTHONSAFEPATH="1", CI="1").stdout
     assert "of others" not in printed
     assert stages_in(printed) == ["validate", "plot"]
     assert "test_accuracy" in printed

@@ -1,6 +1,6 @@
-"""Run a stage in the current folder; print as JSON what it reads, writes, and uses of the parameters.
+"""Run a stage in the current folder; print as JSON what it reads, writes and uses.
 
-Parameters are dotted paths, noted when a value is taken out of its section.
+Used are parameters: their dotted paths are noted when a value is taken out of its section.
 """
 
 import json
@@ -62,12 +62,13 @@ class Noted(dict):
         return [self[key] for key in self]
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        if key not in self:
+            return default
+        return self[key]
 
-    def pop(self, key: str) -> Any:
-        value = self[key]
-        del self[key]
-        return value
+    def pop(self, key: str, *default: Any) -> Any:
+        self.get(key)
+        return super().pop(key, *default)
 
 
 def path_of(section: Section, field: str) -> str:

@@ -2,8 +2,7 @@
 
 It takes what the DVC remote's caches hold, and pushes what it adds: first outputs and runs, then,
 once these are seen to be there, the experiment to the Git remote. What the Git remote has is whole,
-and is not run again. Exit status: 75 where Git or a remote failed, so that another try may help; 1
-where the experiment itself did.
+and is not run again.
 """
 
 # Ray calls `experiment` on any node that has this environment; Slurm or Kubernetes may call the
@@ -129,7 +128,12 @@ def experiment(name: str, overrides: list[str], commit: str, git: str, dvc: str)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.experiment", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.experiment",
+        description=__doc__,
+        epilog="Exit status: 75 where Git or a remote failed, so that another try may help; "
+        "1 where the experiment itself did.",
+    )
     parser.add_argument("name", help="what to call it; a hash of values and commit is added")
     parser.add_argument(
         "-S", "--set-param", action="append", default=[], help="as `dvc exp run` takes them"

@@ -49,19 +49,18 @@ def compare(one: "Forward", other: "Forward", images: "np.ndarray") -> tuple[int
 
 def export() -> None:
     from digits import arrays, determinism, network, params  # late: TensorFlow
-    from stages import evaluate
 
     values = params.read()
     determinism.pin(values.threads, values.instructions)
-    trained = network.load(evaluate.MODEL)
+    trained = network.load(network.FILE)
     images = arrays.read("test_images")
-    exported = evaluate.MODEL.with_suffix(".tflite")
+    exported = network.FILE.with_suffix(".tflite")
     partial = exported.with_name(f"partial-{exported.name}")
     trained.export(partial, format="litert", verbose=False)
 
     forward = network.forward(trained, values.replicas)
     same, largest = compare(forward, load_exported(partial), images)
-    said = f"{same:,} of {len(images):,} test images get the class that {evaluate.MODEL} gives them"
+    said = f"{same:,} of {len(images):,} test images get the class that {network.FILE} gives them"
     if same < len(images):
         partial.unlink()
         raise SystemExit(f"export: with the exported network {said}: nothing written")

@@ -22,29 +22,27 @@ class Classifier:
 
     def __init__(self) -> None:
         from digits import determinism, network, params  # late: TensorFlow
-        from stages import evaluate
 
         self.params = params.read()
-        if not evaluate.MODEL.exists():
-            raise SystemExit(f"{evaluate.MODEL}: not there; train the network first: dvc repro")
+        if not network.FILE.exists():
+            raise SystemExit(f"{network.FILE}: not there; train the network first: dvc repro")
         determinism.pin(self.params.threads, self.params.instructions)
-        trained = network.load(evaluate.MODEL)
+        trained = network.load(network.FILE)
         self.height, self.width = trained.input_shape[1:3]
         self.forward = network.forward(trained, self.params.replicas)
         self.views = self.params.evaluate.test_time_augmentation[self.params.recipe]
-        augment = self.params.selected.augment.model_dump()
-        self.bounds = evaluate.weaker(augment, evaluate.STRENGTH)
 
     def classify(self, picture: "Image.Image") -> tuple["np.ndarray", "np.ndarray"]:
         """Return the image (H, W, 1) as the network gets it, and its probabilities (K,).
 
         ValueError where nothing is drawn in the picture.
         """
+        from digits import prediction
         from tools import scan
-        from stages import evaluate
 
         image = scan.scan(picture, self.height, self.width)
-        [probabilities] = evaluate.predict(self.forward, image[None], self.bounds, self.views)
+        augment = self.params.selected.augment
+        [probabilities] = prediction.predict(self.forward, image[None], augment, self.views)
         return image, probabilities[0]
 
 

@@ -96,7 +96,11 @@ def draw(groups: Groups, metric: str) -> "Figure":
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
     parser.add_argument("--metric", default="val_accuracy", help="of reports/metrics.json")
-    parser.add_argument("--figure", metavar="FILE", help="draw a dot for each seed and a line at each mean, to study.png, say")
+    parser.add_argument(
+        "--figure",
+        metavar="FILE",
+        help="draw a dot for each seed and a line at each mean, to study.png, say",
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
 
