@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 CACHE = platformdirs.user_cache_path("mnist-dvc")
 FOLDER = Path(os.environ.get("CHECKPOINTS") or CACHE / "checkpoints")
-SECONDS = 15  # between two checkpoints: the training that a kill may cost,
-SHARE = 0.02  # unless saving is so slow that it would take more than this share of the time
+SECONDS = 15  # between two checkpoints: the training that a kill may cost
+SHARE = 0.02  # of the time that saving may take: slow checkpoints come less often
 ABANDONED = 7 * 24 * 60 * 60  # seconds after which a checkpoint is removed
 DIGEST = 32  # bytes of SHA-256, before the state
 
@@ -88,6 +88,7 @@ class Checkpoint:
 
     def restore(self) -> Progress:
         """Give the variables the state last saved, if there is one; return how far it was."""
+        # Also one of a whole training, whose network DVC did not get to record: see `finish`.
         for path in FOLDER.glob(f"{self.fingerprint}*"):
             data = path.read_bytes()
             if data[:DIGEST] != self.digest(data[DIGEST:]):
@@ -109,6 +110,7 @@ class Checkpoint:
 
 
 def remove_abandoned() -> None:
+    """Remove the checkpoints of trainings that nobody went on with."""
     for path in FOLDER.glob("*"):
         with contextlib.suppress(OSError):  # another training may be removing it
             if time.time() - path.stat().st_mtime > ABANDONED:

@@ -45,8 +45,6 @@ with errors_held_back():
     import tensorflow as tf
     from tensorflow.python.ops import math_ops
 
-__all__ = ["REPLACED", "keras", "pin", "tf"]
-
 
 # Processors have quick, inexact instructions for 1 / x and 1 / sqrt(x), and each maker chose what
 # they give. Products, quotients and square roots all round alike. So three of TensorFlow's

@@ -130,8 +130,8 @@ def mistakes(run: Run) -> Figure:
     order = np.argsort(-run.predictions["confidence"][wrong], kind="stable")
     shown = wrong[order][: run.mistakes]
     captions = []
-    for actual, predicted, confidence in run.predictions[shown].tolist():
-        captions.append(f"{actual} → {predicted}\n{100 * confidence:.1f} %")
+    for row in run.predictions[shown]:
+        captions.append(f"{row['actual']} → {row['predicted']}\n{100 * row['confidence']:.1f} %")
 
     tall, rows = run.test_images.shape[1] / run.test_images.shape[2], -(-len(shown) // 8)
     title = f"The {len(shown)} most confident of {len(wrong):,} mistakes"

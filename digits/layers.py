@@ -1,7 +1,8 @@
 """The layers of Keras that a recipe may name, with the arguments that it may give them.
 
-To add one, declare it here and put it into AnyLayer. Names and meanings are Keras' own, and a test
-compares them with Keras. An argument that is left out has Keras' own default.
+To add one, declare it here and put it into AnyLayer; a function such as GELU is a word in Function.
+Names and meanings are Keras' own, and a test compares them with Keras. An argument that is left out
+has Keras' own default.
 """
 
 from typing import Annotated, Literal, get_args

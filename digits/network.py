@@ -101,7 +101,7 @@ def build(recipe: Recipe, shape: tuple[int, ...], classes: int) -> keras.Sequent
 def describe(network: keras.Model) -> str:
     """A line a layer: its name, the shape of its outputs, its number of parameters."""
     lines = [
-        f"{layer.name:<24}{layer.output.shape!s:<24}{layer.count_params():>12,}"
+        f"{layer.name:<23} {layer.output.shape!s:<23} {layer.count_params():>12,}"
         for layer in network.layers
     ]
     return "\n".join([*lines, f"{'parameters':<48}{network.count_params():>12,}"])

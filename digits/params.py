@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from digits import mistakes, yaml12
+from digits import refusals, yaml12
 from digits.datasets import PUBLISHED
 from digits.layers import BARE, Layer
-from digits.mistakes import Mistake
 from digits.optimizers import Optimizer
+from digits.refusals import Refusal
 from digits.schema import Count, Section, Share, described
 
 FILE = Path("params.yaml")
@@ -155,7 +155,7 @@ def inside(values: Any, *path: str) -> dict:
     return values if isinstance(values, dict) else {}
 
 
-def wrong_names(values: dict) -> Iterator[Mistake]:
+def wrong_names(values: dict) -> Iterator[Refusal]:
     """Yield what stands for an entry elsewhere in the file, and finds none."""
     recipes, datasets = inside(values, "recipes"), inside(values, "datasets")
     references = [("recipe", values.get("recipe"), recipes)]
@@ -168,21 +168,21 @@ def wrong_names(values: dict) -> Iterator[Mistake]:
             references.append((f"recipes.{recipe}.network.{place}", layer, known))
     for path, name, entries in references:
         if isinstance(name, str) and entries and name not in entries:
-            yield mistakes.unknown_name(path, name, map(str, entries))
+            yield refusals.unknown_name(path, name, map(str, entries))
 
     own = Datasets.model_fields
     for name in datasets:
         if name not in own and name not in PUBLISHED:
-            yield mistakes.unknown_key(f"datasets.{name}", name, [*PUBLISHED, *own])
+            yield refusals.unknown_key(f"datasets.{name}", name, [*PUBLISHED, *own])
 
     path = "evaluate.test_time_augmentation"
     views = inside(values, *path.split("."))
     for recipe in recipes:
         if views and recipe not in views:
-            yield Mistake(f"{path}.{recipe}", "missing; 0: the test images as they are")
+            yield Refusal(f"{path}.{recipe}", "missing; 0: the test images as they are")
     for recipe in views:
         if recipes and recipe not in recipes:
-            yield mistakes.unknown_name(f"{path}.{recipe}", str(recipe), map(str, recipes))
+            yield refusals.unknown_name(f"{path}.{recipe}", str(recipe), map(str, recipes))
 
 
 def errors(values: Any) -> list[str]:
@@ -194,8 +194,8 @@ def errors(values: Any) -> list[str]:
     try:
         Params.model_validate(values)
     except ValidationError as failure:
-        wrong += mistakes.explain(failure, values, Params.model_json_schema()["$defs"])
-    return mistakes.lines(FILE, wrong)
+        wrong += refusals.explain(failure, values, Params.model_json_schema())
+    return refusals.lines(FILE, wrong)
 
 
 def read() -> Params:
@@ -203,11 +203,10 @@ def read() -> Params:
     text = FILE.read_bytes()
     try:
         values = yaml12.load(text)
-        wrong = errors(values)
     except Exception as error:  # whatever int, float, date, hash and deep nesting raise
         found = " ".join(str(error).split()).replace('in "<byte string>",', "in")
-        found = mistakes.printable(found)
-        raise SystemExit(f"{FILE}: expected YAML, found: {found}") from None
+        raise SystemExit(refusals.printable(f"{FILE}: expected YAML, found: {found}")) from None
+    wrong = errors(values)
     if wrong:
         raise SystemExit("\n".join(wrong))
     return Params.model_validate(values)

@@ -29,9 +29,9 @@ def parse(log: str) -> tuple[Rows, Rows]:
     settings = [line.split(": ", 1) for line in head.splitlines()]
     layers = []
     for line in network.splitlines():
+        name, *shape, count = line.split()
         # (None, 28, 28, 16): the number of images is open
-        shape = line[24:48].strip().replace("(None, ", "(")
-        layers.append([line[:24].strip(), shape, line[48:].strip()])
+        layers.append([name, " ".join(shape).replace("(None, ", "("), count])
     return settings, layers
 
 

@@ -16,9 +16,9 @@ class Section(BaseModel):
 LEFT_OUT: Any = None
 
 
-def described(description: str, **bounds: Any) -> Any:
-    """A key that must be there; the description is what editors and docs/params.md say of it."""
-    return Field(description=description, **bounds)
+def described(words: str) -> Any:
+    """A key, and what editors and docs/params.md say of it."""
+    return Field(description=words)
 
 
 CLASS: Any = Field(alias="class", description="name of the class in Keras")

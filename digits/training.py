@@ -32,7 +32,7 @@ Report = Callable[[int, Metrics], None]  # takes the number of an epoch, from 1,
 
 
 def split(count: int, validation_split: float) -> int:
-    """How many of `count` images are trained on; Keras holds the others out, from the end."""
+    """How many of `count` images are trained on; the others, from the end, are held out."""
     return math.floor(count * (1 - validation_split))
 
 

@@ -52,7 +52,11 @@ class Loader(yaml.CSafeLoader):
 
 
 def construct_int(loader: Loader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node).replace("_", ""), 0)
+    text = loader.construct_scalar(node).replace("_", "")
+    prefixed = re.match("[-+]?0[box]", text)
+    number = int(text, 0 if prefixed else 10)
+    str(number)  # refuses thousands of digits, which no message could show
+    return number
 
 
 def construct_float(loader: Loader, node: yaml.ScalarNode) -> float:

@@ -22,7 +22,7 @@ NO_DEP = {
     "digits/__init__.py",
     "digits/datasets.py",  # for the names of data sets; download has it among its deps
     "digits/layers.py",
-    "digits/mistakes.py",
+    "digits/refusals.py",
     "digits/optimizers.py",
     "digits/params.py",
     "digits/schema.py",

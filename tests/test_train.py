@@ -3,7 +3,7 @@
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from digits.params import Params, Recipe
 PARAMS = Params.model_validate(yaml12.load((ROOT / "params.yaml").read_bytes()))
 RECIPES = PARAMS.recipes
 RECIPE = RECIPES["original"]
+OPTIMIZERS = [each.__name__ for each in get_args(get_args(optimizers.Optimizer)[0])]
 
 
 def test_the_original_network_has_242062_parameters() -> None:
@@ -204,7 +205,7 @@ def test_a_network_larger_than_any_memory_is_refused() -> None:
         networks.build(recipe, (1000, 1000, 1), 4)
 
 
-@pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_whole_number_will_do_for_a_learning_rate(name: str) -> None:
     values = {**RECIPE.model_dump(by_alias=True, exclude_unset=True)}
     values["optimizer"] = {"class": name, "learning_rate": 1}

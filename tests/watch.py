@@ -84,7 +84,7 @@ class Watched:
 
     def __getattribute__(self: Any, name: str) -> Any:
         value = Watched.attribute(self, name)
-        if name in type(self).model_fields and id(self) in PATHS:
+        if name in type(self).model_fields and id(self) in PATHS and name in self.model_fields_set:
             return noted(path_of(self, name), value)
         return value
 

@@ -24,7 +24,7 @@ WORDS = {  # for pydantic's own, by the type of the error
 
 
 @dataclass(frozen=True)
-class Mistake:
+class Refusal:
     """At a dotted path: a remark, or what was expected and what was found there."""
 
     path: str
@@ -40,14 +40,14 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {lower[match[0]]!r}?" if match else ""
 
 
-def unknown_key(path: str, key: str, keys: Iterable[str]) -> Mistake:
-    return Mistake(path, f"unknown key{nearest(key, keys)}")
+def unknown_key(path: str, key: str, keys: Iterable[str]) -> Refusal:
+    return Refusal(path, f"unknown key{nearest(key, keys)}")
 
 
-def unknown_name(path: str, name: str, names: Iterable[str]) -> Mistake:
+def unknown_name(path: str, name: str, names: Iterable[str]) -> Refusal:
     names = list(names)
     found = f"{name!r}{nearest(name, names)}"
-    return Mistake(path, expected=f"one of {', '.join(names)}", found=found)
+    return Refusal(path, expected=f"one of {', '.join(names)}", found=found)
 
 
 def shown(value: Any) -> str:
@@ -76,8 +76,8 @@ def dotted(location: tuple, values: Any) -> str:
     return ".".join(parts)
 
 
-def explain(failure: ValidationError, values: dict, classes: dict) -> Iterator[Mistake]:
-    """Yield the mistakes that pydantic found in values; `classes` are the schema's definitions."""
+def explain(failure: ValidationError, values: dict, schema: dict) -> Iterator[Refusal]:
+    """Yield what pydantic refuses in values; `schema` is that of the whole file."""
     failures = failure.errors(include_url=False)
     missing = [error["loc"] for error in failures if error["type"] == "missing"]
     for error in failures:
@@ -86,37 +86,40 @@ def explain(failure: ValidationError, values: dict, classes: dict) -> Iterator[M
         last = str(location[-1]) if location else ""
         match error["type"]:
             case "missing":
-                yield Mistake(f"{path}.{last}".lstrip("."), "missing")
+                yield Refusal(f"{path}.{last}".lstrip("."), "missing")
             case "union_tag_not_found":
-                yield Mistake(f"{path}.class", "missing")
+                yield Refusal(f"{path}.class", "missing")
             case "union_tag_invalid":
                 names = error["ctx"]["expected_tags"].replace("'", "").split(", ")
                 yield unknown_name(f"{path}.class", error["ctx"]["tag"], names)
             case "extra_forbidden":
                 # A misspelt key is most likely one that is missing beside it.
                 keys = [str(key) for *place, key in missing if tuple(place) == location[:-1]]
-                yield unknown_key(path, last, keys or siblings(location, values, classes))
+                yield unknown_key(path, last, keys or keys_at(location[:-1], schema))
             case kind:
                 plain = re.sub("^(Input should be|String should match) ", "", error["msg"])
                 found = shown(error["input"])
-                yield Mistake(path or last, expected=WORDS.get(kind, plain), found=found)
+                yield Refusal(path or last, expected=WORDS.get(kind, plain), found=found)
 
 
-def siblings(location: tuple, values: Any, classes: dict) -> Iterable[str]:
-    """The keys that may stand beside one: those of its class in Keras, or those that do."""
-    *place, _ = location
-    if place and str(place[-1]) in classes:
-        return classes[str(place[-1])]["properties"]
+def keys_at(place: tuple, schema: dict) -> Iterable[str]:
+    """The keys that a section may have; after a layer or optimizer, `place` names its class."""
+    classes, section = schema["$defs"], schema
     for part in place:
-        values = values[part]
-    return map(str, values)
+        if part in classes:
+            section = classes[part]
+            continue
+        named = list(section.get("patternProperties", {}).values())  # by the user, as a recipe is
+        inner = section.get("properties", {}).get(part) or (named[0] if named else {})
+        section = classes.get(inner.get("$ref", "").rpartition("/")[2], inner)
+    return section.get("properties", {})
 
 
-def lines(file: Path, mistakes: Iterable[Mistake]) -> list[str]:
+def lines(file: Path, refusals: Iterable[Refusal]) -> list[str]:
     """A line for each place and value, in the order of the paths."""
-    together: dict[tuple[str, str], list[Mistake]] = {}
-    for mistake in mistakes:
-        together.setdefault((mistake.path, mistake.found), []).append(mistake)
+    together: dict[tuple[str, str], list[Refusal]] = {}
+    for refusal in refusals:
+        together.setdefault((refusal.path, refusal.found), []).append(refusal)
     said = []
     for (path, found), entries in sorted(together.items()):
         if found:
