@@ -4,7 +4,7 @@ PyYAML alone follows YAML 1.1, in which `1e-3` is a word and `no` is false. DVC 
 """
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -36,8 +36,6 @@ SCALARS = {
 class Loader(yaml.CSafeLoader):
     """Refuses a key that stands twice: of two values, PyYAML would silently take the last."""
 
-    yaml_implicit_resolvers: ClassVar[dict] = {}  # none of YAML 1.1's
-
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = []
         for key_node, _ in getattr(node, "value", []):
@@ -64,6 +62,7 @@ def construct_float(loader: Loader, node: yaml.ScalarNode) -> float:
     return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
 
+Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1's
 for name, (pattern, first) in SCALARS.items():
     Loader.add_implicit_resolver(TAG + name, re.compile(f"(?:{pattern})$"), list(first))
 Loader.add_constructor(TAG + "int", construct_int)
