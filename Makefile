@@ -8,8 +8,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
 # A mirror that is a folder is found from everywhere: experiments run in checkouts of their own.
-ifeq ($(findstring ://,$(DATASET_MIRROR)),)
+# (An address, a path from the root or from home stays as it is: `abspath` cuts names at spaces.)
 ifneq ($(DATASET_MIRROR),)
+ifeq ($(findstring ://,$(DATASET_MIRROR))$(filter /% ~%,$(firstword $(DATASET_MIRROR))),)
 export DATASET_MIRROR := $(abspath $(DATASET_MIRROR))
 endif
 endif

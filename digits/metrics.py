@@ -69,9 +69,12 @@ def read_table(path: Path, columns: np.dtype, delimiter: str = ",") -> np.ndarra
     """Read a table with these columns; SystemExit where it has others, no rows, or damage."""
     header = delimiter.join(columns.names or ())
     try:
-        first, *rows = path.read_text().splitlines() or [""]
+        text = path.read_text()
+        first, *rows = text.splitlines() or [""]
         if first != header or not any(rows):
             raise ValueError(repr(first))
+        if not text.endswith("\n"):
+            raise ValueError("no end of its last line")
         return np.loadtxt(rows, columns, delimiter=delimiter, ndmin=1)
     except ValueError as error:
         wanted = f"numbers below the columns {header!r}"
@@ -84,9 +87,13 @@ def write_values(path: Path, values: dict[str, Any]) -> None:
     path.write_text(json.dumps(rounded, indent=2) + "\n")
 
 
-def read_values(path: Path) -> dict[str, Any]:
-    """Read words and numbers by name; SystemExit where the file is damaged."""
+def read_values(path: Path, *numbers: str) -> dict[str, Any]:
+    """Read words and numbers by name; SystemExit where it is damaged or lacks one of `numbers`."""
     try:
-        return dict(json.loads(path.read_text()))
+        values = dict(json.loads(path.read_text()))
+        for name in numbers:
+            if not isinstance(values.get(name), int | float):
+                raise ValueError(f"no number {name!r}")
+        return values
     except (ValueError, TypeError) as error:
         raise SystemExit(f"{path}: expected JSON, found: {error}; run dvc repro") from None

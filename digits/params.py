@@ -176,9 +176,10 @@ def wrong_names(values: dict) -> Iterator[Refusal]:
             yield refusals.unknown_key(f"datasets.{name}", name, [*PUBLISHED, *own])
 
     path = "evaluate.test_time_augmentation"
-    views = inside(values, *path.split("."))
+    views = inside(values, "evaluate").get("test_time_augmentation")
+    views = views if isinstance(views, dict) else dict.fromkeys(recipes)
     for recipe in recipes:
-        if views and recipe not in views:
+        if recipe not in views:
             yield Refusal(f"{path}.{recipe}", "missing; 0: the test images as they are")
     for recipe in views:
         if recipes and recipe not in recipes:

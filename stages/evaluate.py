@@ -30,7 +30,7 @@ def assess(batches: Iterable[np.ndarray], actual: np.ndarray) -> tuple[np.ndarra
 def main(params: Params) -> None:
     # DVC runs this stage once it has recorded the network: the training needs no checkpoint more
     checkpoint.forget(network.FILE)
-    training = metrics.read_values(REPORTS / "training/metrics.json")
+    training = metrics.read_values(REPORTS / "training/metrics.json", "loss", "accuracy")
     images, labels = arrays.read("test_images"), arrays.read("test_labels")
     determinism.pin(params.threads, params.instructions)
     forward = network.forward(network.load(network.FILE), params.replicas)
@@ -69,6 +69,6 @@ def main(params: Params) -> None:
     metrics.write_table(REPORTS / "calibration.csv", bins)
     print(
         f"test accuracy {100 * accuracy:.2f} % "
-        f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), "
-        f"{errors:,} of {len(images):,} test images misclassified"
+        f"(95 %: {100 * low:.2f} to {100 * high:.2f} %), "
+        f"{errors:,} of {len(images):,} misclassified"
     )

@@ -35,17 +35,34 @@ def read_log(path: Path) -> tuple[report.Rows, report.Rows]:
         raise SystemExit(f"{path}: expected a log, found: {error}; run dvc repro") from None
 
 
+def read_predictions(images: int, classes: int) -> np.ndarray:
+    """Read what the test images were taken for; SystemExit where it is not that of each."""
+    path = REPORTS / "predictions.csv"
+    predictions = metrics.read_table(path, metrics.PREDICTIONS)
+    labels = np.concatenate([predictions["actual"], predictions["predicted"]])
+    if len(predictions) != images or labels.min() < 0 or labels.max() >= classes:
+        raise SystemExit(
+            f"{path}: expected {images} rows with classes from 0 to {classes - 1}, found "
+            f"{len(predictions)} with {labels.min()} to {labels.max()}; run dvc repro"
+        )
+    return predictions
+
+
 def read_run(params: Params) -> figures.Run:
     """Read all that is to be shown; SystemExit where a file is damaged."""
+    numbers = ("images", "test_accuracy_low", "test_accuracy_high")
+    evaluation = metrics.read_values(REPORTS / "evaluation.json", *numbers)
+    train_labels = arrays.read("train_labels")
+    measured = ("test_accuracy", "loss", "errors", "ece")
     return figures.Run(
-        metrics=metrics.read_values(REPORTS / "metrics.json"),
-        evaluation=metrics.read_values(REPORTS / "evaluation.json"),
+        metrics=metrics.read_values(REPORTS / "metrics.json", *measured),
+        evaluation=evaluation,
         curves=read_curves(CURVES),
-        predictions=metrics.read_table(REPORTS / "predictions.csv", metrics.PREDICTIONS),
+        predictions=read_predictions(evaluation["images"], train_labels.shape[1]),
         class_accuracy=metrics.read_table(REPORTS / "class_accuracy.csv", metrics.CLASS_ACCURACY),
         calibration=metrics.read_table(REPORTS / "calibration.csv", metrics.CALIBRATION),
         train_images=arrays.read("train_images"),
-        train_labels=arrays.read("train_labels"),
+        train_labels=train_labels,
         test_images=arrays.read("test_images"),
         samples=params.plot.samples,
         mistakes=params.plot.mistakes,

@@ -40,7 +40,7 @@ def settings(params: Params) -> dict[str, object]:
 def words(value: object) -> str:
     """A setting as the log has it: a number, or a mapping as its class, its keys and values."""
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.12g}"
     if not isinstance(value, dict):
         return str(value)
     name = [value["class"]] if "class" in value else []

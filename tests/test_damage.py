@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,10 +17,10 @@ from test_declarations import outs
 SAME = "one line names the file; the next `dvc repro` ends in the same bytes"
 
 
-def cases(stages: Iterable[str]) -> list:
-    """The stages as cases of a test; those that import TensorFlow are slow."""
-    heavy = ("train", "evaluate")
-    return [pytest.param(s, marks=[pytest.mark.slow] if s in heavy else []) for s in stages]
+def cases(names: list[str], quick: str) -> list:
+    """The cases of a test, of which one is quick enough for `make test`."""
+    others = [pytest.param(name, marks=pytest.mark.slow) for name in names if name != quick]
+    return [quick, *others]
 
 
 def last_line(project: Project, *command: str, limit: int | None = None) -> str:
@@ -50,7 +50,7 @@ SMALL |= {"train": 100_000, "evaluate": 100, "plot": 1000}
 
 
 @pytest.mark.fault("each stage", "its files cannot be written to their end", SAME)
-@pytest.mark.parametrize("stage", cases(STAGES))
+@pytest.mark.parametrize("stage", cases(STAGES, quick="plot"))
 def test_a_full_disk_is_told_in_one_line(finished: Project, project: Project, stage: str) -> None:
     line = last_line(project, "python", "-m", "stages", stage, limit=SMALL[stage])
     assert line.endswith((": File too large", ": disk I/O error"))
@@ -73,7 +73,7 @@ MODES_COUNT = ["setpriv", *ROOTS_RIGHTS] if os.getuid() == 0 else []
 @pytest.mark.skipif(
     bool(MODES_COUNT) and not shutil.which("setpriv"), reason="root ignores modes, without setpriv"
 )
-@pytest.mark.parametrize("stage", cases(STAGES))
+@pytest.mark.parametrize("stage", cases(STAGES, quick="plot"))
 def test_a_folder_that_may_not_be_written_is_told_in_one_line(
     finished: Project, project: Project, stage: str
 ) -> None:
@@ -99,7 +99,7 @@ def test_a_training_needs_no_checkpoint(finished: Project, project: Project) -> 
 
 
 @pytest.mark.fault("plot, as each stage that reads arrays", "a damaged .npy file", SAME)
-@pytest.mark.parametrize("damage", ["emptied", "cut", "garbage", "pickle"])
+@pytest.mark.parametrize("damage", cases(["emptied", "cut", "garbage", "pickle"], quick="cut"))
 def test_a_damaged_array_is_refused_by_name(
     finished: Project, project: Project, damage: str
 ) -> None:
@@ -132,7 +132,7 @@ REPORTS += ["calibration.csv", "training/plots/metrics/loss.tsv"]
 
 
 @pytest.mark.fault("plot", "a damaged report", SAME)
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", cases(REPORTS, quick="metrics.json"))
 def test_a_damaged_report_is_refused_by_name(
     finished: Project, project: Project, name: str
 ) -> None:
@@ -144,17 +144,24 @@ def test_a_damaged_report_is_refused_by_name(
 
 # --- files of DVC and of Git ---
 
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda data: b"",
+    "cut": lambda data: data[:-9],
+    "no text": lambda data: b"\xff",
+    "no YAML, no JSON": lambda data: b"stages: {",
+}
+
 
 @pytest.mark.fault(
     "DVC", "a damaged dvc.lock or rwlock", "`make mend` mends it; nothing is run again"
 )
 @pytest.mark.parametrize("name", ["dvc.lock", ".dvc/tmp/rwlock"])
-@pytest.mark.parametrize("data", [b"", b"\xff", b"stages: {", "cut"])
+@pytest.mark.parametrize("damage", cases(list(DAMAGE), quick="cut"))
 def test_damage_to_the_files_of_dvc_is_mended(
-    finished: Project, project: Project, name: str, data: bytes | str
+    finished: Project, project: Project, name: str, damage: str
 ) -> None:
     path = project.root / name
-    path.write_bytes(data if isinstance(data, bytes) else path.read_bytes()[:-9])
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
     if project.run("dvc", "repro", check=False).returncode:
         assert f"{name} was damaged" in project.run("python", "-m", "tools.mend").stdout
     assert project.repro() == []

@@ -103,6 +103,12 @@ def test_a_stage_declares_exactly_what_it_reads_writes_and_uses(
     assert used == declared_params(stage, params)
 
 
+def test_dvc_lock_has_the_stages_of_dvc_yaml_and_no_other() -> None:
+    """DVC itself never takes one out."""
+    lock = YAML(typ="safe").load(ROOT / "dvc.lock")
+    assert list(lock["stages"]) == list(DAG)
+
+
 def test_no_stage_is_left_out() -> None:
     assert list(DAG) == STAGES
 

@@ -156,5 +156,12 @@ def test_the_metrics_follow_from_the_predictions(finished: Project) -> None:
 
 def test_the_stage_prints_the_accuracy_and_nothing_else(project: Project) -> None:
     printed = project.run("python", "-E", "-m", "stages", "evaluate").stdout
-    numbers = r"test accuracy [\d.]+ % \(95 % interval [\d.]+ to [\d.]+ %\)"
-    assert re.fullmatch(rf"{numbers}, \d+ of 100 test images misclassified\n", printed)
+    numbers = r"test accuracy [\d.]+ % \(95 %: [\d.]+ to [\d.]+ %\)"
+    assert re.fullmatch(rf"{numbers}, \d+ of 100 misclassified\n", printed)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"loss": "a", "accuracy": 1}'])
+def test_values_that_lack_a_number_are_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "metrics.json").write_text(text)
+    with pytest.raises(SystemExit, match=r"metrics\.json: expected JSON, found: no number 'loss'"):
+        metrics.read_values(tmp_path / "metrics.json", "loss", "accuracy")

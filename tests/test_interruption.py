@@ -127,17 +127,16 @@ SAID = r"interrupted at step (\d+); `dvc repro` goes on from step \1\n"
 SAME = "goes on from the last checkpoint: the same bytes"
 
 
-def way(stop: Callable[[Running], None], said: str, fault: str, quick: bool = False) -> Any:
-    marks = [pytest.mark.fault("train", fault, SAME)]
-    if not quick:
-        marks.append(pytest.mark.slow)
+def way(stop: Callable[[Running], None], said: str, fault: str) -> Any:
+    marks = pytest.mark.fault("train", fault, SAME)
     return pytest.param(stop, said, marks=marks, id=stop.__name__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stop, said",
     [
-        way(kill_group, "", "SIGKILL to DVC and the trainer", quick=True),
+        way(kill_group, "", "SIGKILL to DVC and the trainer"),
         way(kill_trainer, "exited with -9", "SIGKILL to the trainer alone"),
         way(kill_dvc, SAID, "SIGKILL to DVC alone, and by that SIGTERM to the trainer"),
         way(press_ctrl_c, SAID, "Ctrl-C"),

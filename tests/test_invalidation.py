@@ -44,7 +44,7 @@ CHANGES = [  # a parameter of each kind, and another value for it
     pytest.param("datasets.synthetic.test", 101),
     pytest.param("preprocess.train_size", 200, marks=slow),
     pytest.param("recipe", "fast", marks=slow),
-    pytest.param("recipes.original.augment.shift", 0.1),
+    pytest.param("recipes.original.augment.shift", 0.1, marks=slow),
     pytest.param("recipes.original.layers.pool.padding", "valid", marks=slow),
     pytest.param("recipes.original.layers.dense2.units", 10, marks=slow),
     pytest.param("replicas", 1, marks=slow),

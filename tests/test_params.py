@@ -239,6 +239,12 @@ def reordered(values):
     )
 
 
+def test_every_recipe_says_how_many_views_it_has():
+    told = [f"params.yaml: {VIEWS}.{recipe}: missing" for recipe in sorted(PARAMS["recipes"])]
+    found = params.errors(edited((VIEWS, {})))
+    assert [line.partition(";")[0] for line in found] == told
+
+
 def test_reordered_keys_are_accepted():
     assert params.errors(reordered(PARAMS)) == []
 

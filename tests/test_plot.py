@@ -204,3 +204,14 @@ def test_the_stage_needs_neither_tensorflow_nor_pyplot() -> None:
     command = [sys.executable, "-c", code]
     found = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("row", ["0,10,0.5\n", "-1,0,0.5\n", "0,0,0.5\n0,0,0.5\n", "0,0,0.5"])
+def test_predictions_that_are_not_those_of_the_test_images_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str
+) -> None:
+    """A class that there is not, another number of rows, a last line that is cut."""
+    monkeypatch.setattr(plot, "REPORTS", tmp_path)
+    (tmp_path / "predictions.csv").write_text(f"actual,predicted,confidence\n{row}")
+    with pytest.raises(SystemExit, match=r"predictions\.csv: expected .*, found"):
+        plot.read_predictions(images=1, classes=10)

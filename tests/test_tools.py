@@ -438,7 +438,7 @@ def test_show_and_study_count_what_ended_well_and_each_seed_once(studied: Projec
     assert "--figure: expected a file to draw to; found no/file" in done.stdout
 
     done = tool(studied, "study", "--metric", "accuracy", check=False)
-    assert "--metric: not every experiment has accuracy; all have: ece, errors, " in done.stdout
+    assert "--metric: no experiment has accuracy; there are: ece, errors, " in done.stdout
 
 
 def test_study_without_experiments_says_how_to_make_some(finished: Project) -> None:

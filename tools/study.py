@@ -24,13 +24,20 @@ Configuration = tuple[tuple[str, str], ...]  # (dotted path, value) of what diff
 Groups = dict[Configuration, list[float]]  # the metric of each seed
 
 
+def with_metric(runs: list[Run], metric: str) -> list[Run]:
+    """Those that have the metric, after a word on the others; SystemExit where none has it."""
+    having = [run for run in runs if metric in run.metrics]
+    if not having:
+        known = sorted({name for run in runs for name in run.metrics})
+        raise SystemExit(f"--metric: no experiment has {metric}; there are: {', '.join(known)}")
+    if len(having) < len(runs):
+        why = " (nothing is held out: validation_split is 0)" if metric.startswith("val_") else ""
+        print(f"left out: {len(runs) - len(having)} without {metric}{why}")
+    return having
+
+
 def study(runs: list[Run], metric: str) -> Groups:
     """Return the metric's values of each configuration, the one of the highest mean first."""
-    common = sorted(set.intersection(*(set(run.metrics) for run in runs)))
-    if metric not in common:
-        raise SystemExit(
-            f"--metric: not every experiment has {metric}; all have: {', '.join(common)}"
-        )
     differing = []
     for key in sorted({key for run in runs for key in run.params} - {SEED}):
         if len({run.params.get(key, ABSENT) for run in runs}) > 1:
@@ -114,7 +121,7 @@ def main() -> None:
             "no experiment of the present commit has ended well; try dvc exp run --queue, or "
             "make show ARGS=-A"
         )
-    groups = study(ended, options.metric)
+    groups = study(with_metric(ended, options.metric), options.metric)
     print(table(groups, options.metric))
     if options.figure:
         try:

@@ -29,6 +29,7 @@ def outputs(lock: str) -> Iterator[tuple[str, str, str]]:
 def run_anew(folder: str) -> str:
     """Clone the last commit to `folder`, run all its stages, and return the dvc.lock they leave."""
     commands.output("git", "clone", "--quiet", "--no-hardlinks", ".", folder)
+    Path(folder, "dvc.lock").unlink()  # else DVC keeps in it stages that dvc.yaml has no more
     own = {
         "CHECKPOINTS": f"{folder}/.dvc/tmp/checkpoints",
         "DVC_SITE_CACHE_DIR": f"{folder}/.dvc/tmp/site",

@@ -209,6 +209,10 @@ def main() -> None:
     from dvc.exceptions import DvcException  # late: slow
     from dvc.repo import Repo
 
+    from digits import params
+
+    if params.FILE.exists():
+        params.read()  # says what is wrong better than DVC does
     try:
         with Repo() as repo, repo.lock:
             explainer = Explainer(repo, options.allow_missing)
