@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 # The columns of each table, in order. To add one, declare it here and fill it where the table is
-# made: `assess` in stages/evaluate.py, or a function below.
+# made: `assess` in stages/evaluate.py, or a function below. (metrics.json: `measured` there.)
 PREDICTIONS = np.dtype([("actual", int), ("predicted", int), ("confidence", float)])
 CLASS_ACCURACY = np.dtype([("class", int), ("accuracy", float), ("count", int)])
 CALIBRATION = np.dtype(

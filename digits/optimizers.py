@@ -15,6 +15,8 @@ WeightDecay = Annotated[Share, described("share of each weight taken off at a le
 
 
 class Adaptive(Section):
+    """What Adam and its kin take; Lion, say, has no epsilon."""
+
     learning_rate: LearningRate
     beta_1: Annotated[Share, described("share that the mean gradient keeps at each step")] = (
         LEFT_OUT

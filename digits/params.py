@@ -101,6 +101,8 @@ class Augment(Section):
 
 
 class Recipe(Section):
+    # A further key may be left out, and is then None:
+    # label_smoothing: Annotated[Share, described("what it means")] = LEFT_OUT
     network: Annotated[list[str], Field(min_length=1)] = described(
         "layers in order: names of `layers`, or a Keras layer that needs no arguments"
     )
