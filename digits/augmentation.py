@@ -3,8 +3,9 @@
 All processors round sums, products and quotients alike, but not NumPy's pow, exp, sin or cos: none
 of these is used here. Source of the elastic bending: Simard, Steinkraus and Platt, 2003.
 
-A further kind: an argument of `augment`, a key of Augment in params.py, its bound in params.yaml. If
-its bound is no distance from the unchanged image, it also needs a line of `weaker` in prediction.py.
+A further kind is an argument of `augment`, a key of Augment in params.py, and its bound in
+params.yaml. If its bound is no distance from the unchanged image, `weaker` in prediction.py needs a
+line too.
 """
 
 import numpy as np
