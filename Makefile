@@ -4,8 +4,14 @@
 PYTHON ?= python3
 ARGS ?=
 TOOL = python -E -m tools
+DVC = python -P -m dvc
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export PYTHONDONTWRITEBYTECODE := 1
+# What is started without -E would heed these. DVC starts stages by $SHELL, and wants a user's name.
+unexport PYTHONHOME PYTHONOPTIMIZE PYTHONPATH PYTHONWARNINGS
+export SHELL
+ifeq ($(LOGNAME)$(USER),)
+export USER := $(shell whoami 2> /dev/null || id -u)
+endif
 
 # A mirror that is a folder is found from everywhere: experiments run in checkouts of their own.
 # (An address, a path from the root or from home stays as it is: `abspath` cuts names at spaces.)
@@ -25,7 +31,6 @@ Look and compare
   make show                 the experiments: what was changed, and the metrics
   make study                configurations over their seeds: mean and spread
   make compare BASE=main    what differs from a commit, as Markdown
-  make plots                charts of runs, on a page that needs no network
   make gate                 is the test accuracy no lower than it was before?
 
 Use
@@ -51,23 +56,25 @@ endef
 .PHONY: help
 help: ; $(info $(HELP)) @:
 .DEFAULT_GOAL := help
+# What is checked before an installation stays before it, also where MAKEFLAGS says -j.
+.NOTPARALLEL:
 
 # --- run ---
 
 .PHONY: repro sweep
-repro: .venv/ready
+repro: repository .venv/ready
 	@$(TOOL).offline
-	dvc repro
-	@echo && dvc metrics show
+	$(DVC) repro
+	@echo && $(DVC) metrics show
 	@echo "A page on this run: reports/report.md. What would run again, and why: make why"
 	@$(TOOL).offline --remind
 
-sweep: .venv/ready-sweep
+sweep: repository .venv/ready-sweep
 	@$(TOOL).sweep $(ARGS)
 
 # --- look and compare: these install nothing ---
 
-.PHONY: why show study compare gate plots
+.PHONY: why show study compare gate
 why: installed
 	@$(TOOL).why $(if $(CHECK),--check) $(ARGS)
 
@@ -76,9 +83,6 @@ show study gate: installed
 
 compare: installed
 	@$(TOOL).compare $(BASE) $(ARGS)
-
-plots: .venv/ready-plots
-	@$(TOOL).plots $(ARGS)
 
 # --- use ---
 
@@ -125,7 +129,7 @@ lock describe: .venv/ready
 
 # --- the environment: tools/environment.py decides by contents, so Make asks it every time ---
 
-.PHONY: installed always
+.PHONY: installed always repository
 .venv/ready: always
 	@$(PYTHON) -E -m tools.environment
 
@@ -136,3 +140,7 @@ installed:
 	@test -x .venv/bin/python || { echo "There is no environment here. To set it up: make .venv/ready"; exit 1; }
 
 always:
+
+repository:
+	@git rev-parse --git-dir > /dev/null || { echo "DVC needs a Git repository. After a download" \
+	  "as ZIP: git init && git add . && git commit --message start"; exit 1; }

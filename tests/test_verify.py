@@ -1,6 +1,9 @@
 """`make verify` finds what is not as dvc.lock says."""
 
+import csv
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from conftest import Project
@@ -16,7 +19,10 @@ def test_verify_tells_a_different_output_and_a_rotten_object(project: Project) -
     verify = ["python", "-E", "-m", "tools.verify"]
     lock = project.root / "dvc.lock"
     committed = lock.read_text()
-    assert project.run(*verify).stdout.splitlines()[-1] == "same       dvc.lock"
+    *_, last, _, row = project.run(*verify).stdout.splitlines()
+    assert last == "same       dvc.lock"
+    *_, same, count, how = next(csv.reader([row]))
+    assert (count, how) == (same, "make verify")
 
     log = re.search(r"path: models/training.log\n      hash: md5\n      md5: (\w+)", committed)
     labels = re.search(
@@ -43,3 +49,20 @@ def test_verify_tells_a_different_output_and_a_rotten_object(project: Project) -
     restored = (project.root / "data/processed/test_labels.npy").read_bytes()
     assert rotten.read_bytes() == restored
     assert "Data and pipelines are up to date." in project.run("dvc", "status").stdout
+
+
+@pytest.mark.slow
+def test_verify_works_where_the_project_is_a_folder_of_a_larger_repository(
+    finished: Project, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.root, tmp_path / "larger/digits", symlinks=True)
+    shutil.rmtree(tmp_path / "larger/digits/.git")
+    larger, project = Project(tmp_path / "larger"), Project(tmp_path / "larger/digits")
+    larger.run("git", "init", "--quiet")
+    larger.run("git", "config", "user.name", "test")
+    larger.run("git", "config", "user.email", "test@example.org")
+    larger.commit("larger")
+    (larger.root / "notes").write_text("of no concern")
+    printed = project.run("python", "-E", "-m", "tools.verify").stdout
+    assert "\nsame       dvc.lock\n" in printed
+    assert "without your changes" not in printed

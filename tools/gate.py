@@ -1,36 +1,69 @@
-"""Is this run's test accuracy no lower than what the seeds of its recipe gave before?
+"""Is the test accuracy of the last run no lower than what its parameters gave before?
 
-The floor is the mean of benchmarks/results/accuracy.csv less three standard deviations over its
-seeds, so that one run in some hundreds goes below by chance. Status 1 below the floor.
+The floor is the mean of the rows of benchmarks/results/accuracy.csv with the same parameters, less
+three standard deviations over their seeds, so that one run in some hundreds goes below by chance.
+Status 1 below the floor. dvc.lock says which parameters the run had.
 """
 
 import argparse
 import csv
+import hashlib
 import json
 import statistics
 from pathlib import Path
+from typing import Any
 
+LOCK = Path("dvc.lock")
 METRICS = Path("reports/metrics.json")
-EVALUATION = Path("reports/evaluation.json")  # which run it was
 MEASURED = Path("benchmarks/results/accuracy.csv")
+KNOWN = {"download.dataset": "mnist", "preprocess.train_size": None}  # of all that was measured
 
 
-def read(path: Path, *keys: str) -> list:
-    """Return the values of a file that evaluate wrote; SystemExit where they are not there."""
+def accuracy() -> float:
+    """The test accuracy that evaluate wrote; SystemExit where it is not there."""
     try:
-        values = json.loads(path.read_text())
-        return [values[key] for key in keys]
+        return json.loads(METRICS.read_text())["test_accuracy"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise SystemExit(
-            f"{path}: expected what evaluate writes, found: {error}; to write it: dvc repro"
+            f"{METRICS}: expected what evaluate writes, found: {error}; to write it: dvc repro"
         ) from None
 
 
-def floor(recipe: str) -> float | None:
-    """The lowest accuracy that a run of the recipe on MNIST may have, None if never measured."""
+def settings(params: dict[str, Any]) -> str:
+    """What the column `settings` has for these parameters: benchmarks/accuracy.py says of what."""
+    recipe = params["recipe"]
+    views = params[f"evaluate.test_time_augmentation.{recipe}"]
+    common = [params[key] for key in ("threads", "replicas", "instructions")]
+    follows = [params[f"recipes.{recipe}"], views, common]
+    return hashlib.sha256(json.dumps(follows).encode()).hexdigest()[:8]
+
+
+def last_run() -> tuple[str, str]:
+    """What dvc.lock has of the last run, in words, and its settings; "" where none were measured.
+
+    SystemExit where dvc.lock does not have all of it.
+    """
+    from ruamel.yaml import YAML, YAMLError  # late: slow
+
+    try:
+        params: dict[str, Any] = {}
+        for stage in YAML(typ="safe").load(LOCK.read_text())["stages"].values():
+            params |= stage.get("params", {}).get("params.yaml", {})
+        words = f"{params['recipe']} on {params['download.dataset']}"
+        known = all(params[name] == value for name, value in KNOWN.items())
+        return words, settings(params) if known else ""
+    except (OSError, LookupError, TypeError, AttributeError, YAMLError) as error:
+        raise SystemExit(
+            f"{LOCK}: expected all stages and their parameters, found: {error}; "
+            "to write it: dvc repro"
+        ) from None
+
+
+def floor(wanted: str) -> float | None:
+    """The lowest accuracy that a run with these settings may have, None if never measured."""
     with MEASURED.open() as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        seeds = [float(row["accuracy"]) for row in rows if row["what"] == recipe]
+        seeds = [float(row["accuracy"]) for row in rows if row["settings"] == wanted]
     if len(seeds) < 2:
         return None
     return statistics.mean(seeds) - 3 * statistics.stdev(seeds)
@@ -39,20 +72,21 @@ def floor(recipe: str) -> float | None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.gate", description=__doc__)
     parser.parse_args()
-    dataset, recipe = read(EVALUATION, "dataset", "recipe")
-    [accuracy] = read(METRICS, "test_accuracy")
-    lowest = floor(recipe) if dataset == "mnist" else None
+    found = accuracy()
+    run, wanted = last_run()
+    lowest = floor(wanted)
     if lowest is None:
-        print(f"{METRICS}: nothing to compare with: {recipe} on {dataset} was never measured")
-    elif accuracy < lowest:
+        print(
+            f"{METRICS}: nothing to compare with: {MEASURED} has no runs of {run} "
+            "with the same parameters"
+        )
+    elif found < lowest:
         raise SystemExit(
-            f"{METRICS}: test_accuracy: expected at least {lowest:.4f}, the mean of {recipe} in "
-            f"{MEASURED} less three standard deviations; found {accuracy}"
+            f"{METRICS}: test_accuracy: expected at least {lowest:.4f}, the mean of such runs in "
+            f"{MEASURED} less three standard deviations; found {found}"
         )
     else:
-        print(
-            f"{METRICS}: test_accuracy {accuracy} is at least {lowest:.4f}, the floor of {recipe}"
-        )
+        print(f"{METRICS}: test_accuracy {found} is at least {lowest:.4f}, the floor of {run}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tools import commands
 
 PARAMS = Path("params.yaml")
 REQUIREMENTS = Path("requirements.txt")
-GROUPS = ["dev", "demo", "plots", "sweep"]
+GROUPS = ["demo", "dev", "gpu", "sweep", "uv"]
 PYTHON = "3.11"  # the oldest that pyproject.toml allows
 COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--no-emit-index-url"]
 COMPILE += ["--no-annotate", "--no-header", "--quiet", "--python-version", PYTHON]
@@ -25,7 +25,7 @@ PACKAGES = {"PIL": ["pillow"], "tensorflow": ["tensorflow", "tensorflow-cpu"]}
 def compile_all() -> None:
     """Write the requirements files; a group's versions are those that requirements.txt has."""
     if not shutil.which("uv"):
-        raise SystemExit("lock: expected the program uv on PATH; found none: pip install uv")
+        raise SystemExit("lock: expected the program uv on PATH; found none: make .venv/ready")
     commands.output(*COMPILE, "pyproject.toml", "-o", str(REQUIREMENTS))
     for group in GROUPS:
         target = f"requirements-{group}.txt"

@@ -2,12 +2,18 @@
 
 The last commit is verified, without the caches of this checkout. Then every object of the local
 cache that dvc.lock names is read, because DVC trusts them unread. Status 1 where anything differs.
+The last line that is printed is a row for docs/verified.csv.
 """
 
 import argparse
+import contextlib
+import csv
+import datetime
 import hashlib
 import json
 import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools import commands
+
+TABLE = "docs/verified.csv"
 
 
 def outputs(lock: str) -> Iterator[tuple[str, str, str]]:
@@ -28,17 +36,21 @@ def outputs(lock: str) -> Iterator[tuple[str, str, str]]:
 
 def run_anew(folder: str) -> str:
     """Clone the last commit to `folder`, run all its stages, and return the dvc.lock they leave."""
-    commands.output("git", "clone", "--quiet", "--no-hardlinks", ".", folder)
-    Path(folder, "dvc.lock").unlink()  # else DVC keeps in it stages that dvc.yaml has no more
+    top = commands.output("git", "rev-parse", "--show-toplevel")
+    commands.output("git", "clone", "--quiet", "--no-hardlinks", top, folder)
+    # the project may be a folder of a larger repository
+    project = Path(folder, commands.output("git", "rev-parse", "--show-prefix"))
+    lock = project / "dvc.lock"
+    lock.unlink()  # else DVC keeps in it stages that dvc.yaml has no more
     own = {
-        "CHECKPOINTS": f"{folder}/.dvc/tmp/checkpoints",
-        "DVC_SITE_CACHE_DIR": f"{folder}/.dvc/tmp/site",
+        "CHECKPOINTS": f"{project}/.dvc/tmp/checkpoints",
+        "DVC_SITE_CACHE_DIR": f"{project}/.dvc/tmp/site",
     }
     command = ["dvc", "repro", "--force", "--no-run-cache"]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, **own}, stdout=sys.stderr)
+    done = subprocess.run(command, cwd=project, env={**os.environ, **own}, stdout=sys.stderr)
     if done.returncode:
         raise SystemExit("verify: the pipeline did not run to its end; nothing was compared")
-    return Path(folder, "dvc.lock").read_text()
+    return lock.read_text()
 
 
 def rotten(cache: Path, md5: str) -> list[Path]:
@@ -55,16 +67,15 @@ def rotten(cache: Path, md5: str) -> list[Path]:
     return [each for entry in json.loads(path.read_text()) for each in rotten(cache, entry["md5"])]
 
 
-def compare(committed: str, lock: str) -> bool:
-    """Print a line for each output; return whether they are the same."""
+def compare(committed: str, lock: str) -> tuple[int, int]:
+    """Print a line for each output; return how many are the same, of how many."""
     now = {path: md5 for _, path, md5 in outputs(lock)}
-    for _, path, md5 in outputs(committed):
-        if now.get(path) == md5:
-            print(f"same       {path}")
-        else:
-            print(f"different  {path}: {md5} in dvc.lock, {now.get(path)} anew")
+    same = [now.get(path) == md5 for _, path, md5 in outputs(committed)]
+    for equal, (_, path, md5) in zip(same, outputs(committed)):
+        found = "" if equal else f": {md5} in dvc.lock, {now.get(path)} anew"
+        print(f"{'same' if equal else 'different':<10} {path}{found}")
     print(f"{'same' if lock == committed else 'different':<10} dvc.lock")
-    return lock == committed
+    return sum(same), len(same)
 
 
 def check_cache(committed: str) -> bool:
@@ -79,18 +90,41 @@ def check_cache(committed: str) -> bool:
     return sound
 
 
+def machine() -> list[str]:
+    """The processor, its widest instructions, the system and its Python."""
+    known = dict.fromkeys(["model name", "cpu family", "model", "flags"], "")
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text()
+        known |= dict(re.findall(r"^([\w ]+?)\s*: (.*)$", lines, re.MULTILINE))
+    name = known["model name"] or platform.processor() or platform.machine()
+    if known["model"]:  # a virtual machine may give its processor a name that tells nothing
+        name += f" (family {known['cpu family']} model {known['model']})"
+    widths = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX"}
+    instructions = [width for flag, width in widths.items() if flag in known["flags"].split()]
+    system = platform.system()
+    with contextlib.suppress(OSError):
+        system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    return [name, "".join(instructions[:1]), system, platform.python_version()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.verify", description=__doc__)
     parser.parse_args()
-    changed = commands.output("git", "status", "--porcelain", "--untracked-files=no")
+    changed = commands.output("git", "status", "--porcelain", "--untracked-files=no", ".")
     if changed:
         print(f"verify: the last commit, without your changes to\n{changed}", file=sys.stderr)
-    committed = commands.output("git", "show", "HEAD:dvc.lock") + "\n"
+    committed = commands.output("git", "show", "HEAD:./dvc.lock") + "\n"
     with tempfile.TemporaryDirectory() as folder:
         lock = run_anew(folder)
     sound = check_cache(committed)
-    same = compare(committed, lock)
-    raise SystemExit(0 if same and sound else 1)
+    same, count = compare(committed, lock)
+    today = datetime.date.today().isoformat()
+    commit = commands.output("git", "rev-parse", "--short", "HEAD")
+    print(f"To tell others, add this row to {TABLE}:", flush=True)
+    csv.writer(sys.stdout, lineterminator="\n").writerow(
+        [*machine(), today, commit, same, count, "make verify"]
+    )
+    raise SystemExit(0 if lock == committed and sound else 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,152 @@
+"""What a checkout can do as it was set up: the page of plots, the gate, where it was reproduced."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT, Project
+from ruamel.yaml import YAML
+
+from benchmarks import accuracy
+from tools import environment, gate, verify
+
+CHROMIUM = shutil.which("chromium")
+VEGA = list(ROOT.glob(environment.VENV + environment.VEGA))
+
+
+# --- the page of `dvc plots show` ---
+
+
+def test_plots_need_nothing_that_lies_in_dvcs_scratch(project: Project) -> None:
+    shutil.rmtree(project.root / ".dvc/tmp")
+    project.run("dvc", "plots", "show")
+    page = (project.root / "dvc_plots/index.html").read_text()
+    assert '<script src="../.venv/vega.js"></script>' in page
+    assert "{scripts}" not in page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (CHROMIUM and VEGA), reason="needs chromium, and .venv as make installs it")
+def test_charts_are_drawn_without_a_network(project: Project) -> None:
+    (project.root / ".venv").mkdir()
+    (project.root / ".venv/vega.js").symlink_to(VEGA[0])
+    project.run("dvc", "plots", "show")
+    page = project.root / "dvc_plots/index.html"
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+    ]
+    command = [str(CHROMIUM), *options, "--virtual-time-budget=20000", "--dump-dom", page.as_uri()]
+    drawn = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert drawn.count("marks") == 5
+
+
+# --- the gate ---
+
+
+def with_run(project: Project, **changes: object) -> str:
+    """What the gate says of a run whose parameters are the committed ones, but for some changes."""
+    (project.root / "benchmarks/results").mkdir(parents=True)
+    shutil.copy(ROOT / gate.MEASURED, project.root / gate.MEASURED)
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    recipe = params["recipe"]
+    recorded = {
+        f"recipes.{recipe}": params["recipes"][recipe],
+        f"evaluate.test_time_augmentation.{recipe}": 0,
+        "download.dataset": "mnist",
+        "preprocess.train_size": None,
+        **{key: params[key] for key in ("recipe", "threads", "replicas", "instructions")},
+        **changes,
+    }
+    lock = {"stages": {"evaluate": {"params": {"params.yaml": recorded}}}}
+    (project.root / "dvc.lock").write_text(json.dumps(lock))
+    (project.root / gate.METRICS).write_text('{"test_accuracy": 0.95}')
+    return project.run("python", "-E", "-m", "tools.gate", check=False).stdout
+
+
+def test_the_gate_knows_a_run_by_the_settings_that_the_benchmark_writes() -> None:
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    views = params["evaluate"]["test_time_augmentation"]
+    for recipe, values in params["recipes"].items():
+        run = {**params, "recipe": recipe, f"recipes.{recipe}": values}
+        run[f"evaluate.test_time_augmentation.{recipe}"] = views[recipe]
+        assert gate.settings(run) == accuracy.trainings()[recipe].settings()
+        assert gate.floor(gate.settings(run)) is not None
+
+
+def test_the_gate_refuses_a_run_below_those_with_its_parameters(project: Project) -> None:
+    said = with_run(project)
+    assert said.startswith("reports/metrics.json: test_accuracy: expected at least 0.98")
+    assert said.endswith("found 0.95\n")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"replicas": 4},
+        {"preprocess.train_size": 5000},
+        {"download.dataset": "folder"},
+        {"recipes.original": {"epochs": 1}},
+    ],
+)
+def test_the_gate_compares_with_nothing_where_a_parameter_differs(
+    project: Project, changes: dict[str, object]
+) -> None:
+    said = with_run(project, **changes)
+    dataset = changes.get("download.dataset", "mnist")
+    assert said == (
+        "reports/metrics.json: nothing to compare with: benchmarks/results/accuracy.csv has no "
+        f"runs of original on {dataset} with the same parameters\n"
+    )
+
+
+@pytest.mark.parametrize("lock", [None, "{", "stages: {}\n", "- 1\n"])
+def test_the_gate_says_in_a_line_what_dvc_lock_lacks(project: Project, lock: str | None) -> None:
+    (project.root / "dvc.lock").unlink()
+    if lock is not None:
+        (project.root / "dvc.lock").write_text(lock)
+    done = project.run("python", "-E", "-m", "tools.gate", check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("dvc.lock: expected all stages and their parameters, found: ")
+    assert "Traceback" not in done.stdout
+
+
+# --- where it was reproduced ---
+
+
+def verified() -> list[dict[str, str]]:
+    with (ROOT / verify.TABLE).open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_has_the_columns_of_the_row_that_verify_prints() -> None:
+    names = ["processor", "instructions", "system", "python"]
+    assert len(verify.machine()) == len(names)
+    names += ["date", "commit", "same", "outputs", "how"]
+    for row in verified():
+        assert list(row) == names
+        assert re.fullmatch(r"\d{4}-\d\d(-\d\d)?", row["date"])
+
+
+def test_the_pages_count_the_processors_of_the_table() -> None:
+    count = len({row["processor"] for row in verified() if row["same"] == row["outputs"]})
+    for page in ("README.md", "docs/bytes.md"):
+        text = " ".join((ROOT / page).read_text().split())
+        assert f"{count} processors]" in text, page
+
+
+# --- the container that Codespaces opens ---
+
+
+def test_the_container_runs_the_first_command_of_the_readme() -> None:
+    text = (ROOT / ".devcontainer/devcontainer.json").read_text()
+    container = json.loads(re.sub(r"^//.*", "", text, flags=re.MULTILINE))
+    command = container["postCreateCommand"]
+    assert f"```console\n$ {command}\n" in (ROOT / "README.md").read_text()
+    assert (ROOT / ".devcontainer" / container["build"]["dockerfile"]).exists()
+    assert command in (ROOT / ".github/workflows/ci.yml").read_text()
