@@ -9,7 +9,9 @@ import io
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
+import time
 from inspect import ismodule
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,8 +24,12 @@ PR_SET_PDEATHSIG = 1  # of Linux' prctl
 KNOWN = {"CHECKPOINTS", "COLUMNS", "CURL_CA_BUNDLE", "DATASET_MIRROR", "HOME", "LANG", "LINES"}
 KNOWN |= {"LD_LIBRARY_PATH", "LOGNAME", "NETRC", "NO_COLOR", "PATH", "REQUESTS_CA_BUNDLE"}
 KNOWN |= {"SSL_CERT_DIR", "SSL_CERT_FILE", "TEMP", "TERM", "TMP", "TMPDIR", "TZ", "USER"}
-KNOWN_STARTS = ("DVC_", "LC_", "OPENBLAS_", "XDG_")
+KNOWN_STARTS = ("DVC_", "LC_", "XDG_")
 KNOWN_ENDS = ("_proxy", "_PROXY")
+
+# Between these, `dvc exp run` changes the files of a checkout: by -S, or as they were edited.
+FROM, TO = "refs/exps/exec/EXEC_HEAD", "refs/exps/exec/EXEC_MERGE"
+GO_BACK = "the experiment's values stay in params.yaml; the last commit's: git restore params.yaml"
 
 
 class Unbreakable:
@@ -31,6 +37,8 @@ class Unbreakable:
 
     def __init__(self, stream: TextIO | None) -> None:
         self.stream = stream or io.StringIO()
+        if isinstance(stream, io.TextIOWrapper):  # a class may have a name that it cannot show
+            stream.reconfigure(errors="backslashreplace")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -59,7 +67,7 @@ def check_versions(recorded: dict[str, str]) -> None:
             raise SystemExit(
                 f"params.yaml: environment.{library}: expected {installed}, the version that is "
                 f"installed; found {recorded[library]}; correct it, or install what "
-                "requirements.txt says: make --always-make .venv/ready"
+                "requirements.txt says: rm .venv/ready && make .venv/ready"
             )
 
 
@@ -69,6 +77,27 @@ def forget_the_shell() -> None:
         known = name in KNOWN or name.startswith(KNOWN_STARTS) or name.endswith(KNOWN_ENDS)
         if not known:
             del os.environ[name]
+    os.environ["DVCLIVE_LOGLEVEL"] = "ERROR"  # it warns of the experiment that `-f` is to replace
+
+
+def in_experiment() -> bool:
+    """Has `dvc exp run` written its values here? Queued experiments have folders of their own."""
+    return "DVC_EXP_NAME" in os.environ and os.environ.get("DVC_ROOT") == os.getcwd()
+
+
+def show_git_the_experiment() -> None:
+    """Give the files that `dvc exp run` has just written a time that no index of Git has for them.
+
+    It writes those of the commit first, often in the same second. Where their sizes are equal too,
+    Git would take what the experiment changed for unchanged, and restore nothing.
+    """
+    command = ["git", "diff", "--name-only", "--relative", "-z", FROM, TO]
+    # Without an experiment Git has no such names, and says so; then there is nothing to do.
+    changed = subprocess.run(command, capture_output=True, text=True).stdout
+    for path in map(Path, filter(None, changed.split("\0"))):
+        if path.exists():
+            later = max(time.time(), path.stat().st_mtime + 1)
+            os.utime(path, (later, later))
 
 
 def end_with_dvc() -> None:
@@ -84,6 +113,8 @@ def run(name: str) -> None:
     forget_the_shell()
     sys.stdout, sys.stderr = Unbreakable(sys.stdout), Unbreakable(sys.stderr)
     try:
+        if in_experiment():
+            show_git_the_experiment()
         from digits import params
 
         values = params.read()
@@ -103,4 +134,7 @@ if __name__ == "__main__":
     if sys.argv[1:] not in ([name] for name in STAGES):
         found = " ".join(sys.argv[1:]) or "nothing"
         raise SystemExit(f"expected one stage of {', '.join(STAGES)}; found {found}")
-    run(sys.argv[1])
+    try:
+        run(sys.argv[1])
+    except SystemExit as refusal:
+        raise SystemExit(f"{refusal}\n{GO_BACK}" if in_experiment() else refusal) from None

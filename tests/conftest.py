@@ -8,21 +8,27 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from tools import environment
+
 ROOT = Path(__file__).parents[1]
 STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
 # What a project of the tests is a copy of. Tests that need more copy that themselves.
 SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots"]
+SOURCES += [".gitattributes"]
 SOURCES += ["stages", "digits", "tools", "data/own"]
-OUTPUTS = ["data/raw", "data/processed", "models", "reports"]
+OUTPUTS = ["data/idx", "data/processed", "models", "reports"]
 # Variables of the shell that runs the tests, which a user's shell would not have.
 FOREIGN = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS", "SHELL", "PYTHON")
+PERSONAL = ("GIT_", "XDG_")  # where a hook's repository is, and where a person's settings are
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 PIPE: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}  # all that is printed
 
@@ -114,6 +120,35 @@ def new_project(root: Path) -> Project:
     project.run("git", "config", "user.email", "test@example.org")
     project.commit("tiny")
     return project
+
+
+def set_up(project: Project) -> None:
+    """Give a project an environment of its own, which borrows the packages of the tests'.
+
+    `make` takes it for a fresh one. What it installs goes there: the tests' own stays as it is.
+    """
+    venv = project.root / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    [packages] = venv.glob("lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    for program in Path(sys.executable).parent.iterdir():
+        if not (venv / "bin" / program.name).exists():
+            (venv / "bin" / program.name).symlink_to(program)
+    (venv / "ready").write_text(environment.fingerprint(ROOT / "requirements.txt"))
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy2(ROOT / name, project.root)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let Git and DVC see no repository of a hook, and no settings but those of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(PERSONAL):
+                patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -168,8 +168,8 @@ def test_a_sweep_refuses_a_git_remote_that_is_not_there(inside_project: Project)
 def test_a_git_that_fails_is_not_taken_for_a_clean_checkout(
     inside_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    with pytest.raises(SystemExit, match="git status --porcelain ended with status 128"):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(SystemExit, match=r"git status --porcelain \. ended with status 128"):
         sweeps.remotes("origin", "0" * 40)
 
 
@@ -209,6 +209,21 @@ def test_a_sweep_refuses_an_address_where_nobody_listens() -> None:
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(SystemExit, match=f"a running Ray cluster; found {address}: "):
             sweeps.connect(address)
+
+
+def test_a_sweep_refuses_a_cluster_of_another_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        monkeypatch.setattr(ray, "__version__", "2.0.0")
+        with pytest.raises(SystemExit, match=r"^--address: expected a cluster .* Ray: 2\.0\.0.*$"):
+            sweeps.connect(cluster.address)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
 
 def test_no_log_holds_a_password() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, STAGES, Project
+from conftest import ROOT, STAGES, Project, set_up
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -69,7 +69,7 @@ def test_bare_make_lists_the_targets() -> None:
 def test_the_list_of_targets_is_complete() -> None:
     phony = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     targets = {target for line in phony for target in line.split()}
-    assert targets - {"help", "installed", "always"} == set(listed())
+    assert targets - {"help", "installed", "always", "repository"} == set(listed())
 
 
 def test_the_list_of_targets_fits_a_narrow_terminal() -> None:
@@ -101,8 +101,7 @@ def test_nothing_on_pythonpath_takes_the_place_of_our_packages(
     for name in ("data", "digits", "models", "stages", "tools"):
         (tmp_path / "other" / name).mkdir(parents=True)
         (tmp_path / "other" / name / "__init__.py").write_text("raise ImportError('not ours')")
-    (project.root / ".venv").symlink_to(sys.prefix)
-    shutil.copy(ROOT / "Makefile", project.root)
+    set_up(project)
     other = {"PYTHONPATH": str(tmp_path / "other"), "PYTHONSAFEPATH": "1"}
     printed = project.run("make", "why", check=True, **other).stdout
     assert printed.count("up to date") == len(STAGES)
@@ -179,7 +178,7 @@ NOBODY = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9
 def wanting(project: Project) -> Project:
     """A project that wants MNIST and has no data."""
     project.change(download__dataset="mnist")
-    shutil.rmtree(project.root / "data/raw")
+    shutil.rmtree(project.root / "data/idx")
     project.commit("MNIST")
     return project
 
@@ -366,7 +365,7 @@ def test_run_key_is_the_name_of_a_folder_in_dvcs_cache(repository) -> None:
 def test_run_key_takes_sums_that_are_known_beforehand(repository) -> None:
     [stage] = repository.stage.collect("preprocess")
     present = dvc_internals.run_key(stage, {})
-    assert dvc_internals.run_key(stage, {"data/raw": f"{'0' * 32}.dir"}) != present
+    assert dvc_internals.run_key(stage, {"data/idx": f"{'0' * 32}.dir"}) != present
 
 
 def test_last_run_has_the_outputs_that_dvc_lock_names(repository, finished: Project) -> None:
@@ -549,59 +548,7 @@ def test_the_exported_network_gives_every_test_image_the_same_class(project: Pro
     assert (project.root / "models/network.tflite").stat().st_size > 900_000
 
 
-# --- gate and compare ---
-
-
-@pytest.fixture
-def measured(project: Project) -> Project:
-    """A project whose run was on MNIST, where three seeds of its recipe were measured before."""
-    (project.root / "benchmarks/results").mkdir(parents=True)
-    lines = ["# machine", "what,settings,seed,accuracy,wall_seconds,cpu_seconds"]
-    for seed, accuracy in enumerate((0.98, 0.985, 0.99)):
-        lines.append(f"original,x,{seed},{accuracy},1,1")
-    table = project.root / "benchmarks/results/accuracy.csv"
-    table.write_text("\n".join([*lines, ""]))
-    evaluation = project.root / "reports/evaluation.json"
-    run = {**json.loads(evaluation.read_text()), "dataset": "mnist"}
-    evaluation.unlink()  # a link to the cache, where DVC was told so
-    evaluation.write_text(json.dumps(run))
-    return project
-
-
-@pytest.mark.parametrize("accuracy, status", [(0.9701, 0), (0.9699, 1)])
-def test_the_gate_lets_pass_what_is_no_worse_than_the_seeds_before(
-    measured: Project, accuracy: float, status: int
-) -> None:
-    path = measured.root / "reports/metrics.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "test_accuracy": accuracy}))
-    done = tool(measured, "gate", check=False)
-    said = {
-        0: "test_accuracy 0.9701 is at least 0.9700, the floor of original\n",
-        1: "test_accuracy: expected at least 0.9700, the mean of original in ",
-    }
-    assert done.returncode == status
-    assert done.stdout.startswith(f"reports/metrics.json: {said[status]}")
-
-
-def test_the_gate_says_that_there_is_nothing_to_compare_with(measured: Project) -> None:
-    (measured.root / "reports/evaluation.json").write_text('{"dataset": "url", "recipe": "x"}')
-    said = "reports/metrics.json: nothing to compare with: x on url was never measured\n"
-    assert tool(measured, "gate").stdout == said
-
-
-@pytest.mark.parametrize("name", ["metrics", "evaluation"])
-@pytest.mark.parametrize("found", [None, "{", "{}", "[]"])
-def test_the_gate_says_in_a_line_what_evaluate_did_not_write(
-    measured: Project, name: str, found: str | None
-) -> None:
-    path = measured.root / f"reports/{name}.json"
-    path.unlink()
-    if found is not None:
-        path.write_text(found)
-    done = tool(measured, "gate", check=False)
-    assert done.returncode == 1
-    [line] = done.stdout.splitlines()
-    assert line.startswith(f"reports/{name}.json: expected what evaluate writes, found:")
+# --- compare ---
 
 
 def test_compare_says_what_is_as_before(finished: Project) -> None:
@@ -627,14 +574,40 @@ def test_compare_with_a_commit_that_is_not_there_fails(finished: Project) -> Non
 
 # --- mend and lock ---
 
+REFUSED = {
+    "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"
+}  # as in a container, where another owns the files
+
 
 def test_a_git_that_refuses_is_an_error_and_nothing_is_mended(project: Project) -> None:
     (project.root / "dvc.lock").write_text("stages: {")
-    done = tool(project, "mend", GIT_DIR="/nowhere", check=False)
+    done = tool(project, "mend", **REFUSED, check=False)
     assert done.returncode == 1
-    assert "mend: git rev-parse --git-path index.lock ended with status 128" in done.stdout
+    assert "detected dubious ownership" in done.stdout
+    assert "mend: git rev-parse --show-toplevel ended with status 128" in done.stdout
     assert "Traceback" not in done.stdout
     assert (project.root / "dvc.lock").read_text() == "stages: {"
+
+
+@pytest.mark.fault(
+    "DVC",
+    "an experiment is stopped before its first stage: Git does not see what it changed",
+    "`make mend` lets Git see it",
+)
+def test_changes_that_git_does_not_see_are_shown_to_it(project: Project) -> None:
+    """As an experiment leaves them that is stopped before its first stage begins."""
+    params = project.root / "params.yaml"
+    before = params.read_text()
+    project.run("git", "config", "core.trustctime", "false")
+    os.utime(params, (1_000_000_000, 1_000_000_000))
+    project.run("git", "status")
+    params.write_text(before.replace("dpi: 100", "dpi: 120"))
+    os.utime(params, (1_000_000_000, 1_000_000_000))
+    assert project.run("git", "diff", "--name-only").stdout == ""
+    said = "Git took files for unchanged that an experiment had written: see git status\n"
+    assert tool(project, "mend").stdout == said
+    project.run("git", "restore", "params.yaml")
+    assert params.read_text() == before
 
 
 def test_a_file_is_whole_only_with_all_that_dvc_writes(finished: Project, tmp_path: Path) -> None:

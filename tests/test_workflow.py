@@ -1,19 +1,22 @@
 """The commands in which people use the project, on tiny data."""
 
+import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, STAGES, Project, stages_in
+from conftest import STAGES, Project, set_up, stages_in
 
 from digits import idx
 from digits.figures import FIGURES
-from tools import environment
 
 slow = pytest.mark.slow
 
@@ -107,6 +110,14 @@ def test_exp_show_has_the_metrics_then_what_was_changed_then_sums_of_files(tried
 
 
 @slow
+def test_an_experiment_that_replaces_one_is_run_without_a_warning(tried: Project) -> None:
+    """DVCLive's own is of an experiment with the same name."""
+    printed = tried.run("dvc", "exp", "run", "--force", "--name", "three").stdout
+    assert "epoch 1/" in printed
+    assert "WARNING" not in printed
+
+
+@slow
 def test_queued_experiments_run_elsewhere_and_leave_the_workspace_as_it_was(
     project: Project,
 ) -> None:
@@ -197,18 +208,6 @@ def test_a_network_that_does_not_fit_the_images_is_refused_in_one_line(project: 
 # --- make repro ---
 
 
-def set_up(project: Project) -> None:
-    """Let `make` find the environment of the tests in the project, and take it for a fresh one."""
-    venv = project.root / ".venv"
-    venv.mkdir()
-    for path in Path(sys.prefix).iterdir():
-        if not path.name.startswith("ready"):
-            (venv / path.name).symlink_to(path)
-    (venv / "ready").write_text(environment.fingerprint(ROOT / "requirements.txt"))
-    for name in ("Makefile", "requirements.txt"):
-        shutil.copy2(ROOT / name, project.root)
-
-
 def test_no_package_on_pythonpath_takes_the_place_of_ours(project: Project, tmp_path: Path) -> None:
     hostile = tmp_path / "hostile"
     for name in ("data", "models", "reports", "stages", "digits", "tools", "tests"):
@@ -223,12 +222,38 @@ def test_no_package_on_pythonpath_takes_the_place_of_ours(project: Project, tmp_
     assert "test_accuracy" in printed
 
 
+WHEEL = {
+    "mine.py": "",
+    "mine-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n",
+    "mine-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "mine-1.0.dist-info/RECORD": "",
+}
+
+
+def test_what_make_installs_in_a_test_leaves_the_environment_of_the_tests_alone(
+    project: Project,
+) -> None:
+    set_up(project)
+    wheel = project.root / "mine-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in WHEEL.items():
+            archive.writestr(name, text)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    requirements = project.root / "requirements.txt"
+    requirements.write_text(f"./{wheel.name} --hash=sha256:{digest}\n")
+    folders = [sys.prefix, sysconfig.get_path("scripts"), sysconfig.get_path("purelib")]
+    before = [os.listdir(folder) for folder in folders]
+    project.run("make", ".venv/ready")
+    assert list((project.root / ".venv").glob("lib/python*/site-packages/mine.py"))
+    assert [os.listdir(folder) for folder in folders] == before
+
+
 @pytest.fixture
 def without_data(project: Project) -> Project:
     """A project that is set up, that wants MNIST, and that has none."""
     set_up(project)
     project.change(download__dataset="mnist")
-    shutil.rmtree(project.root / "data/raw")
+    shutil.rmtree(project.root / "data/idx")
     project.run("git", "commit", "--quiet", "--all", "--message", "back to MNIST")
     return project
 
@@ -243,4 +268,4 @@ def test_make_repro_without_a_mirror_takes_synthetic_digits_and_says_so(
     assert printed.splitlines()[-1] == last
     difference = without_data.run("git", "diff", "--unified=0", "params.yaml").stdout
     assert "\n-  dataset: mnist" in difference and "\n+  dataset: synthetic" in difference
-    assert (without_data.root / "data/raw" / idx.FILES["train", "images"]).exists()
+    assert (without_data.root / "data/idx" / idx.FILES["train", "images"]).exists()

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+# A hook's Git names its own repository and index in these; ours is the one that we stand in.
+for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"):
+    os.environ.pop(name, None)
+
 
 def output(*command: str, **environment: str) -> str:
     """Return what a program printed, without the end of its last line.

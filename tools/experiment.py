@@ -23,6 +23,7 @@ from pathlib import Path
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 # A command that ends when its parent does, even where that was killed. Linux alone has it.
 BOUND = ["setpriv", "--pdeathsig", "TERM"]
+METRICS = "reports/metrics.json"
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,13 @@ def tidy(folder: Path) -> None:
 
 @dataclass
 class Clone:
-    """A clone of the project, and a log of the commands that ran in it."""
+    """A clone of the project's repository, and a log of the commands that ran in it.
+
+    `inner` is the project's folder in the repository, empty where that is the project.
+    """
 
     folder: Path
+    inner: str
     log: list[str] = field(default_factory=list)
 
     def run(self, *command: str, status: int = TRY_AGAIN) -> str:
@@ -72,7 +77,7 @@ class Clone:
         path = f"{sys.prefix}/bin:{os.environ['PATH']}"
         done = subprocess.run(
             [*(BOUND if shutil.which(BOUND[0]) else []), *command],
-            cwd=self.folder,
+            cwd=self.folder / self.inner if command[0] == "dvc" else self.folder,
             env={**os.environ, "PATH": path, "GIT_TERMINAL_PROMPT": "0"},
             capture_output=True,
             text=True,
@@ -96,15 +101,18 @@ class Clone:
             raise Failed(TRY_AGAIN)
 
 
-def experiment(name: str, overrides: list[str], commit: str, git: str, dvc: str) -> Outcome:
+def experiment(
+    name: str, overrides: list[str], commit: str, git: str, dvc: str, inner: str
+) -> Outcome:
     """Run an experiment of a commit and push it; `git` and `dvc` are addresses of the remotes.
 
-    Without `dvc`, the commit's own configuration says where the DVC remote is.
+    Without `dvc`, the commit's own configuration says where the DVC remote is. `inner` is the
+    project's folder in its repository.
     """
     folder = Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}")
     folder.mkdir(exist_ok=True)
     tidy(folder)
-    clone = Clone(folder / name)
+    clone = Clone(folder / name, inner)
     reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(
@@ -119,8 +127,8 @@ def experiment(name: str, overrides: list[str], commit: str, git: str, dvc: str)
                 clone.run_experiment(name, overrides, commit, dvc)
                 clone.run("git", "push", "--quiet", "origin", f"{reference}:{reference}")
             clone.run("git", "fetch", "--quiet", "origin", reference)
-            metrics = json.loads(clone.run("git", "show", "FETCH_HEAD:reports/metrics.json"))
-            return Outcome(0, metrics, "\n".join(clone.log))
+            metrics = clone.run("git", "show", f"FETCH_HEAD:{Path(inner, METRICS)}")
+            return Outcome(0, json.loads(metrics), "\n".join(clone.log))
         except Failed as failure:
             return Outcome(failure.args[0], {}, "\n".join(clone.log))
         finally:
@@ -141,6 +149,7 @@ def main() -> None:
     parser.add_argument("--commit", help="whose experiment it is (default: the present one)")
     parser.add_argument("--git", help="address to push it to (default: of the remote origin)")
     parser.add_argument("--dvc", default="", help="address for outputs, if the commit names none")
+    parser.add_argument("--folder", help="the project's, in its repository (default: this one)")
     options = parser.parse_args()
 
     from tools import commands
@@ -148,7 +157,10 @@ def main() -> None:
     commit = options.commit or commands.output("git", "rev-parse", "HEAD")
     git = options.git or commands.output("git", "remote", "get-url", "origin")
     name = label(options.name, options.set_param, commit)
-    outcome = experiment(name, options.set_param, commit, git, options.dvc)
+    inner = options.folder
+    if inner is None:
+        inner = commands.output("git", "rev-parse", "--show-prefix")
+    outcome = experiment(name, options.set_param, commit, git, options.dvc, inner)
     print(outcome.log, file=sys.stderr)
     print(json.dumps(outcome.metrics))
     raise SystemExit(outcome.status)

@@ -1,11 +1,13 @@
 """Find and mend what a DVC that was killed leaves broken in this checkout. No result is touched.
 
-A cut dvc.lock, damaged records of runs, stale locks, a HEAD that an experiment left detached: a
-line says what was mended. Where DVC or Git is at work, or Git does not answer, nothing is done.
+A cut dvc.lock, damaged records of runs, stale locks, changes that Git does not see, a HEAD that an
+experiment left detached: a line says what was mended. Where DVC or Git is at work, or Git does not
+answer, nothing is done.
 """
 
 import argparse
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,6 @@ from tools import commands
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc/tmp/rwlock")
-RUNS = Path(".dvc/cache/runs")  # what each stage gave, a folder for each of its inputs
 REFS = "refs/exps/exec"  # where `dvc exp run` notes what it is about
 
 
@@ -29,14 +30,15 @@ def resolve(revision: str) -> str:
 
 
 def at_work() -> list[str]:
-    """Return the running commands of DVC and Git whose working folder is this one."""
+    """Return the running commands of DVC and Git that work in this repository."""
     import psutil
 
+    top = git("rev-parse", "--show-toplevel")
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         command = process.info["cmdline"] or []
-        names = {Path(part).name for part in command[:3]}
-        if process.info["cwd"] == str(Path.cwd()) and names & {"dvc", "git"}:
+        names = {Path(part).name for part in command[:4]}  # also `python -P -m dvc`
+        if names & {"dvc", "git"} and Path(process.info["cwd"] or "/").is_relative_to(top):
             found.append(f"{' '.join(command)} (PID {process.pid})")
     return found
 
@@ -62,14 +64,22 @@ def whole(path: Path) -> bool:
         return False
 
 
-def index() -> Iterator[str]:
-    path = Path(git("rev-parse", "--git-path", "index.lock"))
-    if path.exists():
-        path.unlink()
-        yield f"{path} was left by a git that is gone: removed"
+def staged() -> Iterator[str]:
+    left, index = (Path(git("rev-parse", "--git-path", name)) for name in ("index.lock", "index"))
+    if left.exists():
+        left.unlink()
+        yield f"{left} was left by a git that is gone: removed"
+    seen = git("status", "--porcelain")
+    if index.exists():
+        os.utime(index, (1, 1))  # older than each file: Git reads them, whatever it has noted
+    if git("status", "--porcelain") != seen:
+        yield "Git took files for unchanged that an experiment had written: see git status"
 
 
 def lock() -> Iterator[str]:
+    if git("ls-files", "--unmerged", str(LOCK)):
+        yield f"{LOCK}: two branches changed it: git checkout HEAD -- {LOCK} reports && dvc repro"
+        return
     if not LOCK.exists() or whole(LOCK):
         return
     if resolve(f"HEAD:./{LOCK}"):
@@ -83,7 +93,8 @@ def lock() -> Iterator[str]:
 
 
 def runs() -> Iterator[str]:
-    for folder in RUNS.glob("*/*"):
+    """Of DVC's records of what each stage gave: a folder for each of its inputs."""
+    for folder in Path(commands.output("dvc", "cache", "dir"), "runs").glob("*/*"):
         entries = list(folder.iterdir())
         if not entries or not all(map(whole, entries)):
             shutil.rmtree(folder)
@@ -141,7 +152,7 @@ def main() -> None:
     parser.parse_args()
     if busy := at_work():
         raise SystemExit("mend: wait for this to end, or stop it:\n" + "\n".join(busy))
-    mended = [line for check in (index, lock, runs, rwlock, head) for line in check()]
+    mended = [line for check in (staged, lock, runs, rwlock, head) for line in check()]
     print("\n".join(mended or ["nothing to mend"]))
 
 

@@ -38,6 +38,7 @@ class Remotes:
     git: str
     dvc: str  # nothing where the commit names one
     commit: str
+    inner: str = ""  # the project's folder in its repository, with / at its end
 
     @property
     def prefix(self) -> str:
@@ -80,7 +81,7 @@ def remotes(git: str, commit: str) -> Remotes:
 
     SystemExit where the commit does not say all, or is not in the Git remote.
     """
-    if changed := commands.output("git", "status", "--porcelain"):
+    if changed := commands.output("git", "status", "--porcelain", "."):
         raise SystemExit(f"a sweep runs what is committed; commit or stash these first:\n{changed}")
     address = commands.answer("git", "remote", "get-url", git, no=2)
     if not address and git != ORIGIN:
@@ -95,7 +96,9 @@ def remotes(git: str, commit: str) -> Remotes:
     settings = commands.output("dvc", "config", "--project", "--list").splitlines()
     named = any(line.startswith("core.remote=") for line in settings)
     dvc = "" if named else commands.output("dvc", "cache", "dir")
-    return Remotes(address or str(Path.cwd()), dvc, commit)
+    top = commands.output("git", "rev-parse", "--show-toplevel")
+    inner = commands.output("git", "rev-parse", "--show-prefix")
+    return Remotes(address or top, dvc, commit, inner)
 
 
 def missing(todo: Todo, to: Remotes, name: str) -> Todo:
@@ -139,7 +142,7 @@ class Sweep:
 
     def start(self, name: str, attempt: int) -> None:
         to = self.to
-        reference = self.task.remote(name, self.todo[name], to.commit, to.git, to.dvc)
+        reference = self.task.remote(name, self.todo[name], to.commit, to.git, to.dvc, to.inner)
         self.running[reference] = name, attempt
 
     def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> None:
@@ -188,6 +191,11 @@ def connect(address: str | None) -> None:
         raise SystemExit(
             f"--address: expected that of a running Ray cluster; found {address}: {error}"
         ) from None
+    except RuntimeError as error:  # another Ray or Python; Ray says which, in some lines
+        found = " ".join(str(error).split())
+        raise SystemExit(
+            f"--address: expected a cluster of the same Ray and Python; found {address}: {found}"
+        ) from None
 
 
 def run(todo: Todo, done: int, to: Remotes, address: str | None) -> list[str]:
@@ -223,8 +231,9 @@ def show(names: list[str], to: Remotes) -> None:
     python = [sys.executable, "-E", "-m"]
     picture = str(LOGS / "study.png")
     LOGS.mkdir(parents=True, exist_ok=True)
-    subprocess.run([*python, "tools.show"], check=True)
-    subprocess.run([*python, "tools.study", "--metric", METRIC, "--figure", picture], check=True)
+    study = ["tools.study", "--metric", METRIC, "--figure", picture]
+    if commands.status(*python, "tools.show") or commands.status(*python, *study):
+        raise SystemExit("the experiments are here; for the tables: make show; make study")
     print(f"drawn in {picture}")
 
 
