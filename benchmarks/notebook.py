@@ -1,6 +1,6 @@
 """The original write-up's notebook as it stands, in today's Keras: the baseline. One JSON line.
 
-It says what the notebook's `fit` cost. The one change: the data set comes from data/raw, not from
+It says what the notebook's `fit` cost. The one change: the data set comes from data/idx, not from
 keras.datasets. All settings are the libraries' own.
 `python -m benchmarks.notebook [SEED]`
 """
@@ -12,15 +12,16 @@ import time
 import keras
 import numpy as np
 
+from digits import idx
 from stages import preprocess
 
 
 def load(split: str) -> tuple[np.ndarray, np.ndarray]:
     """uint8 images (N, H, W) and labels (N,)."""
-    if not preprocess.RAW.is_dir():
-        raise SystemExit(f"{preprocess.RAW}: not there; run `make repro` first")
-    _, images, labels = preprocess.read(split)
-    return np.concatenate(list(images)), labels
+    if not idx.FOLDER.is_dir():
+        raise SystemExit(f"{idx.FOLDER}: not there; run `make repro` first")
+    found = preprocess.read(split)
+    return np.asarray(found.images), found.labels
 
 
 def prepare(split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
+from digits import output
+
 PROCESSED = Path("data/processed")
 
 
 def write(name: str, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
     """Write the first shape[0] rows of `chunks` as a float32 array."""
-    PROCESSED.mkdir(parents=True, exist_ok=True)
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     # written, not mapped: into a mapped file, a full disk ends the process without a word
-    with (PROCESSED / f"{name}.npy").open("wb") as file:
+    with output.beside(PROCESSED / f"{name}.npy") as partial, partial.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         left = shape[0]
         for chunk in chunks:

@@ -8,6 +8,8 @@ params.yaml. If its bound is no distance from the unchanged image, `weaker` in p
 line too.
 """
 
+from typing import Any
+
 import numpy as np
 
 KNOTS = 7  # of the bending, along each side of an image
@@ -42,10 +44,11 @@ def displacement(rng: np.random.Generator, count: int, height: int, width: int) 
 
 
 def interpolate(images: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Sample images (n, H, W, 1) bilinearly at y and x (n or 1, H, W), in pixels; outside is 0."""
-    count, height, width = images.shape[:3]
-    padded = np.zeros((count, height + 2, width + 2), np.float32)
-    padded[:, 1:-1, 1:-1] = images[..., 0]
+    """Sample images (n, H, W, C) bilinearly at y and x (n or 1, H, W), in pixels.
+
+    Outside of a grey image is 0, as around ink; outside of one in colour its edge goes on.
+    """
+    count, height, width, channels = images.shape
     y, x = np.clip(y + 1, 0, height + 1), np.clip(x + 1, 0, width + 1)
     row = np.minimum(y.astype(np.int32), height)
     column = np.minimum(x.astype(np.int32), width)
@@ -53,9 +56,14 @@ def interpolate(images: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     # the four pixels around each point, by their places in the flat array: `take` is the quickest
     image = np.arange(count, dtype=np.int32)[:, None, None]
     at = (image * (height + 2) + row) * (width + 2) + column
-    a, b, c, d = (padded.take(at + step) for step in (0, 1, width + 2, width + 3))
-    above, below = a + right * (b - a), c + right * (d - c)
-    return (above + down * (below - above))[..., None]
+    sampled = np.empty((count, height, width, channels), np.float32)
+    for channel in range(channels):
+        around: Any = {"mode": "constant" if channels == 1 else "edge"}
+        padded = np.pad(images[..., channel], ((0, 0), (1, 1), (1, 1)), **around)
+        a, b, c, d = (padded.take(at + step) for step in (0, 1, width + 2, width + 3))
+        above, below = a + right * (b - a), c + right * (d - c)
+        sampled[..., channel] = above + down * (below - above)
+    return sampled
 
 
 def augment(
@@ -66,12 +74,13 @@ def augment(
     shear: float,
     shift: float,
     elastic: float,
+    flip: float = 0,
     alike: bool = False,
 ) -> np.ndarray:
-    """Change each image float32 (n, H, W, 1) at random, evenly within bounds; or all `alike`.
+    """Change each image float32 (n, H, W, C) at random, evenly within bounds; or all `alike`.
 
     `rotation` is in degrees, `zoom` and `shear` in shares, `shift` and `elastic` in shares of the
-    image's side. All of it costs one interpolation.
+    image's side: all of it costs one interpolation. `flip` is how likely an image is mirrored.
     """
     height, width = images.shape[1:3]
     count = 1 if alike else len(images)
@@ -92,4 +101,6 @@ def augment(
     if elastic:
         y += np.float32(elastic * height) * displacement(rng, count, height, width)
         x += np.float32(elastic * width) * displacement(rng, count, height, width)
+    if flip:
+        x = np.where(rng.random((count, 1, 1)) < flip, -x, x)
     return interpolate(images, y + middle_y, x + middle_x)

@@ -1,27 +1,35 @@
-"""The files of a data set, from a folder or a server -> a folder, each checked before it is named.
+"""The files of a data set, from this machine or a server -> plain IDX files in a folder.
 
 The environment variable DATASET_MIRROR, a folder or base URL that holds DATASET/FILE, is tried
-before the mirrors of digits/datasets.py. Where the bytes come from never changes them: a published
-file is kept only if it has the SHA-256 that is written there.
+before the other places. Where a published file comes from, and how it is packed, never changes its
+bytes: it is taken only if its content has the SHA-256 that is written in digits/datasets.py.
 """
 
+import hashlib
 import os
-import shutil
+import queue
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pooch
 import requests
 
 from digits import datasets, idx
 
+Key = tuple[str, str]  # of idx.FILES: split and kind
+Reasons = dict[str, str]  # a place or a file -> why it is of no use
+
+# where people, Keras and torchvision put data sets, be it in folders of their names
+ROOTS = ("data/raw", "data", "~/data", "~/.keras/datasets")
 ANSWER_SECONDS = 20  # for all servers together: the look-up of a name knows no time-out
 OTHERS_SECONDS = 3  # for the other servers, once one has answered
 STALL_SECONDS = 20  # without a byte
 ROUNDS = 3  # through all places: a server may be overloaded for a moment
 # of a place, after which the next is tried; a full disk is none of these
-FAULTS = (requests.RequestException, ValueError, FileNotFoundError, IsADirectoryError)
+FAULTS = (requests.RequestException, ValueError, FileNotFoundError, PermissionError)
 REASONS = {  # what an error of requests says, in words
     "ProxyError": "the proxy that the environment names cannot be used",
     "SSLError": "it speaks no HTTPS that can be trusted",
@@ -29,7 +37,8 @@ REASONS = {  # what an error of requests says, in words
     "Failed to resolve": "its name does not resolve",
     "('Connection": "the connection broke off",
 }
-WAYS_ON = """three ways on:
+WAYS_ON = """four ways on:
+  put the four files, such as train-images-idx3-ubyte.gz, into data/raw
   set DATASET_MIRROR to a folder or base URL that holds DATASET/FILE, such as \
 mnist/train-images-idx3-ubyte.gz
   use a folder of your own:  dvc exp run -S download.dataset=folder -S datasets.folder.path=FOLDER
@@ -37,65 +46,95 @@ mnist/train-images-idx3-ubyte.gz
 
 
 def published(dataset: str, target: Path) -> None:
-    """Fetch the four files of a published data set; SystemExit if no mirror has them right."""
-    places, dead = alive(sources(dataset))
-    for name, sha256 in zip(idx.FILES.values(), datasets.PUBLISHED[dataset].sha256):
-        fetch_first([f"{place}/{name}.gz" for place in places], target, sha256, dead)
+    """Bring the four files of a published data set; SystemExit if no place has them right."""
+    reasons: Reasons = {}
+    wanted = dict(zip(idx.FILES, datasets.PUBLISHED[dataset].sha256, strict=True))
+    missing = [key for key in wanted if not found_here(dataset, target, key, wanted[key], reasons)]
+    wrong = dict(reasons)
+    if missing:
+        own = mirror()
+        if own and "://" not in own:
+            reasons[own] = f"as a folder, it lacks the right {idx.FILES[missing[0]]}"
+        places = alive(servers(dataset), reasons)
+        for key in missing:
+            fetch_first(places, target, key, wanted[key], reasons)
+    for path, why in wrong.items():
+        print(f"{path}: not used, and left as it is: {why}")
 
 
 def from_url(base: str, target: Path) -> None:
     """Fetch the user's own four files, each gzipped or plain, from below a base URL."""
-    [place], dead = alive([base.rstrip("/")])
-    for name in idx.FILES.values():
-        fetch_first([f"{place}/{name}.gz", f"{place}/{name}"], target, None, dead)
-
-
-def from_folder(folder: Path, target: Path) -> None:
-    """Copy the user's own four files, each gzipped or plain."""
-    for name in idx.FILES.values():
-        fetch(str(idx.find(folder, name)), target, None)
+    reasons: Reasons = {}
+    places = alive([base.rstrip("/")], reasons)
+    for key in idx.FILES:
+        fetch_first(places, target, key, None, reasons)
 
 
 def reachable(dataset: str) -> None:
-    """Return if anything answers that may hold a published data set; else SystemExit says why."""
-    alive(sources(dataset))
+    """Return if a published data set may be had; else SystemExit says why nothing has it."""
+    if not candidates(dataset, ("train", "images")):
+        alive(servers(dataset), {})
 
 
-def sources(dataset: str) -> list[str]:
-    """The folders and base URLs where a data set may lie, the user's own mirror first."""
-    mirror = os.environ.get("DATASET_MIRROR", "").removeprefix("file://")
-    mirror = os.path.expanduser(mirror).rstrip("/")
-    own = [f"{mirror}/{dataset}"] if mirror else []
-    return list(dict.fromkeys([*own, *datasets.PUBLISHED[dataset].mirrors]))  # each once
+def mirror() -> str:
+    """The folder or base URL that the user says to try first, or nothing."""
+    return os.environ.get("DATASET_MIRROR", "").removeprefix("file://").rstrip("/")
 
 
-def alive(places: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Ask all at once; return those that answer, and why the others do not. SystemExit if none."""
-    reasons = {place: f"no answer within {ANSWER_SECONDS} s" for place in places}
+def servers(dataset: str) -> list[str]:
+    """The base URLs of a data set, the user's own first."""
+    places = [f"{mirror()}/{dataset}", *datasets.PUBLISHED[dataset].mirrors]
+    return [place for place in dict.fromkeys(places) if "://" in place]  # each once
+
+
+def candidates(dataset: str, key: Key) -> list[Path]:
+    """Files of this machine that may be the right one: put there by hand, or by a library."""
+    torchvision = f"{datasets.PUBLISHED[dataset].torchvision}/raw"
+    names = ["", dataset, torchvision, dataset.replace("_", "-")]  # the last as Keras has it
+    roots = [Path(os.path.expanduser(place)) for place in (mirror(), *ROOTS) if place]
+    folders = [root / name for root in roots for name in dict.fromkeys(names)]
+    archives = [root / f"{dataset}.npz" for root in roots]
+    found = [path for folder in folders for path in idx.candidates(folder, *key)]
+    return found + [path for path in archives if path.is_file()]
+
+
+def found_here(dataset: str, target: Path, key: Key, sha256: str, reasons: Reasons) -> bool:
+    """Take a file that lies on this machine already, if one is right."""
+    for path in candidates(dataset, key):
+        take = keep_array if path.suffix == ".npz" else keep
+        try:
+            take(path, target, key, sha256)
+            return True
+        except FAULTS as error:
+            reasons[str(path)] = reason(error)
+    return False
+
+
+def alive(places: list[str], reasons: Reasons) -> list[str]:
+    """Ask all servers at once; return those that answer. SystemExit, with all reasons, if none."""
+    answers: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
 
     def ask(place: str) -> None:
         try:
-            if "://" in place:
-                requests.head(place, timeout=ANSWER_SECONDS)
-            else:
-                os.listdir(place)
-            del reasons[place]
+            requests.head(place, timeout=ANSWER_SECONDS)
+            answers.put((place, ""))
         except (OSError, ValueError) as error:
-            reasons[place] = reason(error)
+            answers.put((place, reason(error)))
 
-    # daemons: a look-up of a name that still blocks does not keep the program from its end
-    threads = [threading.Thread(target=ask, args=[place], daemon=True) for place in places]
-    for thread in threads:
-        thread.start()
+    for place in places:
+        # a daemon: a look-up of a name that still blocks does not keep the program from its end
+        threading.Thread(target=ask, args=[place], daemon=True).start()
+    dead = dict.fromkeys(places, f"no answer within {ANSWER_SECONDS} s")
     end = time.monotonic() + ANSWER_SECONDS
-    while any(thread.is_alive() for thread in threads) and time.monotonic() < end:
-        time.sleep(0.02)
-        if len(reasons) < len(places):  # one has answered
-            end = min(end, time.monotonic() + OTHERS_SECONDS)
-    dead = dict(reasons)  # a copy, since a thread may still change it
-    if len(dead) == len(places):
-        raise no_source(dead)
-    return [place for place in places if place not in dead], dead
+    with suppress(queue.Empty):
+        for _ in places:
+            place, dead[place] = answers.get(timeout=max(0, end - time.monotonic()))
+            if not dead[place]:
+                end = min(end, time.monotonic() + OTHERS_SECONDS)
+    reasons |= {place: why for place, why in dead.items() if why}
+    if all(dead.values()):
+        raise no_source(reasons)
+    return [place for place in places if not dead[place]]
 
 
 def reason(error: Exception) -> str:
@@ -110,48 +149,71 @@ def reason(error: Exception) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in words)
 
 
-def no_source(reasons: dict[str, str]) -> SystemExit:
+def no_source(reasons: Reasons) -> SystemExit:
     """The end of a download that found nothing: a line for each place, and what can be done."""
     lines = "".join(f"  {place}: {why}\n" for place, why in reasons.items())
     return SystemExit(f"no source of the data set could be used:\n{lines}{WAYS_ON}")
 
 
-def fetch_first(files: list[str], target: Path, sha256: str | None, dead: dict[str, str]) -> None:
-    """Fetch the first of these that comes right; SystemExit, after the `dead`, says why none is."""
-    reasons = dict(dead)
+def fetch_first(
+    places: list[str], target: Path, key: Key, sha256: str | None, reasons: Reasons
+) -> None:
+    """Fetch a file, gzipped or plain, from the first place that has it right; else SystemExit."""
+    urls = [f"{place}/{idx.FILES[key]}{end}" for place in places for end in (".gz", "")]
     for attempt in range(ROUNDS):
         time.sleep(attempt)
-        for where in files:
+        for url in urls:
             try:
-                return fetch(where, target, sha256)
+                return fetch(url, target, key, sha256)
             except FAULTS as error:
-                reasons[where] = reason(error)
+                reasons[url] = reason(error)
     raise no_source(reasons)
 
 
-def fetch(where: str, target: Path, sha256: str | None) -> None:
-    """Copy or download one file, which gets its name once it is found to be right.
-
-    ValueError if it has not the SHA-256 (where one is known), SystemExit if it is no intact IDX
-    file.
-    """
+def fetch(url: str, target: Path, key: Key, sha256: str | None) -> None:
+    """Download one file and keep it, if it is right."""
     scratch = target / "scratch"
-    if "://" in where:
-        # without this header, or else requests unzips a .gz that a server calls an encoding
-        hooks = {"response": lambda answer, **_: answer.raw.headers.discard("Content-Encoding")}
-        download = pooch.HTTPDownloader(os.isatty(2), timeout=STALL_SECONDS, hooks=hooks)
-        download(where, str(scratch), None)
-    else:
-        shutil.copyfile(where, scratch)
-    if sha256 is not None:
-        found = pooch.file_hash(str(scratch))
-        if found != sha256:
-            raise ValueError(f"its SHA-256 is {found}, not the one in digits/datasets.py")
-    name = Path(where).name
+    # without this header, or else requests unzips a .gz that a server calls an encoding
+    hooks = {"response": lambda answer, **_: answer.raw.headers.discard("Content-Encoding")}
+    download = pooch.HTTPDownloader(os.isatty(2), timeout=STALL_SECONDS, hooks=hooks)
     try:
-        _, chunks = idx.read(scratch, dimensions=3 if "images" in name else 1)
-        for _chunk in chunks:
-            pass  # reading is checking
+        download(url, str(scratch), None)
+        keep(scratch, target, key, sha256, url)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def keep(path: Path, target: Path, key: Key, sha256: str | None, where: str = "") -> None:
+    """Write the content of an IDX file to the target under its name there.
+
+    Where it is no intact IDX file, or has not the SHA-256, of its content or as it is packed:
+    ValueError; but SystemExit for the user's own file, which has none.
+    """
+    try:
+        if sha256 and sha256 != pooch.file_hash(str(path)):
+            check(idx.digest(path, key[1]), sha256)
+        idx.copy(path, key[1], target / idx.FILES[key])
     except SystemExit as error:
-        raise SystemExit(str(error).replace(str(scratch), where)) from None
-    scratch.rename(target / name)
+        fault = str(error).removeprefix(f"{path}: ")
+        if sha256:
+            raise ValueError(fault) from None
+        raise SystemExit(f"{where or path}: {fault}") from None
+
+
+def keep_array(path: Path, target: Path, key: Key, sha256: str) -> None:
+    """Write one of the arrays x_train, y_train, x_test, y_test of Keras' archive as such a file."""
+    split, kind = key
+    name = f"{'x' if kind == 'images' else 'y'}_{split}"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            array = arrays[name]
+    except Exception as error:  # of zip, of zlib, or of NumPy's own parser
+        raise ValueError(f"expected an archive with {name}, found: {error}") from None
+    content = idx.header(array.shape) + array.tobytes()
+    check(hashlib.sha256(content).hexdigest(), sha256)
+    (target / idx.FILES[key]).write_bytes(content)
+
+
+def check(found: str, sha256: str) -> None:
+    if found != sha256:
+        raise ValueError(f"its content has the SHA-256 {found}, not that in digits/datasets.py")

@@ -15,6 +15,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from digits.preparation import Preparation
+
 BLUE, ORANGE, INK, GREY, PALE = "#0072b2", "#d55e00", "#222222", "#6b6b6b", "#ececec"
 ORANGES = LinearSegmentedColormap.from_list("oranges", ["#fbdcc2", "#f0a15e", ORANGE])
 WIDTH, LEFT, TOP = 8.0, 0.4, 1.15  # inches: of a figure, of its left margin, of its titles
@@ -44,12 +46,18 @@ class Run:
     train_images: np.ndarray  # (n, H, W, 1), and their labels, one-hot (n, K)
     train_labels: np.ndarray
     test_images: np.ndarray
+    data: Preparation  # the names of the classes, and what was done to the images
     samples: int  # how many training images are shown
     mistakes: int  # how many misclassified test images, at most
 
     @property
     def name(self) -> str:
         return f"{self.evaluation['dataset']} · {self.evaluation['recipe']}"
+
+    def classes(self, width: int) -> list[str]:
+        """The names of the classes, each cut to a number of letters."""
+        names = self.data.classes
+        return [name if len(name) <= width else f"{name[: width - 1]}…" for name in names]
 
 
 def page(title: str, subtitle: str, height: float = 6.0) -> Figure:
@@ -64,7 +72,7 @@ def page(title: str, subtitle: str, height: float = 6.0) -> Figure:
 def tiles(
     figure: Figure, left: float, columns: int, width: float, images: np.ndarray, captions: list[str]
 ) -> None:
-    """Draw images (n, H, W, 1) as ink on paper, `width` inches each, with captions."""
+    """Draw images (n, H, W, C), grey ones as ink on paper, `width` inches each, with captions."""
     height = width * images.shape[1] / images.shape[2]
     # axes in inches, from the figure's upper left corner
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(figure.get_figheight(), 0))
@@ -73,7 +81,8 @@ def tiles(
         x = left + 1.08 * width * (i % columns)
         y = TOP + (height + 0.5 * width) * (i // columns)
         place = (x, x + width, y + height, y)
-        axes.imshow(image[..., 0], cmap="gray_r", vmin=0, vmax=1, extent=place)
+        shown = image if image.shape[2] == 3 else image[..., 0]
+        axes.imshow(shown, cmap="gray_r", vmin=0, vmax=1, extent=place)
         below = (x + width / 2, y + height + 0.06)
         axes.text(*below, caption, color=GREY, fontsize=10, ha="center", va="top")
 
@@ -130,8 +139,11 @@ def mistakes(run: Run) -> Figure:
     order = np.argsort(-run.predictions["confidence"][wrong], kind="stable")
     shown = wrong[order][: run.mistakes]
     captions = []
+    names = run.classes(9)
+    between = "→" if max(map(len, names)) < 4 else "→\n"
     for row in run.predictions[shown]:
-        captions.append(f"{row['actual']} → {row['predicted']}\n{100 * row['confidence']:.1f} %")
+        pair = f"{names[row['actual']]} {between} {names[row['predicted']]}"
+        captions.append(f"{pair}\n{100 * row['confidence']:.1f} %")
 
     tall, rows = run.test_images.shape[1] / run.test_images.shape[2], -(-len(shown) // 8)
     title = f"The {len(shown)} most confident of {len(wrong):,} mistakes"
@@ -141,6 +153,14 @@ def mistakes(run: Run) -> Figure:
     figure = page(title, subtitle, TOP + 0.2 + rows * 0.84 * (tall + 0.5))
     tiles(figure, LEFT, 8, 0.84, run.test_images[shown], captions)
     return figure
+
+
+def name_ticks(axes: Axes, run: Run) -> None:
+    """Name the classes below the axes, slanted where the names are long."""
+    names = run.classes(12)
+    long = max(map(len, names)) > 3
+    style: dict[str, Any] = {"rotation": 30, "ha": "right", "fontsize": 9} if long else {}
+    axes.set_xticks(range(len(names)), names, **style)
 
 
 def confusion_matrix(run: Run) -> Figure:
@@ -158,10 +178,12 @@ def confusion_matrix(run: Run) -> Figure:
     axes.imshow(diagonal, cmap="gray", vmax=1, **style)
     axes.imshow(np.ma.masked_equal(wrong, 0), cmap=ORANGES, **style)
     axes.set(title="actual class", xlabel="predicted class", frame_on=False)
-    axes.locator_params(nbins=CROWDED, integer=True)
     axes.tick_params(length=0)
     if classes > CROWDED:
+        axes.locator_params(nbins=CROWDED, integer=True)
         return figure
+    name_ticks(axes, run)
+    axes.set_yticks(range(classes), run.classes(10))
     style = {"fontsize": 10, "ha": "center", "va": "center_baseline"}
     for a, p in np.argwhere(counts):
         axes.text(p, a, counts[a, p], color=GREY if a == p else INK, **style)
@@ -183,7 +205,10 @@ def class_accuracy(run: Run) -> Figure:
     stems(axes, classes, base, shares, [f"{share:.1f}" for share in shares])
     axes.set(title="accuracy, %", ylim=(None, 100))
     axes.set(xlabel="class", xlim=(-0.6, classes.max() + 0.6))
-    axes.locator_params(axis="x", nbins=CROWDED, integer=True)
+    if len(run.data.classes) > CROWDED:
+        axes.locator_params(axis="x", nbins=CROWDED, integer=True)
+    else:
+        name_ticks(axes, run)
     return figure
 
 
@@ -207,8 +232,9 @@ def samples(run: Run) -> Figure:
     height = TOP + 0.2 + max(2.5 * tall + 0.4, rows * 0.42 * (tall + 0.5))
     subtitle = f"{run.name} · each with its label"
     figure = page(f"Training images 0 to {len(images) - 1}", subtitle, height)
-    tiles(figure, LEFT, 1, 2.5, images[5:6], [f"number 5, label {label}" for label in labels[5:6]])
-    tiles(figure, 3.1, 10, 0.42, images, [f"{label}" for label in labels])
+    large = [f"number 5, label {run.data.classes[label]}" for label in labels[5:6]]
+    tiles(figure, LEFT, 1, 2.5, images[5:6], large)
+    tiles(figure, 3.1, 10, 0.42, images, [run.classes(5)[label] for label in labels])
     return figure
 
 

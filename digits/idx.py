@@ -6,7 +6,9 @@ Source: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database".
 """
 
 import gzip
+import hashlib
 import math
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,54 +17,85 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+# What download makes. Not data/raw, where people put files: DVC removes the outputs of a stage,
+# whatever they hold, before it runs the stage or takes its result from the cache.
+FOLDER = Path("data/idx")
 FILES = {  # of every data set, under the names that MNIST gave them
     ("train", "images"): "train-images-idx3-ubyte",
     ("train", "labels"): "train-labels-idx1-ubyte",
     ("test", "images"): "t10k-images-idx3-ubyte",
     ("test", "labels"): "t10k-labels-idx1-ubyte",
 }
+# Such names in all spellings: train-images.idx3-ubyte, emnist-letters-test-images-idx3-ubyte.gz
+SPELLING = re.compile(
+    r"([\w-]+-)?(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-(ubyte|int)(\.gz)?"
+)
+HEADERS = {  # of what is read as images or labels: first bytes -> the type of the data
+    "images": {b"\0\0\x08\x03": "u1", b"\0\0\x08\x04": "u1"},  # in grey, in colour
+    "labels": {b"\0\0\x08\x01": "u1", b"\0\0\x0c\x02": ">i4"},  # QMNIST's: the class, then more
+}
 CHUNK = 2**22  # bytes of data held in memory at a time
 
 
-def find(folder: Path, name: str) -> Path:
-    """Return `folder/name` or `folder/name.gz`, whichever is there; SystemExit if none or both."""
-    found = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
-    if len(found) != 1:
-        number = "both" if found else "neither"
-        raise SystemExit(f"{folder}: expected {name} or {name}.gz, found {number}")
+def candidates(folder: Path, split: str, kind: str) -> list[Path]:
+    """All files in a folder that by their names are the images or labels of a split."""
+    found = []
+    for path in sorted(folder.glob("*")):
+        name = SPELLING.fullmatch(path.name)
+        if name and (name["split"].replace("t10k", "test"), name["kind"]) == (split, kind):
+            # Kaggle packs each file into a folder of the same name
+            found.append(path / path.name if path.is_dir() else path)
+    return [path for path in found if path.is_file()]
+
+
+def find(folder: Path, split: str, kind: str) -> Path:
+    """Return such a file; SystemExit if there is none, or several that differ in content."""
+    name = FILES[split, kind]
+    found = candidates(folder, split, kind)
+    if not found:
+        there = ", ".join(sorted(path.name for path in folder.glob("*"))[:5]) or "nothing"
+        raise SystemExit(f"{folder}: expected {name} or {name}.gz, found {there}")
+    if len(found) > 1 and len({digest(path, kind) for path in found}) > 1:
+        names = ", ".join(str(path.relative_to(folder)) for path in found)
+        raise SystemExit(
+            f"{folder}: expected one file of {split} {kind}, found several that differ: {names}"
+        )
     return found[0]
 
 
-def read(path: Path, dimensions: int) -> tuple[tuple[int, ...], Iterator[np.ndarray]]:
-    """Open an IDX file of unsigned bytes, plain or gzipped (told by its first bytes, not its name).
+def read(path: Path, kind: str) -> tuple[tuple[int, ...], Iterator[np.ndarray]]:
+    """Open an IDX file of "images" or "labels", plain or gzipped (told by its first bytes).
 
-    Returns its shape (N, ...) and its data in chunks uint8 (n, ...): memory does not grow with N.
-    Once all are read, header, length and gzip's checksum are checked; SystemExit says what is off.
+    Returns its shape, (N, H, W), (N, H, W, 1 or 3) or (N,), and its data in chunks uint8 (n, ...):
+    memory does not grow with N. Once all are read, header, length and gzip's checksum are checked;
+    SystemExit says what is off.
     """
-    parts = _parts(path, dimensions)
+    parts = _parts(path, kind)
     return next(parts), parts
 
 
-def _parts(path: Path, dimensions: int) -> Iterator[Any]:
+def _parts(path: Path, kind: str) -> Iterator[Any]:
     """Yield the shape, then the chunks; after the last the file is closed."""
     with path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         file: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
         try:
-            shape = _shape(file, path, dimensions)
-            yield shape
-            yield from _chunks(file, path, shape)
+            dtype, shape = _header(file, path, kind)
+            yield shape[:1] if kind == "labels" else shape
+            for chunk in _chunks(file, path, dtype, shape):
+                yield _classes(chunk, path) if dtype.itemsize > 1 else chunk
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise SystemExit(f"{path}: expected an intact gzip file, found: {error}") from None
 
 
-def _shape(file: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
-    expected = bytes([0, 0, 8, dimensions])
+def _header(file: BinaryIO, path: Path, kind: str) -> tuple[np.dtype, tuple[int, ...]]:
     magic = file.read(4)
-    if magic != expected:
-        kind = f"an IDX file of unsigned bytes in {dimensions} dimensions ({expected.hex(' ')})"
-        raise SystemExit(f"{path}: expected {kind}, found {magic.hex(' ') or 'nothing'}")
+    if magic not in HEADERS[kind]:
+        known = " or ".join(each.hex(" ") for each in HEADERS[kind])
+        found = magic.hex(" ") or "nothing"
+        raise SystemExit(f"{path}: expected an IDX file of {kind} ({known}), found {found}")
+    dimensions = magic[3]
     sizes = file.read(4 * dimensions)
     whole = len(sizes) // 4
     shape = struct.unpack(f">{whole}I", sizes[: 4 * whole])
@@ -70,27 +103,61 @@ def _shape(file: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
         raise SystemExit(f"{path}: expected {dimensions} sizes of at least 1, found {[*shape]}")
     if math.prod(shape[1:]) > CHUNK:
         sides = [*shape[1:]]
-        raise SystemExit(f"{path}: expected images of at most {CHUNK} pixels, found {sides}")
-    return shape
+        raise SystemExit(f"{path}: expected images of at most {CHUNK} values, found {sides}")
+    if dimensions == 4 and shape[3] not in (1, 3):
+        raise SystemExit(f"{path}: expected images of 1 or 3 colours, last, found {[*shape]}")
+    return np.dtype(HEADERS[kind][magic]), shape
 
 
-def _chunks(file: BinaryIO, path: Path, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    item = math.prod(shape[1:])
-    end = math.prod(shape)
-    step = CHUNK // item * item  # whole images
+def _chunks(
+    file: BinaryIO, path: Path, dtype: np.dtype, shape: tuple[int, ...]
+) -> Iterator[np.ndarray]:
+    item = math.prod(shape[1:]) * dtype.itemsize
+    end = shape[0] * item
+    step = max(1, CHUNK // item) * item  # whole images
     for start in range(0, end, step):
         wanted = min(step, end - start)
         data = file.read(wanted)
         if len(data) < wanted:
             raise SystemExit(f"{path}: expected {end} bytes of data, found {start + len(data)}")
-        yield np.frombuffer(data, np.uint8).reshape(-1, *shape[1:])
+        yield np.frombuffer(data, dtype).reshape(-1, *shape[1:])
     # reading on to the end also lets gzip check its sum; of a bomb, no more than a byte is unpacked
     if file.read(1):
         raise SystemExit(f"{path}: expected {end} bytes of data, found more")
 
 
+def _classes(rows: np.ndarray, path: Path) -> np.ndarray:
+    """int32 (n, columns) -> the first column, uint8 (n,)."""
+    classes = rows[:, 0]
+    if classes.min() < 0 or classes.max() > 255:
+        found = f"{classes.min()} to {classes.max()}"
+        raise SystemExit(f"{path}: expected classes from 0 to 255, found {found}")
+    return classes.astype(np.uint8)
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    """What comes before the data of unsigned bytes."""
+    return struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
+
+
 def create(path: Path, shape: tuple[int, ...]) -> BinaryIO:
     """Begin a plain IDX file of unsigned bytes: what is written next is its data, in C order."""
     file = path.open("wb")
-    file.write(struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape))
+    file.write(header(shape))
     return file
+
+
+def copy(path: Path, kind: str, target: Path) -> None:
+    """Write what is read from a file as a plain IDX file of unsigned bytes."""
+    shape, chunks = read(path, kind)
+    with create(target, shape) as file:
+        file.writelines(chunk.tobytes() for chunk in chunks)
+
+
+def digest(path: Path, kind: str) -> str:
+    """The SHA-256 of the file that `copy` would write."""
+    shape, chunks = read(path, kind)
+    content = hashlib.sha256(header(shape))
+    for chunk in chunks:
+        content.update(chunk.tobytes())
+    return content.hexdigest()

@@ -3,12 +3,16 @@
 A table is a structured array: table["accuracy"] is a column of it, table[:3] are its first rows.
 """
 
+import csv
 import json
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from digits import output
 
 # The columns of each table, in order. To add one, declare it here and fill it where the table is
 # made: `assess` in stages/evaluate.py, or a function below. (metrics.json: `measured` there.)
@@ -17,7 +21,7 @@ CLASS_ACCURACY = np.dtype([("class", int), ("accuracy", float), ("count", int)])
 CALIBRATION = np.dtype(
     [("confidence", float), ("accuracy", float), ("count", int), ("low", float), ("high", float)]
 )
-FORMATS = {"i": "%d", "f": "%.6f"}  # of a column, by its NumPy kind
+CLASSES = ("actual", "predicted", "class")  # columns with classes: numbers here, names in a file
 Z = 1.959964  # a standard normal variable lies within +-Z with probability 0.95
 
 
@@ -58,33 +62,55 @@ def expected_calibration_error(table: np.ndarray) -> float:
     return (table["count"] * distance).sum() / table["count"].sum()
 
 
-def write_table(path: Path, table: np.ndarray) -> None:
-    """Write a table as CSV, its columns' names first."""
+def write_table(path: Path, table: np.ndarray, classes: Sequence[str] = ()) -> None:
+    """Write a table as CSV, its columns' names first, classes by their names."""
     names = table.dtype.names or ()
-    formats = [FORMATS[table.dtype[name].kind] for name in names]
-    np.savetxt(path, table, formats, delimiter=",", header=",".join(names), comments="")
+    with output.beside(path) as partial, partial.open("w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(names)
+        for row in table.tolist():
+            cells = []
+            for name, value in zip(names, row, strict=True):
+                if name in CLASSES:
+                    cells.append(classes[value])
+                else:
+                    cells.append(f"{value:.6f}" if isinstance(value, float) else value)
+            rows.writerow(cells)
 
 
-def read_table(path: Path, columns: np.dtype, delimiter: str = ",") -> np.ndarray:
+def read_table(
+    path: Path, columns: np.dtype, classes: Sequence[str] = (), delimiter: str = ","
+) -> np.ndarray:
     """Read a table with these columns; SystemExit where it has others, no rows, or damage."""
-    header = delimiter.join(columns.names or ())
+    names = columns.names or ()
+    known = {name: number for number, name in enumerate(classes)}
+    readers: list[Callable] = []
+    for name in names:
+        number = int if columns[name].kind == "i" else float
+        readers.append(known.__getitem__ if name in CLASSES else number)
     try:
         text = path.read_text()
-        first, *rows = text.splitlines() or [""]
-        if first != header or not any(rows):
-            raise ValueError(repr(first))
-        if not text.endswith("\n"):
+        if text and not text.endswith("\n"):
             raise ValueError("no end of its last line")
-        return np.loadtxt(rows, columns, delimiter=delimiter, ndmin=1)
-    except ValueError as error:
-        wanted = f"numbers below the columns {header!r}"
+        header, *rows = [*filter(None, csv.reader(text.splitlines(), delimiter=delimiter))] or [[]]
+        if header != list(names) or not rows:
+            raise ValueError(repr(delimiter.join(header)))
+        return np.array([read_row(row, readers) for row in rows], columns)
+    except (ValueError, KeyError, csv.Error) as error:
+        wanted = f"values below the columns {delimiter.join(names)!r}"
         raise SystemExit(f"{path}: expected {wanted}, found: {error}; run dvc repro") from None
+
+
+def read_row(cells: list[str], readers: list[Callable]) -> tuple:
+    if len(cells) != len(readers):
+        raise ValueError(f"{len(cells)} of {len(readers)} columns")
+    return tuple(read(cell) for read, cell in zip(readers, cells))
 
 
 def write_values(path: Path, values: dict[str, Any]) -> None:
     """Write words and numbers by name as JSON, floats with six decimals."""
     rounded = {key: round(v, 6) if isinstance(v, float) else v for key, v in values.items()}
-    path.write_text(json.dumps(rounded, indent=2) + "\n")
+    output.write_text(path, json.dumps(rounded, indent=2) + "\n")
 
 
 def read_values(path: Path, *numbers: str) -> dict[str, Any]:

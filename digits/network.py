@@ -1,30 +1,34 @@
 """A recipe -> a Keras network and its optimizer; a network <-> a file.
 
-Which layers and optimizers a recipe may name is in layers.py and optimizers.py.
+Which layers and optimizers a recipe may name is in keras_names.py.
 """
 
 import json
+import math
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from digits import output
 from digits.determinism import keras, tf
-from digits.params import Recipe, Section
+from digits.keras_names import KerasObject
+from digits.params import Recipe
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
+Shape = tuple[int, ...]  # of an image, or of what a layer makes of it
 FILE = Path("models/network.keras")
-BATCH = 1000  # images that are classified at a time
+BATCH = 784_000  # numbers in the images that are classified at a time: 1,000 of 28 x 28
 
 
 def first_line(error: Exception) -> str:
     return (str(error).strip() or repr(error)).splitlines()[0]
 
 
-def arguments(definition: Section) -> dict[str, Any]:
+def arguments(definition: KerasObject) -> dict[str, Any]:
     """What a layer or an optimizer is given: only what params.yaml says."""
     return definition.model_dump(exclude_unset=True, exclude={"class_"})
 
@@ -55,20 +59,44 @@ def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
     return getattr(keras.optimizers, recipe.optimizer.class_)(learning_rate=rate, **given)
 
 
-def layer(recipe: Recipe, position: int, classes: int) -> keras.Layer:
-    """The layer at a position of `recipe.network`, from 0, for a data set of so many classes."""
-    name = recipe.network[position]
-    label = f"{position + 1}_{name}"
+def layer(recipe: Recipe, name: str, label: str, shape: Shape, classes: int) -> keras.Layer:
+    """The layer of that name in a recipe, for inputs of a shape; in the network it has a label."""
     if name not in recipe.layers:  # a layer of Keras that needs no arguments
         return getattr(keras.layers, name)(name=label)
     definition = recipe.layers[name]
     given = arguments(definition)
+    if definition.class_ == "Residual":
+        return residual(recipe, label, shape, classes, **given)
     if given.get("units") == "classes":
         given["units"] = classes
     return getattr(keras.layers, definition.class_)(**given, name=label)
 
 
-def build(recipe: Recipe, shape: tuple[int, ...], classes: int) -> keras.Sequential:
+def residual(
+    recipe: Recipe,
+    label: str,
+    shape: Shape,
+    classes: int,
+    network: list[str],
+    shortcut: Sequence[str] = (),
+    merge: str = "add",
+) -> keras.Model:
+    """A network as a layer: what it makes of its input is added to, or multiplied with, the input.
+
+    The input goes through the layers of `shortcut` first. Source: He, Zhang, Ren and Sun, 2016.
+    """
+    inputs = keras.Input(shape)
+    both = [inputs, inputs]
+    for i, names in enumerate((shortcut, network)):
+        for position, name in enumerate(names):
+            inner = f"{label}_{'shortcut_' if i == 0 else ''}{position + 1}_{name}"
+            made = layer(recipe, name, inner, both[i].shape[1:], classes)
+            both[i] = made(both[i])
+    merged = {"add": keras.layers.add, "multiply": keras.layers.multiply}[merge](both)
+    return keras.Model(inputs, merged, name=label)
+
+
+def build(recipe: Recipe, shape: Shape, classes: int) -> keras.Sequential:
     """Chain a recipe's layers: images float32 (n, *shape) -> probabilities float32 (n, classes).
 
     SystemExit where they do not fit each other, the images, the classes or the memory.
@@ -77,8 +105,8 @@ def build(recipe: Recipe, shape: tuple[int, ...], classes: int) -> keras.Sequent
     images = shape
     for position, name in enumerate(recipe.network):
         try:
-            network.add(layer(recipe, position, classes))
-        except (ValueError, MemoryError, tf.errors.ResourceExhaustedError) as error:
+            network.add(layer(recipe, name, f"{position + 1}_{name}", shape, classes))
+        except (ValueError, TypeError, MemoryError, tf.errors.ResourceExhaustedError) as error:
             raise SystemExit(
                 f"params.yaml: network: {name}: expected a layer that fits the shape {shape}, "
                 f"and into memory, found: {first_line(error)}"
@@ -124,10 +152,17 @@ def forward(network: keras.Model, replicas: int) -> Forward:
     return probabilities
 
 
+def in_batches(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the images (N, H, W, C), as many at a time as have BATCH numbers."""
+    size = max(2, BATCH // math.prod(images.shape[1:]))
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
 def predict(forward: Forward, images: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield probabilities float32 (n, K) for at most BATCH of the images (N, H, W, C) at a time."""
-    for start in range(0, len(images), BATCH):
-        yield forward(tf.constant(images[start : start + BATCH])).numpy()
+    """Yield probabilities float32 (n, K) of the images (N, H, W, C), batch by batch."""
+    for batch in in_batches(images):
+        yield forward(tf.constant(batch)).numpy()
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -155,18 +190,18 @@ def save(network: keras.Model, path: Path) -> None:
     That is the date of saving, the dates of the archive's members, and the memory addresses that
     serve as ids of shared objects.
     """
-    partial = path.with_name(f"partial-{path.name}")
-    network.save(partial)
-    with zipfile.ZipFile(partial) as saved, zipfile.ZipFile(path, "w") as archive:
-        for name in sorted(saved.namelist()):
-            data = saved.read(name)
-            if name == "metadata.json":
-                dated = {**json.loads(data), "date_saved": "1980-01-01@00:00:00"}
-                data = json.dumps(dated).encode()
-            elif name == "config.json":
-                data = numbered(data)
-            archive.writestr(zipfile.ZipInfo(name), data)
-    partial.unlink()
+    with output.beside(path) as partial:
+        network.save(partial)
+        with zipfile.ZipFile(partial) as saved:
+            members = {name: saved.read(name) for name in sorted(saved.namelist())}
+        with zipfile.ZipFile(partial, "w") as archive:
+            for name, data in members.items():
+                if name == "metadata.json":
+                    dated = {**json.loads(data), "date_saved": "1980-01-01@00:00:00"}
+                    data = json.dumps(dated).encode()
+                elif name == "config.json":
+                    data = numbered(data)
+                archive.writestr(zipfile.ZipInfo(name), data)
 
 
 def numbered(config: bytes) -> bytes:

@@ -11,18 +11,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from digits import refusals, yaml12
+from digits import keras_names, refusals, yaml12
 from digits.datasets import PUBLISHED
-from digits.layers import BARE, Layer
-from digits.optimizers import Optimizer
+from digits.keras_names import Layer, Optimizer
 from digits.refusals import Refusal
-from digits.schema import Count, Section, Share, described
+from digits.schema import LEFT_OUT, Count, Section, Share, described
 
 FILE = Path("params.yaml")
 
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]  # DVC takes a dot for a path
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Tiles = Annotated[int, Field(ge=1, le=1000)]
+Side = Annotated[int, Field(ge=1, le=2048)]
 Cores = Annotated[int, Field(ge=1, le=256)]
 
 
@@ -37,6 +37,10 @@ class Download(Section):
 
 
 class Preprocess(Section):
+    invert: bool | None = described(
+        "dark ink on light paper becomes light on dark; empty: so it is with your own data, told "
+        "by looking"
+    )
     train_size: Count | None = described(
         "how many training images are kept, from the first on; empty: all"
     )
@@ -67,7 +71,17 @@ class Synthetic(Section):
 
 
 class Folder(Section):
-    path: Annotated[str, Field(min_length=1)] = described("folder that holds four IDX files")
+    path: Annotated[str, Field(min_length=1)] = described(
+        "a folder of pictures, or of IDX, .npz or CSV files; or one such file: docs/own-data.md"
+    )
+    size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = described(
+        "side, or height and width, to which pictures are brought; empty: their own, if all have "
+        "one"
+    )
+    colour: bool | None = described("false: grey; true: colour; empty: as they are")
+    test_share: Annotated[float, Field(gt=0, lt=1)] = described(
+        "share of the images that is kept for the test, where there is no test set"
+    )
 
 
 class Url(Section):
@@ -98,6 +112,7 @@ class Augment(Section):
     shear: Share = described("largest slant: columns moved per row")
     shift: Share = described("largest move, as a share of the image's side")
     elastic: Share = described("largest smooth bend, as a share of the image's side")
+    flip: Annotated[Share, described("how likely an image is mirrored, left to right")] = LEFT_OUT
 
 
 class Recipe(Section):
@@ -111,7 +126,10 @@ class Recipe(Section):
     schedule: Schedule = described("how the learning rate rises and falls")
     augment: Augment = described("bounds of the random changes of training images; 0: none")
     batch_size: Count = described("images in a step, at most")
-    epochs: Count = described("passes over the training images")
+    epochs: Annotated[Count, described("passes over the training images")] = LEFT_OUT
+    steps: Annotated[Count, described("in the place of epochs: at least so many batches")] = (
+        LEFT_OUT
+    )
     validation_split: Share = described(
         "share of the training images, from the end, that is held out"
     )
@@ -157,20 +175,59 @@ def inside(values: Any, *path: str) -> dict:
     return values if isinstance(values, dict) else {}
 
 
-def wrong_names(values: dict) -> Iterator[Refusal]:
-    """Yield what stands for an entry elsewhere in the file, and finds none."""
-    recipes, datasets = inside(values, "recipes"), inside(values, "datasets")
-    references = [("recipe", values.get("recipe"), recipes)]
-    references.append(("download.dataset", inside(values, "download").get("dataset"), datasets))
-    for recipe in recipes:
-        layers = inside(recipes, recipe, "layers")
-        network = inside(recipes, recipe).get("network")
+def holds_itself(name: str, layers: dict) -> bool:
+    """Whether a layer's own networks come to the layer again."""
+    waiting, seen = [name], set()
+    while waiting:
+        definition = inside(layers, waiting.pop())
+        for key in ("network", "shortcut"):
+            network = definition.get(key)
+            for inner in network if isinstance(network, list) else []:
+                if inner == name:
+                    return True
+                if isinstance(inner, str) and inner not in seen:
+                    seen.add(inner)
+                    waiting.append(inner)
+    return False
+
+
+def wrong_recipe(path: str, recipe: dict) -> Iterator[Refusal]:
+    """Yield what a recipe's network, layers and optimizer name that is not there."""
+    layers = inside(recipe, "layers")
+    networks = {"network": recipe.get("network")}
+    for name, definition in layers.items():
+        yield from keras_names.wrong(f"{path}.layers.{name}", definition, keras_names.LAYERS)
+        for key in ("network", "shortcut"):
+            networks[f"layers.{name}.{key}"] = inside(definition).get(key)
+        if holds_itself(name, layers):
+            yield Refusal(f"{path}.layers.{name}", "expected layers in it other than itself")
+    known = [*layers, *keras_names.BARE]
+    for key, network in networks.items():
         for place, layer in enumerate(network if isinstance(network, list) else []):
-            known = {**layers, **dict.fromkeys(BARE)}
-            references.append((f"recipes.{recipe}.network.{place}", layer, known))
-    for path, name, entries in references:
+            if isinstance(layer, str) and layer not in known:
+                expected = "a name of `layers`, or a Keras layer that needs no arguments"
+                found = f"{layer!r}{refusals.nearest(layer, known)}"
+                yield Refusal(f"{path}.{key}.{place}", expected=expected, found=found)
+    yield from keras_names.wrong(
+        f"{path}.optimizer", recipe.get("optimizer"), keras_names.OPTIMIZERS
+    )
+    if recipe and "epochs" not in recipe and "steps" not in recipe:
+        yield Refusal(f"{path}.epochs", "missing; or steps in its place")
+    if "epochs" in recipe and "steps" in recipe:
+        yield Refusal(f"{path}.steps", "expected epochs or steps, found both")
+
+
+def wrong_names(values: dict) -> Iterator[Refusal]:
+    """Yield what stands for an entry elsewhere in the file, or for a class, and finds none."""
+    recipes, datasets = inside(values, "recipes"), inside(values, "datasets")
+    for path, entries in {"recipe": recipes, "download.dataset": datasets}.items():
+        *section, key = path.split(".")
+        name = inside(values, *section).get(key)
         if isinstance(name, str) and entries and name not in entries:
             yield refusals.unknown_name(path, name, map(str, entries))
+
+    for name in recipes:
+        yield from wrong_recipe(f"recipes.{name}", inside(recipes, name))
 
     own = Datasets.model_fields
     for name in datasets:

@@ -15,21 +15,20 @@ STRENGTH = 0.5
 
 def weaker(bounds: dict[str, float], share: float) -> dict[str, float]:
     """The bounds of augmentation, each at that share of what it is."""
-    # All are distances from the unchanged image. One that is not (how likely a flip is, how often
-    # something is done) needs a line of its own here.
-    return {name: share * bound for name, bound in bounds.items()}
+    # All but flip, a probability, are distances from the unchanged image. Another one that is not
+    # needs a line of its own here.
+    return {name: bound if name == "flip" else share * bound for name, bound in bounds.items()}
 
 
 def predict(
     forward: network.Forward, images: np.ndarray, augment: Augment, views: int
 ) -> Iterator[np.ndarray]:
-    """Yield probabilities float32 (n, K) for images (N, H, W, C), n <= network.BATCH at a time.
+    """Yield probabilities float32 (n, K) of the images (N, H, W, C), batch by batch.
 
     Each is the mean over an image and `views` views of it, augmented by half of `augment`.
     """
     bounds = weaker(augment.model_dump(exclude_unset=True), STRENGTH)
-    for start in range(0, len(images), network.BATCH):
-        batch = images[start : start + network.BATCH]
+    for batch in network.in_batches(images):
         seen = [batch]
         for view in range(views):
             # the same change for all, so that no image's class depends on those beside it

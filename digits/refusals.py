@@ -17,8 +17,10 @@ from typing import Any
 from pydantic import ValidationError
 
 LONGEST = 100  # characters that are shown of a value
+MANY = 20  # names, which a line does not list
 WORDS = {  # for pydantic's own, by the type of the error
     "dict_type": "a mapping",
+    "list_type": "a list",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "too_short": "at least one entry",
@@ -50,8 +52,8 @@ def unknown_key(path: str, key: str, keys: Iterable[str]) -> Refusal:
 
 def unknown_name(path: str, name: str, names: Iterable[str]) -> Refusal:
     names = list(names)
-    found = f"{name!r}{nearest(name, names)}"
-    return Refusal(path, expected=f"one of {', '.join(names)}", found=found)
+    listed = ", ".join(names) if len(names) <= MANY else "the names in docs/params.md"
+    return Refusal(path, expected=f"one of {listed}", found=f"{name!r}{nearest(name, names)}")
 
 
 def shown(value: Any) -> str:
@@ -80,22 +82,19 @@ def dotted(location: tuple, values: Any) -> str:
     return ".".join(parts)
 
 
-def explain(failure: ValidationError, values: dict, schema: dict) -> Iterator[Refusal]:
-    """Yield what pydantic refuses in values; `schema` is that of the whole file."""
+def explain(
+    failure: ValidationError, values: Any, schema: dict, prefix: str = ""
+) -> Iterator[Refusal]:
+    """Yield what pydantic refuses in the values at a path; `schema` has the keys they may have."""
     failures = failure.errors(include_url=False)
     missing = [error["loc"] for error in failures if error["type"] == "missing"]
     for error in failures:
         location = error["loc"]
-        path = dotted(location, values)
+        path = ".".join(filter(None, [prefix, dotted(location, values)]))
         last = str(location[-1]) if location else ""
         match error["type"]:
             case "missing":
                 yield Refusal(f"{path}.{last}".lstrip("."), "missing")
-            case "union_tag_not_found":
-                yield Refusal(f"{path}.class", "missing")
-            case "union_tag_invalid":
-                names = error["ctx"]["expected_tags"].replace("'", "").split(", ")
-                yield unknown_name(f"{path}.class", error["ctx"]["tag"], names)
             case "extra_forbidden":
                 # A misspelt key is most likely one that is missing beside it.
                 keys = [str(key) for *place, key in missing if tuple(place) == location[:-1]]
@@ -107,15 +106,13 @@ def explain(failure: ValidationError, values: dict, schema: dict) -> Iterator[Re
 
 
 def keys_at(place: tuple, schema: dict) -> Iterable[str]:
-    """The keys that a section may have; after a layer or optimizer, `place` names its class."""
-    classes, section = schema["$defs"], schema
+    """The keys that the section at a place of the file may have."""
+    section = schema
     for part in place:
-        if part in classes:
-            section = classes[part]
-            continue
         named = list(section.get("patternProperties", {}).values())  # by the user, as a recipe is
         inner = section.get("properties", {}).get(part) or (named[0] if named else {})
-        section = classes.get(inner.get("$ref", "").rpartition("/")[2], inner)
+        name = inner.get("$ref", "").rpartition("/")[2]
+        section = schema["$defs"].get(name, inner)
     return section.get("properties", {})
 
 

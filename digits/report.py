@@ -14,7 +14,8 @@ Rows = list[list[str]]
 def table(header: list[str], rows: Iterable[Iterable[object]]) -> str:
     """A table of Markdown."""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    cells = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def parse(log: str) -> tuple[Rows, Rows]:
@@ -46,11 +47,12 @@ def results(run: Run) -> Iterator[list[object]]:
             yield [part, accuracy, curves[f"{prefix}loss"][-1], ""]
 
 
-def confused(predictions: np.ndarray) -> list[list[int]]:
+def confused(run: Run) -> list[list[object]]:
     """The pairs of classes that were most often confused: actual, predicted, number of images."""
-    wrong = predictions[predictions["actual"] != predictions["predicted"]]
+    wrong = run.predictions[run.predictions["actual"] != run.predictions["predicted"]]
     pairs = Counter(zip(wrong["actual"].tolist(), wrong["predicted"].tolist()))
-    return [[actual, predicted, count] for (actual, predicted), count in pairs.most_common(PAIRS)]
+    names = run.data.classes
+    return [[names[one], names[other], count] for (one, other), count in pairs.most_common(PAIRS)]
 
 
 def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
@@ -70,10 +72,13 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
         yield f"## {title}"
         yield f"![{title}](figures/{name}.png)"
     yield "## Classes most often confused"
-    yield table(["actual", "predicted", "images"], confused(run.predictions))
+    yield table(["actual", "predicted", "images"], confused(run))
     yield "## Classes, the hardest first"
     hardest = np.sort(run.class_accuracy, order="accuracy")
-    rows = ([label, f"{100 * share:.2f} %", count] for label, share, count in hardest.tolist())
+    names = run.data.classes
+    rows = (
+        [names[label], f"{100 * share:.2f} %", count] for label, share, count in hardest.tolist()
+    )
     yield table(["class", "accuracy", "images"], rows)
     yield "## Hyperparameters"
     views = ["test_time_augmentation", about["test_time_augmentation"]]

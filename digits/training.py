@@ -26,6 +26,7 @@ from digits.determinism import keras, tf
 from digits.params import Recipe
 
 STEPS_A_CALL = 16  # more save little time, and would let Ctrl-C wait
+MOST_EPOCHS = 20  # of a training that is counted in steps
 
 Metrics = dict[str, float]
 Report = Callable[[int, Metrics], None]  # takes the number of an epoch, from 1, and its metrics
@@ -37,28 +38,28 @@ def split(count: int, validation_split: float) -> int:
 
 
 def batches(
-    images: np.ndarray, labels: np.ndarray, recipe: Recipe, seed: int, first: int = 0
+    images: np.ndarray, labels: np.ndarray, recipe: Recipe, seed: int, steps: range
 ) -> tf.data.Dataset:
-    """Batches in order from step `first` on: images (n, H, W, C) and one-hot labels (n, K).
+    """The batches of some steps in order: images (n, H, W, C) and one-hot labels (n, K).
 
-    The batches of an epoch are as equal in size as can be.
+    The batches of a pass over the images are as equal in size as can be.
     """
-    steps = math.ceil(len(images) / recipe.batch_size)
+    steps_a_pass = math.ceil(len(images) / recipe.batch_size)
     bounds = recipe.augment.model_dump(exclude_unset=True)
     augments = any(bounds.values())
 
     @functools.lru_cache(maxsize=1)
-    def order(epoch: int) -> np.ndarray:
-        return np.random.default_rng([seed, epoch]).permutation(len(images))
+    def order(turn: int) -> np.ndarray:
+        return np.random.default_rng([seed, turn]).permutation(len(images))
 
     def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        epoch, batch = divmod(int(step), steps)
-        start, end = (len(images) * i // steps for i in (batch, batch + 1))
-        rows = order(epoch)[start:end]
+        turn, batch = divmod(int(step), steps_a_pass)
+        edges = [len(images) * i // steps_a_pass for i in (batch, batch + 1)]
+        rows = order(turn)[slice(*edges)]
         x = images.take(rows, axis=0)  # in half the time of images[rows]
         y = labels.take(rows, axis=0)
         if augments:
-            x = augmentation.augment(x, np.random.default_rng([seed, epoch, batch]), **bounds)
+            x = augmentation.augment(x, np.random.default_rng([seed, turn, batch]), **bounds)
         return x, y
 
     def shaped(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -69,7 +70,7 @@ def batches(
 
     options = tf.data.Options()
     options.autotune.enabled = False  # it takes a sixth of the time of loading, and finds nothing
-    dataset = tf.data.Dataset.range(first, steps * recipe.epochs)
+    dataset = tf.data.Dataset.range(steps.start, steps.stop)
     return dataset.map(shaped).prefetch(4).with_options(options)
 
 
@@ -145,9 +146,14 @@ class Training:
         self.recipe, self.seed = recipe, seed
         self.images, self.labels = images[:size], labels[:size]
         self.held_out_images, self.held_out_labels = images[size:], labels[size:].argmax(axis=1)
-        self.steps_an_epoch = math.ceil(size / recipe.batch_size)
-        self.steps = self.steps_an_epoch * recipe.epochs
-        if (least := size // self.steps_an_epoch) < replicas:
+        steps_a_pass = math.ceil(size / recipe.batch_size)
+        # A recipe with steps has epochs of several passes where images are few.
+        passes = recipe.epochs or math.ceil(recipe.steps / steps_a_pass)
+        passes_an_epoch = 1 if recipe.epochs else math.ceil(passes / MOST_EPOCHS)
+        self.steps_an_epoch = passes_an_epoch * steps_a_pass
+        self.epochs = math.ceil(passes / passes_an_epoch)
+        self.steps = self.epochs * self.steps_an_epoch
+        if (least := size // steps_a_pass) < replicas:
             raise SystemExit(
                 f"params.yaml: replicas: expected at most {least}, the images of a batch, "
                 f"found {replicas}"
@@ -166,9 +172,10 @@ class Training:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         step, history = progress.step, progress.history
-        left = iter(batches(self.images, self.labels, self.recipe, self.seed, step))
+        steps = range(step, self.steps)
+        left = iter(batches(self.images, self.labels, self.recipe, self.seed, steps))
         with tqdm(total=self.steps, initial=step, unit=" steps", disable=None) as bar:
-            while len(history) < self.recipe.epochs:
+            while len(history) < self.epochs:
                 if stop.is_set() or time.monotonic() > checkpoint.due:
                     checkpoint.save(step, history)
                 if stop.is_set():

@@ -1,20 +1,17 @@
-"""The data set that params.yaml names -> data/raw: four IDX files."""
+"""The data set that params.yaml names -> data/idx: four IDX files, and what they show."""
 
-import shutil
+import json
 from pathlib import Path
 
 from tqdm import tqdm
 
-from digits import fetch, idx, synthetic
+from digits import datasets, fetch, idx, output, own, synthetic
 from digits.params import Params
 
-RAW = Path("data/raw")
-PARTIAL = RAW / ".partial"
 
-
-def draw(split: str, count: int, seed: int) -> None:
+def draw(target: Path, split: str, count: int, seed: int) -> None:
     """Write `count` synthetic digits and their labels to two IDX files."""
-    images_path, labels_path = (PARTIAL / idx.FILES[split, kind] for kind in ("images", "labels"))
+    images_path, labels_path = (target / idx.FILES[split, kind] for kind in ("images", "labels"))
     number = ("train", "test").index(split)
     with (
         idx.create(images_path, (count, synthetic.SIDE, synthetic.SIDE)) as images,
@@ -27,29 +24,33 @@ def draw(split: str, count: int, seed: int) -> None:
             bar.update(len(digits))
 
 
-def obtain(params: Params) -> None:
-    """Put the four files of the data set that is asked for into PARTIAL."""
-    dataset, own = params.download.dataset, params.datasets
+def describe(target: Path, name: str, classes: str | None) -> None:
+    """Write the name of the data set, and of its classes where it is known what they are."""
+    names = classes.split(",") if classes else None
+    values = {"classes": names, "name": name, "own": names is None}
+    (target / "dataset.json").write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
+def obtain(params: Params, target: Path) -> None:
+    """Put the data set that is asked for into a folder."""
+    dataset, source = params.download.dataset, params.datasets
     if dataset == "synthetic":
-        draw("train", own.synthetic.train, own.synthetic.seed)
-        draw("test", own.synthetic.test, own.synthetic.seed)
+        draw(target, "train", source.synthetic.train, source.synthetic.seed)
+        draw(target, "test", source.synthetic.test, source.synthetic.seed)
+        describe(target, dataset, datasets.DIGITS)
     elif dataset == "folder":
-        fetch.from_folder(Path(own.folder.path), PARTIAL)
+        folder = source.folder
+        own.gather(Path(folder.path), target, folder.size, folder.colour, folder.test_share)
     elif dataset == "url":
-        fetch.from_url(own.url.base, PARTIAL)
+        fetch.from_url(source.url.base, target)
+        describe(target, source.url.base.rstrip("/").rpartition("/")[2], None)
+        print("Should the files there change: dvc repro --force download && dvc repro")
     else:
-        fetch.published(dataset, PARTIAL)
+        fetch.published(dataset, target)
+        describe(target, dataset, datasets.PUBLISHED[dataset].classes)
 
 
 def main(params: Params) -> None:
-    """Let the four files take the place of those of an earlier run once all are right."""
-    shutil.rmtree(PARTIAL, ignore_errors=True)
-    PARTIAL.mkdir(parents=True)
-    try:
-        obtain(params)
-        for old in filter(Path.is_file, RAW.iterdir()):
-            old.unlink()
-        for new in PARTIAL.iterdir():
-            new.rename(RAW / new.name)
-    finally:
-        shutil.rmtree(PARTIAL, ignore_errors=True)
+    with output.beside(idx.FOLDER) as target:
+        target.mkdir()
+        obtain(params, target)

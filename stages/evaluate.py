@@ -1,13 +1,12 @@
 """Test arrays, the network -> metrics.json, evaluation.json and three tables (CSV) in reports/."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from digits import arrays, checkpoint, determinism, metrics, network, prediction
+from digits import arrays, checkpoint, determinism, metrics, network, prediction, preparation
 from digits.params import Params
 
 REPORTS = Path("reports")
@@ -32,12 +31,13 @@ def main(params: Params) -> None:
     checkpoint.forget(network.FILE)
     training = metrics.read_values(REPORTS / "training/metrics.json", "loss", "accuracy")
     images, labels = arrays.read("test_images"), arrays.read("test_labels")
+    data = preparation.read()
     determinism.pin(params.threads, params.instructions)
     forward = network.forward(network.load(network.FILE), params.replicas)
     views = params.evaluate.test_time_augmentation[params.recipe]
 
     batches = prediction.predict(forward, images, params.selected.augment, views)
-    count = math.ceil(len(images) / network.BATCH)
+    count = sum(1 for _ in network.in_batches(images))
     progress = tqdm(batches, total=count, unit=" batches", disable=None)
     predictions, loss = assess(progress, labels.argmax(axis=1))
     bins = metrics.calibration(predictions, params.evaluate.calibration_bins)
@@ -54,7 +54,7 @@ def main(params: Params) -> None:
     if "val_accuracy" in training:  # where the recipe holds images out
         measured["val_accuracy"] = training["val_accuracy"]
     run = {
-        "dataset": params.download.dataset,
+        "dataset": data.name,
         "recipe": params.recipe,
         "images": len(images),
         "test_time_augmentation": views,
@@ -64,8 +64,9 @@ def main(params: Params) -> None:
 
     metrics.write_values(REPORTS / "metrics.json", measured)
     metrics.write_values(REPORTS / "evaluation.json", run)
-    metrics.write_table(REPORTS / "predictions.csv", predictions)
-    metrics.write_table(REPORTS / "class_accuracy.csv", metrics.class_accuracy(predictions))
+    metrics.write_table(REPORTS / "predictions.csv", predictions, data.classes)
+    accuracies = metrics.class_accuracy(predictions)
+    metrics.write_table(REPORTS / "class_accuracy.csv", accuracies, data.classes)
     metrics.write_table(REPORTS / "calibration.csv", bins)
     print(
         f"test accuracy {100 * accuracy:.2f} % "

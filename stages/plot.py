@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from digits import arrays, figures, metrics, report
+from digits import arrays, figures, metrics, output, preparation, report
 from digits.params import Params
 
 REPORTS = Path("reports")
@@ -23,7 +23,7 @@ def read_curves(folder: Path) -> dict[str, np.ndarray]:
         if name.startswith("val_") and not path.stat().st_size:
             continue  # where nothing was held out
         columns = np.dtype([("step", int), (name, float)])
-        curves[name] = metrics.read_table(path, columns, "\t")[name]
+        curves[name] = metrics.read_table(path, columns, delimiter="\t")[name]
     return curves
 
 
@@ -35,16 +35,12 @@ def read_log(path: Path) -> tuple[report.Rows, report.Rows]:
         raise SystemExit(f"{path}: expected a log, found: {error}; run dvc repro") from None
 
 
-def read_predictions(images: int, classes: int) -> np.ndarray:
+def read_predictions(images: int, classes: list[str]) -> np.ndarray:
     """Read what the test images were taken for; SystemExit where it is not that of each."""
     path = REPORTS / "predictions.csv"
-    predictions = metrics.read_table(path, metrics.PREDICTIONS)
-    labels = np.concatenate([predictions["actual"], predictions["predicted"]])
-    if len(predictions) != images or labels.min() < 0 or labels.max() >= classes:
-        raise SystemExit(
-            f"{path}: expected {images} rows with classes from 0 to {classes - 1}, found "
-            f"{len(predictions)} with {labels.min()} to {labels.max()}; run dvc repro"
-        )
+    predictions = metrics.read_table(path, metrics.PREDICTIONS, classes)
+    if len(predictions) != images:
+        raise SystemExit(f"{path}: expected {images} rows, found {len(predictions)}; run dvc repro")
     return predictions
 
 
@@ -52,18 +48,21 @@ def read_run(params: Params) -> figures.Run:
     """Read all that is to be shown; SystemExit where a file is damaged."""
     numbers = ("images", "test_accuracy_low", "test_accuracy_high")
     evaluation = metrics.read_values(REPORTS / "evaluation.json", *numbers)
-    train_labels = arrays.read("train_labels")
+    data = preparation.read()
     measured = ("test_accuracy", "loss", "errors", "ece")
     return figures.Run(
         metrics=metrics.read_values(REPORTS / "metrics.json", *measured),
         evaluation=evaluation,
         curves=read_curves(CURVES),
-        predictions=read_predictions(evaluation["images"], train_labels.shape[1]),
-        class_accuracy=metrics.read_table(REPORTS / "class_accuracy.csv", metrics.CLASS_ACCURACY),
+        predictions=read_predictions(evaluation["images"], data.classes),
+        class_accuracy=metrics.read_table(
+            REPORTS / "class_accuracy.csv", metrics.CLASS_ACCURACY, data.classes
+        ),
         calibration=metrics.read_table(REPORTS / "calibration.csv", metrics.CALIBRATION),
         train_images=arrays.read("train_images"),
-        train_labels=train_labels,
+        train_labels=arrays.read("train_labels"),
         test_images=arrays.read("test_images"),
+        data=data,
         samples=params.plot.samples,
         mistakes=params.plot.mistakes,
     )
@@ -81,9 +80,10 @@ def save(figure: Figure, path: Path, dpi: int) -> None:
 def main(params: Params) -> None:
     run = read_run(params)
     paragraphs = report.page(run, *read_log(LOG))
-    (REPORTS / "figures").mkdir(parents=True, exist_ok=True)
-    for name, draw in figures.FIGURES.items():
-        save(draw(run), REPORTS / f"figures/{name}.png", params.plot.dpi)
+    with output.beside(REPORTS / "figures") as folder:
+        folder.mkdir()
+        for name, draw in figures.FIGURES.items():
+            save(draw(run), folder / f"{name}.png", params.plot.dpi)
     page = REPORTS / "report.md"
-    page.write_text("\n\n".join(paragraphs) + "\n")
+    output.write_text(page, "\n\n".join(paragraphs) + "\n")
     print(f"what came out, with figures: {page}")

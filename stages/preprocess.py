@@ -1,57 +1,164 @@
-"""data/raw (four IDX files) -> data/processed (images in [0, 1] and one-hot labels, as .npy)."""
+"""data/idx (four IDX files) -> data/processed (images in [0, 1] and one-hot labels, as .npy)."""
 
+import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from digits import arrays, idx
+from digits import arrays, idx, preparation
 from digits.params import Params
+from digits.preparation import Preparation
 
-RAW = Path("data/raw")
-MAX_PIXEL = 255
-CHUNK = 65_536  # labels at a time
+FEW = 10  # training images of a class, below which hardly anything is learned
+CHUNK = 2**22  # bytes of images at a time
 
 
-def normalise(pixels: np.ndarray) -> np.ndarray:
-    """uint8 (n, H, W) in [0, 255] -> float32 (n, H, W, 1) in [0, 1]."""
-    return pixels[..., np.newaxis].astype(np.float32) / np.float32(MAX_PIXEL)
+@dataclass(frozen=True)
+class Split:
+    """Images uint8 (N, H, W) or (N, H, W, C) in a file, and their labels uint8 (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the images of these rows, some at a time."""
+        step = max(1, CHUNK // self.images[0].size)
+        for start in range(0, len(rows), step):
+            yield self.images[rows[start : start + step]]
+
+    def digests(self) -> list[bytes]:
+        """A sum of each image with its label."""
+        pairs = zip(self.images, self.labels)
+        return [
+            hashlib.sha256(image.tobytes() + label.tobytes()).digest() for image, label in pairs
+        ]
+
+
+def opened(path: Path, kind: str) -> np.ndarray:
+    """An IDX file uint8 (N, ...) mapped into memory, all of it checked."""
+    shape, chunks = idx.read(path, kind)
+    for _ in chunks:
+        pass  # reading is checking
+    return np.memmap(path, np.uint8, "r", 4 + 4 * len(shape), shape)
+
+
+def read(split: str) -> Split:
+    """Read a split; SystemExit where it has not a label for each image."""
+    images = opened(idx.FOLDER / idx.FILES[split, "images"], "images")
+    path = idx.FOLDER / idx.FILES[split, "labels"]
+    labels = np.asarray(opened(path, "labels"))
+    if len(labels) != len(images):
+        raise SystemExit(
+            f"{path}: expected {len(images)} labels, one for each image, found {len(labels)}"
+        )
+    return Split(images, labels)
+
+
+def read_about() -> dict[str, Any]:
+    """What download says of the data set: its name, the names of its classes, whose it is."""
+    path = idx.FOLDER / "dataset.json"
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise SystemExit(f"{path}: expected JSON, found: {error}; run dvc repro") from None
+
+
+def check(train: Split, test: Split, classes: int) -> None:
+    """SystemExit where the splits do not fit together."""
+    if test.images.shape[1:] != train.images.shape[1:]:
+        raise SystemExit(
+            f"{idx.FOLDER}: expected test images of {train.images.shape[1:]} pixels, as in "
+            f"training, found {test.images.shape[1:]}"
+        )
+    if test.labels.max() >= classes:
+        raise SystemExit(
+            f"{idx.FOLDER}: expected test labels up to {classes - 1}, as in training, found "
+            f"{test.labels.max()}"
+        )
+
+
+def prepared(about: dict[str, Any], train: Split, invert: bool | None) -> Preparation:
+    """Find out how the images are to be brought before a network."""
+    own = bool(about.get("own"))
+    height, width, channels = (*train.images.shape[1:], 1)[:3]
+    count = max(2, int(train.labels.max()) + 1)
+    classes = about["classes"] or [str(label) for label in range(count)]
+    first = np.linspace(0, len(train.images) - 1, min(1000, len(train.images))).astype(int)
+    shape = (-1, height, width, channels)
+    ink, dark = preparation.shows_ink(train.images[first].reshape(shape))
+    return Preparation(
+        name=about["name"],
+        classes=classes,
+        height=height,
+        width=width,
+        channels=channels,
+        inverted=dark and own if invert is None else invert,
+        search=ink and not about.get("pictures"),
+    )
+
+
+def doubts(train: Split, test: Split, classes: list[str], leaked: int) -> Iterator[str]:
+    """Yield what looks wrong in a person's own data, and what to do about it."""
+    names = np.array(classes)
+    in_train = np.bincount(train.labels, minlength=len(names))
+    in_test = np.bincount(test.labels, minlength=len(names))
+    for rows, words in (
+        (in_train == 0, "without training images, so not to be learned; add some, or leave out"),
+        (
+            (in_train > 0) & (in_train < FEW),
+            f"with fewer than {FEW} training images; add some, or leave out",
+        ),
+        (in_test == 0, "without test images, so not tested; add some to"),
+    ):
+        if rows.any():
+            yield f"{rows.sum()} classes {words}: {', '.join(names[rows][:10])}"
+    if leaked:
+        yield (
+            f"{leaked:,} of {len(test.labels):,} test images are training images too, so the test "
+            "accuracy will be too high: take them out of one of the two"
+        )
 
 
 def one_hot(labels: np.ndarray, classes: int) -> Iterator[np.ndarray]:
     """uint8 (N,) in [0, classes) -> chunks float32 (n, classes), a single 1 in each row."""
     rows = np.eye(classes, dtype=np.float32)
-    return (rows[labels[start : start + CHUNK]] for start in range(0, len(labels), CHUNK))
+    return (rows[labels[start : start + 2**16]] for start in range(0, len(labels), 2**16))
 
 
-def read(split: str) -> tuple[tuple[int, ...], Iterator[np.ndarray], np.ndarray]:
-    """Return a split's shape (N, H, W), images in chunks uint8 (n, H, W), and labels uint8 (N,)."""
-    shape, images = idx.read(idx.find(RAW, idx.FILES[split, "images"]), dimensions=3)
-    path = idx.find(RAW, idx.FILES[split, "labels"])
-    (count,), labels = idx.read(path, dimensions=1)
-    if count != shape[0]:
-        raise SystemExit(f"{path}: expected {shape[0]} labels, one for each image, found {count}")
-    return shape, images, np.concatenate(list(labels))
+def write(name: str, split: Split, rows: np.ndarray, about: Preparation) -> None:
+    """Write the images and labels of these rows."""
+    shape = (len(rows), about.height, about.width, about.channels)
+    arrays.write(f"{name}_images", shape, map(about.normalise, split.chunks(rows)))
+    labels = one_hot(split.labels[rows], len(about.classes))
+    arrays.write(f"{name}_labels", (len(rows), len(about.classes)), labels)
 
 
 def main(params: Params) -> None:
     """Write both splits; SystemExit where they do not fit together, or are less than asked for."""
-    shape, train_images, train_labels = read("train")
-    test_shape, test_images, test_labels = read("test")
-    count, *sides = shape
-    size = params.preprocess.train_size or count
-    if size > count:
-        expected = f"expected at most {count}, found {size}"
+    about = read_about()
+    train, test = read("train"), read("test")
+    found = prepared(about, train, params.preprocess.invert)
+    check(train, test, len(found.classes))
+    size = params.preprocess.train_size or len(train.labels)
+    if size > len(train.labels):
+        expected = f"expected at most {len(train.labels)}, found {size}"
         raise SystemExit(f"params.yaml: preprocess.train_size: {expected}")
-    if test_shape[1:] != shape[1:]:
-        expected = f"expected test images of {shape[1:]} pixels, as in training"
-        raise SystemExit(f"{RAW}: {expected}, found {test_shape[1:]}")
-    classes = max(2, int(train_labels.max()) + 1)
-    if test_labels.max() >= classes:
-        expected = f"expected test labels up to {classes - 1}, as in training"
-        raise SystemExit(f"{RAW}: {expected}, found {test_labels.max()}")
 
-    arrays.write("train_images", (size, *sides, 1), map(normalise, train_images))
-    arrays.write("train_labels", (size, classes), one_hot(train_labels, classes))
-    arrays.write("test_images", (*test_shape, 1), map(normalise, test_images))
-    arrays.write("test_labels", (len(test_labels), classes), one_hot(test_labels, classes))
+    train_rows, test_rows = np.arange(len(train.labels)), np.arange(len(test.labels))
+    if about.get("own"):
+        # By their sums: shuffled, and in the same order however the files were named and packed.
+        train_sums, test_sums = train.digests(), test.digests()
+        train_rows = np.array(sorted(train_rows, key=train_sums.__getitem__))
+        test_rows = np.array(sorted(test_rows, key=test_sums.__getitem__))
+        leaked = len(set(test_sums) & set(train_sums))
+        for doubt in doubts(train, test, found.classes, leaked):
+            print(f"looks wrong: {doubt}")
+        if found.inverted:
+            print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
+    write("train", train, train_rows[:size], found)
+    write("test", test, test_rows, found)
+    found.write()

@@ -1,14 +1,15 @@
 """Training arrays and the selected recipe -> models/network.keras, its log, its learning curves."""
 
 import json
+import shutil
+import tempfile
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from dvclive import Live
 from tqdm import tqdm
 
-from digits import arrays, augmentation, checkpoint, determinism, training
+from digits import arrays, augmentation, checkpoint, determinism, output, training
 from digits import network as networks
 from digits.checkpoint import Checkpoint, Progress
 from digits.determinism import keras, tf
@@ -55,7 +56,7 @@ def head(chosen: dict[str, object], network: keras.Model) -> str:
     return "\n".join([*lines, "", networks.describe(network), ""])
 
 
-def record(live: Live, log: TextIO, epoch: int, epochs: int, found: training.Metrics) -> None:
+def record(live: Live, log: list[str], epoch: int, epochs: int, found: training.Metrics) -> None:
     """Write the metrics of an epoch to the learning curves, to the log and to the terminal."""
     live.step = epoch
     for name, value in found.items():
@@ -63,8 +64,16 @@ def record(live: Live, log: TextIO, epoch: int, epochs: int, found: training.Met
     live.make_summary()
     values = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
     line = f"epoch {epoch}/{epochs}  {values}"
-    print(line, file=log, flush=True)
+    log.append(line)
+    publish(live, log)
     tqdm.write(line)
+
+
+def publish(live: Live, log: list[str]) -> None:
+    """Show how far the training is, in whole files."""
+    with output.beside(CURVES) as partial:
+        shutil.copytree(live.dir, partial)
+    output.write_text(LOG, "\n".join(log) + "\n")
 
 
 def announce(progress: Progress, steps: int, params: Params) -> None:
@@ -85,20 +94,22 @@ def main(params: Params) -> None:
     state = Checkpoint(name, job.trainer.variables)
     progress = state.restore()
 
-    LOG.parent.mkdir(exist_ok=True)
-    live = Live(str(CURVES), dvcyaml=None, save_dvc_exp=False, monitor_system=False)
-    with LOG.open("w") as log, live:
-        print(head(chosen, job.network), file=log)
-        if progress.step:
-            announce(progress, job.steps, params)
+    log = [head(chosen, job.network)]
+    if progress.step:
+        announce(progress, job.steps, params)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = f"{scratch}/training"
+        with Live(folder, dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
+            publish(live, log)
 
-        def report(epoch: int, found: training.Metrics) -> None:
-            record(live, log, epoch, params.selected.epochs, found)
+            def report(epoch: int, found: training.Metrics) -> None:
+                record(live, log, epoch, job.epochs, found)
 
-        for epoch, found in enumerate(progress.history, start=1):
-            report(epoch, found)
-        job.run(state, progress, report)
-    for curve in ("val_loss", "val_accuracy"):  # empty where nothing is held out: `dvc plots` asks
-        (CURVES / f"plots/metrics/{curve}.tsv").touch()
+            for epoch, found in enumerate(progress.history, start=1):
+                report(epoch, found)
+            job.run(state, progress, report)
+        for curve in ("val_loss", "val_accuracy"):  # empty where nothing is held out: DVC asks
+            Path(folder, f"plots/metrics/{curve}.tsv").touch()
+        publish(live, log)
     networks.save(job.network, networks.FILE)
     state.finish(networks.FILE)

@@ -7,11 +7,11 @@ mistake is told while all outputs are still there. Editors read the schema.
 import json
 from pathlib import Path
 
+from digits import output
 from digits.params import Params
 
 SCHEMA = Path("reports/params.schema.json")
 
 
 def main(params: Params) -> None:
-    SCHEMA.parent.mkdir(exist_ok=True)
-    SCHEMA.write_text(json.dumps(params.model_json_schema(), indent=1) + "\n")
+    output.write_text(SCHEMA, json.dumps(params.model_json_schema(), indent=1) + "\n")

@@ -54,6 +54,7 @@ SMALL |= {"train": 100_000, "evaluate": 100, "plot": 1000}
 def test_a_full_disk_is_told_in_one_line(finished: Project, project: Project, stage: str) -> None:
     line = last_line(project, "python", "-m", "stages", stage, limit=SMALL[stage])
     assert line.endswith((": File too large", ": disk I/O error"))
+    assert project.outputs() == finished.outputs()
     assert_repro_restores(project, finished)
 
 

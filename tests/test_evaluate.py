@@ -17,6 +17,9 @@ IMAGES = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
 BOUNDS = {"rotation": 15.0, "zoom": 0.1, "shear": 0.1, "shift": 0.1, "elastic": 0.1}
 
 
+NAMES = [*"0123456789"]
+
+
 def forward(images: tf.Tensor) -> tf.Tensor:
     """Stand for a network: four pixels of an image are its logits."""
     return tf.nn.softmax(tf.reshape(images, (len(images), 64))[:, 26:30])
@@ -103,9 +106,17 @@ def test_cross_entropy_is_in_nats_and_finite() -> None:
 
 def test_a_table_is_csv_with_six_decimals_and_is_read_as_it_was(tmp_path: Path) -> None:
     path, table = tmp_path / "predictions.csv", predictions([7, 2], [7, 1], [1.0, 0.5])
-    metrics.write_table(path, table)
+    metrics.write_table(path, table, NAMES)
     assert path.read_bytes() == b"actual,predicted,confidence\n7,7,1.000000\n2,1,0.500000\n"
-    assert (metrics.read_table(path, metrics.PREDICTIONS) == table).all()
+    assert (metrics.read_table(path, metrics.PREDICTIONS, NAMES) == table).all()
+
+
+def test_classes_stand_in_a_table_by_their_names(tmp_path: Path) -> None:
+    path, names = tmp_path / "class_accuracy.csv", ["T-shirt/top", 'a "b", c', "naïve"]
+    table = np.array([(1, 0.5, 4), (2, 1.0, 3)], metrics.CLASS_ACCURACY)
+    metrics.write_table(path, table, names)
+    assert path.read_text().splitlines()[1:] == ['"a ""b"", c",0.500000,4', "naïve,1.000000,3"]
+    assert (metrics.read_table(path, metrics.CLASS_ACCURACY, names) == table).all()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +125,7 @@ def test_a_table_is_csv_with_six_decimals_and_is_read_as_it_was(tmp_path: Path) 
         ("", "''"),
         ("bin,share\n1,2\n", "'bin,share'"),
         ("class,accuracy,count\n\n", "'class,accuracy,count'"),
-        ("class,accuracy,count\n0,0.9\n", ".*3 columns.*"),
+        ("class,accuracy,count\n0,0.9\n", "2 of 3 columns"),
         ("class,accuracy,count\n0,high,4\n", ".*'high'.*"),
         ("class,accuracy,count\n0.5,0.9,4\n", ".*'0.5'.*"),
     ],
@@ -122,9 +133,9 @@ def test_a_table_is_csv_with_six_decimals_and_is_read_as_it_was(tmp_path: Path) 
 def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, damaged: str, found: str) -> None:
     path = tmp_path / "class_accuracy.csv"
     path.write_text(damaged)
-    expected = "expected numbers below the columns 'class,accuracy,count'"
+    expected = "expected values below the columns 'class,accuracy,count'"
     with pytest.raises(SystemExit, match=f"^{path}: {expected}, found: {found}; run dvc repro$"):
-        metrics.read_table(path, metrics.CLASS_ACCURACY)
+        metrics.read_table(path, metrics.CLASS_ACCURACY, NAMES)
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "7", "[1]"])
@@ -146,7 +157,7 @@ def test_the_metrics_follow_from_the_predictions(finished: Project) -> None:
     measured, run = (
         json.loads((reports / name).read_text()) for name in ("metrics.json", "evaluation.json")
     )
-    table = metrics.read_table(reports / "predictions.csv", metrics.PREDICTIONS)
+    table = metrics.read_table(reports / "predictions.csv", metrics.PREDICTIONS, NAMES)
     wrong = table["actual"] != table["predicted"]
     assert run["images"] == len(table)
     assert measured["errors"] == wrong.sum()

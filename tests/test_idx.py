@@ -1,6 +1,7 @@
 """What digits/idx.py reads, writes and refuses."""
 
 import gzip
+import hashlib
 import math
 import struct
 import tracemalloc
@@ -14,7 +15,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from digits import idx
 
-MAGIC = {dimensions: bytes([0, 0, 8, dimensions]) for dimensions in (1, 3)}
+MAGIC = {dimensions: bytes([0, 0, 8, dimensions]) for dimensions in (1, 3, 4)}
+KINDS = {1: "labels", 3: "images", 4: "images"}
 HUGE = 2**32 - 1
 MEBIBYTE = 2**20
 TOLD = "one line names the file, what was expected and what was found"
@@ -37,17 +39,17 @@ def zipped(data):
     return gzip.compress(data, mtime=0)
 
 
-def load(path, dimensions=3):
-    shape, chunks = idx.read(path, dimensions)
+def load(path, kind="images"):
+    shape, chunks = idx.read(path, kind)
     array = np.concatenate(list(chunks))
     assert array.shape == shape
     return array
 
 
-def refusal(path, dimensions=3):
+def refusal(path, kind="images"):
     """What is said of a file, less its path, which comes first."""
     with pytest.raises(SystemExit) as error:
-        load(path, dimensions)
+        load(path, kind)
     message = str(error.value)
     assert message.startswith(f"{path}: ") and len(message.splitlines()) == 1
     return message.removeprefix(f"{path}: ")
@@ -89,7 +91,7 @@ def test_two_images_are_read_as_written(path, data):
 def test_ten_thousand_images_come_in_more_than_one_chunk(path, pack):
     images = np.random.default_rng(0).integers(0, 256, (10_000, 28, 28), np.uint8)
     path.write_bytes(pack(plain(images)))
-    _, chunks = idx.read(path, 3)
+    _, chunks = idx.read(path, "images")
     parts = list(chunks)
     assert len(parts) > 1 and np.array_equal(np.concatenate(parts), images)
 
@@ -101,10 +103,33 @@ def test_a_gzipped_file_may_have_several_members(path):
 
 def test_the_shape_is_known_before_the_data_are_read(path):
     path.write_bytes(DAMAGED["wrong checksum"][0])
-    assert idx.read(path, 3)[0] == (2, 3, 4)
+    assert idx.read(path, "images")[0] == (2, 3, 4)
 
 
-OTHER = "expected an IDX file of unsigned bytes in 3 dimensions (00 00 08 03), found"
+COLOUR = IMAGES.reshape(2, 2, 2, 3)
+
+
+def test_colour_is_a_fourth_dimension(path):
+    path.write_bytes(plain(COLOUR))
+    assert np.array_equal(load(path), COLOUR)
+
+
+def wide(first_column):
+    """QMNIST's labels: big-endian int32 of eight columns, the class first."""
+    rows = np.zeros((len(first_column), 8), ">i4")
+    rows[:, 0], rows[:, 1:] = first_column, 4711
+    return b"\0\0\x0c\x02" + struct.pack(">2I", *rows.shape) + rows.tobytes()
+
+
+@pytest.mark.parametrize("pack", [bytes, zipped], ids=["plain", "gzipped"])
+def test_the_labels_of_qmnist_are_their_first_column(path, pack):
+    labels = np.arange(200_000) % 256
+    path.write_bytes(pack(wide(labels)))
+    assert np.array_equal(load(path, "labels"), labels)
+    assert idx.digest(path, "labels") == hashlib.sha256(plain(labels.astype(np.uint8))).hexdigest()
+
+
+OTHER = "expected an IDX file of images (00 00 08 03 or 00 00 08 04), found"
 SIZES = "expected 3 sizes of at least 1, found"
 BAD = {
     "empty": (b"", f"{OTHER} nothing"),
@@ -157,24 +182,84 @@ def test_a_damaged_gzip_file_is_refused_with_what_gzip_found(path, data, message
 @fault("images in place of labels")
 def test_images_are_no_labels(path):
     path.write_bytes(GOOD)
-    assert refusal(path, 1).endswith("in 1 dimensions (00 00 08 01), found 00 00 08 03")
+    expected = "expected an IDX file of labels (00 00 08 01 or 00 00 0c 02), found 00 00 08 03"
+    assert refusal(path, "labels") == expected
 
 
-@fault("neither FILE nor FILE.gz is there, or both are")
-@pytest.mark.parametrize(
-    "there, found", [([], "neither"), (["a", "a.gz"], "both")], ids=["neither", "both"]
-)
-def test_one_file_of_a_name_is_expected(tmp_path, there, found):
-    for name in there:
+@fault("labels that are no classes from 0 to 255, in QMNIST's form")
+@pytest.mark.parametrize("label", [-1, 256])
+def test_labels_that_do_not_fit_into_a_byte_are_refused(path, label):
+    path.write_bytes(wide([3, label]))
+    found = f"{min(3, label)} to {max(3, label)}"
+    assert refusal(path, "labels") == f"expected classes from 0 to 255, found {found}"
+
+
+@fault("images of two or four colours")
+@pytest.mark.parametrize("colours", [2, 4])
+def test_images_are_grey_or_of_three_colours(path, colours):
+    path.write_bytes(plain(np.zeros((1, 2, 2, colours), np.uint8)))
+    found = f"[1, 2, 2, {colours}]"
+    assert refusal(path) == f"expected images of 1 or 3 colours, last, found {found}"
+
+
+# Names
+
+SPELLINGS = [
+    "{}-images-idx3-ubyte",
+    "{}-images-idx3-ubyte.gz",
+    "{}-images.idx3-ubyte",
+    "{}-images.idx3-ubyte.gz",
+    "{}-images-idx4-ubyte",
+    "emnist-letters-{}-images-idx3-ubyte.gz",
+    "{}-images-idx3-ubyte/{}-images-idx3-ubyte",
+]
+
+
+@pytest.mark.parametrize("word, split", [("train", "train"), ("t10k", "test"), ("test", "test")])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_file_is_found_in_every_spelling(tmp_path, spelling, word, split):
+    file = tmp_path / spelling.format(word, word)
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(GOOD)
+    others = [f"{file.parts[len(tmp_path.parts)]}.part", f"._{word}-images-idx3-ubyte"]
+    others += [f"{word}-labels-idx1-ubyte", "valid-images-idx3-ubyte", "notes.txt"]
+    for name in others:
         (tmp_path / name).touch()
-    with pytest.raises(SystemExit, match=f"{tmp_path}: expected a or a.gz, found {found}"):
-        idx.find(tmp_path, "a")
+    assert idx.find(tmp_path, split, "images") == file
+    with pytest.raises(SystemExit):
+        idx.find(tmp_path, "train" if split == "test" else "test", "images")
 
 
-@pytest.mark.parametrize("name", ["a", "a.gz"])
-def test_a_file_is_found_plain_or_gzipped(tmp_path, name):
-    (tmp_path / name).touch()
-    assert idx.find(tmp_path, "a") == tmp_path / name
+def test_labels_are_found_under_the_names_of_qmnist(tmp_path):
+    for name in ("qmnist-train-labels-idx2-int.gz", "qmnist-test-labels-idx2-int.gz"):
+        (tmp_path / name).write_bytes(zipped(wide([5])))
+    assert idx.find(tmp_path, "test", "labels").name == "qmnist-test-labels-idx2-int.gz"
+
+
+def test_several_files_of_one_content_are_as_good_as_one(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(GOOD)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(PACKED)
+    (tmp_path / "train-images.idx3-ubyte").write_bytes(GOOD)
+    assert idx.find(tmp_path, "train", "images").exists()
+
+
+@fault("a folder holds several files for one split that differ")
+def test_files_of_one_split_that_differ_are_refused_by_name(tmp_path):
+    (tmp_path / "emnist-digits-train-images-idx3-ubyte").write_bytes(GOOD)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(zipped(plain(COLOUR)))
+    names = "emnist-digits-train-images-idx3-ubyte, train-images-idx3-ubyte.gz"
+    expected = f"expected one file of train images, found several that differ: {names}"
+    with pytest.raises(SystemExit, match=f"^{tmp_path}: {expected}$"):
+        idx.find(tmp_path, "train", "images")
+
+
+@fault("a folder lacks a file")
+def test_a_folder_without_a_file_says_what_it_holds(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / name).touch()
+    wanted = "expected t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz, found a, b"
+    with pytest.raises(SystemExit, match=f"^{tmp_path}: {wanted}$"):
+        idx.find(tmp_path, "test", "labels")
 
 
 @fault("a gzip bomb: 1 GB of zeros behind ten images", f"{TOLD}; it takes less than 1 MB of memory")
@@ -189,7 +274,7 @@ def test_a_gigabyte_of_zeros_behind_ten_images_is_not_unpacked(path):
     assert memory < MEBIBYTE
 
 
-PIXELS = "expected images of at most 4194304 pixels, found"
+PIXELS = "expected images of at most 4194304 values, found"
 PROMISES = {
     "images": ((HUGE, 28, 28), f"expected {HUGE * 784} bytes of data, found 24"),
     "everything": ((HUGE, HUGE, HUGE), f"{PIXELS} [{HUGE}, {HUGE}]"),
@@ -213,17 +298,19 @@ def test_memory_is_not_taken_for_what_a_header_promises(path, sizes, expected, p
     assert memory < 5 * MEBIBYTE
 
 
-def legitimate(data, dimensions):
-    """What the bytes of a file say; None if they are no IDX file of so many dimensions."""
+def legitimate(data, kind):
+    """What the bytes of a file say; None if they are no IDX file of that kind."""
     if data.startswith(b"\x1f\x8b"):
         try:
             data = gzip.decompress(data)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             return None
+    dimensions = next((each for each in MAGIC if data[:4] == MAGIC[each]), 0)
     sizes = [int.from_bytes(data[4 * k : 4 * k + 4], "big") for k in range(1, dimensions + 1)]
     start = 4 + 4 * dimensions
     if (
-        data[:4] != MAGIC[dimensions]
+        KINDS.get(dimensions) != kind
+        or (dimensions == 4 and sizes[3] not in (1, 3))
         or math.prod(sizes) == 0
         or len(data) != start + math.prod(sizes)
     ):
@@ -231,9 +318,9 @@ def legitimate(data, dimensions):
     return np.frombuffer(data[start:], np.uint8).reshape(sizes)
 
 
-SHAPES = array_shapes(min_dims=1, max_dims=1, max_side=50) | array_shapes(
-    min_dims=3, max_dims=3, max_side=5
-)
+GREY = array_shapes(min_dims=3, max_dims=3, max_side=5)
+COLOURED = st.builds(lambda shape, colours: (*shape, colours), GREY, st.sampled_from([1, 3]))
+SHAPES = array_shapes(min_dims=1, max_dims=1, max_side=50) | GREY | COLOURED
 ARRAYS = arrays(np.uint8, SHAPES)
 PACKS = st.sampled_from([bytes, zipped])
 quickly = settings(max_examples=200, deadline=None, derandomize=True)
@@ -249,25 +336,25 @@ def write_anew(path, data):
 @given(array=ARRAYS, pack=PACKS)
 def test_any_array_comes_back_as_it_was(path, array, pack):
     write_anew(path, pack(plain(array)))
-    assert np.array_equal(load(path, array.ndim), array)
+    assert np.array_equal(load(path, KINDS[array.ndim]), array)
 
 
-def check(path, data, dimensions, expected):
+def check(path, data, kind, expected):
     """Where nothing is expected the file must be refused, and else be read as that."""
     write_anew(path, data)
     if expected is None:
-        refusal(path, dimensions)
+        refusal(path, kind)
     else:
-        assert np.array_equal(load(path, dimensions), expected)
+        assert np.array_equal(load(path, kind), expected)
 
 
 def check_gzip(path, data, array):
     """The file must be refused, or read as the array that went into it."""
     write_anew(path, data)
     try:
-        assert np.array_equal(load(path, array.ndim), array)
+        assert np.array_equal(load(path, KINDS[array.ndim]), array)
     except SystemExit:
-        refusal(path, array.ndim)
+        refusal(path, KINDS[array.ndim])
 
 
 def damages(data):
@@ -301,7 +388,7 @@ def test_each_small_damage_to_a_plain_file_is_refused_or_within_the_data(path, r
         check(
             path,
             data,
-            3,
+            "images",
             np.frombuffer(data[16:], np.uint8).reshape(IMAGES.shape) if harmless else None,
         )
     record_property("cases", len(cases))
@@ -354,7 +441,8 @@ def test_a_damaged_plain_file_is_refused_or_read_as_its_header_says(
     def test(array, edits):
         tried.append(edits)
         data = damaged(plain(array), edits)
-        check(path, data, array.ndim, legitimate(data, array.ndim))
+        kind = KINDS[array.ndim]
+        check(path, data, kind, legitimate(data, kind))
 
     test()
     record_property("cases", len(tried))

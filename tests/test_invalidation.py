@@ -190,7 +190,7 @@ def test_a_comment_reruns_the_stages_that_use_the_file_and_stops_there(
 def test_outputs_that_were_edited_or_lost_come_back_without_a_command(project: Project) -> None:
     before = project.outputs()
     # of each kind: in a folder, a file, a folder for a program, a metric in Git, a plot in Git
-    names = ["data/raw/train-images-idx3-ubyte", "data/processed/test_labels.npy"]
+    names = ["data/idx/train-images-idx3-ubyte", "data/processed/test_labels.npy"]
     names += ["models/network.keras", "reports/training/metrics.json", "reports/report.md"]
     names += ["reports/metrics.json", "reports/figures/samples.png"]
     for name in names:

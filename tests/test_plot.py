@@ -16,6 +16,7 @@ from matplotlib.text import Text
 
 from digits import metrics
 from digits.figures import FIGURES, Run
+from digits.preparation import Preparation
 from stages import plot
 
 PARAMS: Any = SimpleNamespace(plot=SimpleNamespace(samples=60, mistakes=24, dpi=100))
@@ -26,10 +27,16 @@ LOG = (
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+def prepared(classes: list[str], shape: tuple[int, ...]) -> Preparation:
+    height, width, channels = shape
+    return Preparation("doodles", classes, height, width, channels, inverted=False, search=True)
+
+
 def make(
     classes: int = 10,
     count: int = 30,
-    shape: tuple[int, int] = (28, 28),
+    shape: tuple[int, ...] = (28, 28, 1),
+    names: list[str] | None = None,
     share_right: float = 0.8,
     epochs: int = 3,
     parts: tuple[str, ...] = BOTH,
@@ -65,9 +72,10 @@ def make(
         predictions=predictions,
         class_accuracy=metrics.class_accuracy(predictions),
         calibration=metrics.calibration(predictions, bins=4),
-        train_images=rng.random((count, *shape, 1), np.float32),
+        train_images=rng.random((count, *shape), np.float32),
         train_labels=np.eye(classes, dtype=np.float32)[actual],
-        test_images=rng.random((count, *shape, 1), np.float32),
+        test_images=rng.random((count, *shape), np.float32),
+        data=prepared(names or [str(label) for label in range(classes)], shape),
         samples=60,
         mistakes=24,
     )
@@ -87,10 +95,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (plot.CURVES / f"{name}.tsv").write_text(f"step\t{name}\n{rows}")
         (plot.CURVES / f"val_{name}.tsv").touch()
     for name in ("predictions", "class_accuracy", "calibration"):
-        metrics.write_table(plot.REPORTS / f"{name}.csv", getattr(run, name))
+        metrics.write_table(plot.REPORTS / f"{name}.csv", getattr(run, name), run.data.classes)
     for name in ("metrics", "evaluation"):
         metrics.write_values(plot.REPORTS / f"{name}.json", getattr(run, name))
     plot.LOG.write_text(LOG)
+    run.data.write()
     return tmp_path
 
 
@@ -131,9 +140,9 @@ def test_the_stage_says_where_to_look(folder: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     "kind",
     [
-        {"classes": 4, "count": 40, "shape": (8, 8)},
-        {"classes": 62, "count": 200, "shape": (64, 48), "epochs": 1},
-        {"classes": 256, "count": 600, "shape": (8, 8), "share_right": 0},
+        {"classes": 4, "count": 40, "shape": (8, 8, 1)},
+        {"classes": 62, "count": 200, "shape": (64, 48, 1), "epochs": 1},
+        {"classes": 256, "count": 600, "shape": (8, 8, 1), "share_right": 0},
         {"classes": 2, "count": 10, "parts": ("",), "epochs": 1},
         {"share_right": 1, "absent": 3, "parts": ("",)},
     ],
@@ -154,7 +163,7 @@ def test_a_figure_names_its_data_set_and_recipe(name: str) -> None:
 @pytest.mark.parametrize("classes", [2, 20, 256])
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_leaves_its_figure(name: str, classes: int) -> None:
-    figure = FIGURES[name](make(classes=classes, count=600, shape=(8, 8)))
+    figure = FIGURES[name](make(classes=classes, count=600, shape=(8, 8, 1)))
     for text in text_of(figure):
         box = text.get_window_extent()
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1, text
@@ -214,4 +223,17 @@ def test_predictions_that_are_not_those_of_the_test_images_are_refused(
     monkeypatch.setattr(plot, "REPORTS", tmp_path)
     (tmp_path / "predictions.csv").write_text(f"actual,predicted,confidence\n{row}")
     with pytest.raises(SystemExit, match=r"predictions\.csv: expected .*, found"):
-        plot.read_predictions(images=1, classes=10)
+        plot.read_predictions(images=1, classes=[*"0123456789"])
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_show_names_of_classes_and_colours(tmp_path: Path, name: str) -> None:
+    names = ["cat", "dog", "Ankle boot of a very long name"]
+    run = make(classes=3, shape=(8, 8, 3), names=names, share_right=0)
+    figure = FIGURES[name](run)
+    plot.save(figure, tmp_path / "figure.png", dpi=50)
+    shown = texts(figure) + [
+        label.get_text() for axes in figure.axes for label in axes.get_xticklabels()
+    ]
+    if name not in ("learning_curves", "calibration"):
+        assert any("Ank" in text and "…" in text for text in shown), shown

@@ -1,6 +1,6 @@
 """What stages/preprocess.py makes of IDX files, and what it refuses."""
 
-import gzip
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from digits import idx
 from stages import preprocess
 
 ROOT = Path(__file__).parents[1]
-RAW, PROCESSED = Path("data/raw"), Path("data/processed")
+RAW, PROCESSED = idx.FOLDER, Path("data/processed")
 SPLITS = {"train": 12, "test": 6}
 FILES = {"_".join(key): name for key, name in idx.FILES.items()}
 
@@ -24,30 +24,34 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def write(key, array, packed=False):
+def write(key, array):
     RAW.mkdir(parents=True, exist_ok=True)
     with idx.create(RAW / FILES[key], array.shape) as file:
         file.write(array.tobytes())
-    if packed:
-        path = RAW / FILES[key]
-        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
-        path.unlink()
 
 
-def raw(classes=10, shape=(28, 28), counts=SPLITS, packed=False):
+def about(**values):
+    """Write what download says of a data set."""
+    values = {"name": "noise", "classes": None, "own": False, "pictures": None} | values
+    (RAW / "dataset.json").write_text(json.dumps(values))
+
+
+def raw(classes=10, shape=(28, 28), counts=SPLITS):
     """Write four IDX files, each class in each split if there are enough; return their arrays."""
     rng, made = np.random.default_rng(0), {}
     for split, count in counts.items():
         made[f"{split}_images"] = rng.integers(0, 256, (count, *shape), np.uint8)
         made[f"{split}_labels"] = (np.arange(count)[::-1] % classes).astype(np.uint8)
     for key, array in made.items():
-        write(key, array, packed)
+        write(key, array)
+    about()
     return made
 
 
-def run(train_size=None):
-    preprocess.main(SimpleNamespace(preprocess=SimpleNamespace(train_size=train_size)))
-    return {path.stem: np.load(path) for path in sorted(PROCESSED.iterdir())}
+def run(train_size=None, invert=None):
+    values = SimpleNamespace(train_size=train_size, invert=invert)
+    preprocess.main(SimpleNamespace(preprocess=values))
+    return {path.stem: np.load(path) for path in sorted(PROCESSED.glob("*.npy"))}
 
 
 def outputs():
@@ -156,18 +160,18 @@ def test_test_images_of_another_size_are_refused():
     )
 
 
-@pytest.mark.parametrize("key, name", FILES.items())
-def test_a_missing_file_is_named(key, name):  # one that is there twice: tests/test_idx.py
+@pytest.mark.parametrize("name", [*FILES.values(), "dataset.json"])
+def test_a_missing_file_is_named(name):
     raw()
     (RAW / name).unlink()
-    assert refusal() == f"{RAW}: expected {name} or {name}.gz, found neither"
+    with pytest.raises(FileNotFoundError, match=name):
+        run()
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
 @pytest.mark.parametrize("key", FILES)
-def test_a_file_cut_in_the_middle_is_refused(key, packed):
-    raw(packed=packed)
-    path = idx.find(RAW, FILES[key])
+def test_a_file_cut_in_the_middle_is_refused(key):
+    raw()
+    path = RAW / FILES[key]
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2 + 4])
     assert refusal(train_size=1).startswith(f"{path}: expected ")
@@ -179,20 +183,87 @@ def test_training_images_and_labels_swapped_are_refused():
     images.rename(RAW / "images")
     labels.rename(images)
     (RAW / "images").rename(labels)
-    assert refusal().startswith(f"{images}: expected an IDX file of unsigned bytes in 3 dimensions")
+    assert refusal().startswith(f"{images}: expected an IDX file of images")
 
 
-def test_plain_and_gzipped_files_give_the_same_four_arrays_byte_by_byte():
-    raw()
+def ink(count=40, paper=0, seed=0):
+    """Images with a bright square on dark paper, or a dark one on light, and their labels."""
+    rng = np.random.default_rng(seed)
+    images = np.full((count, 12, 12), paper, np.uint8)
+    images[:, 4:8, 4:8] = abs(paper - rng.integers(150, 250, (count, 4, 4)))
+    return images, (np.arange(count) % 2).astype(np.uint8)
+
+
+def own(train, test, **values):
+    """Write somebody's own data: pairs of images and labels."""
+    RAW.mkdir(parents=True, exist_ok=True)
+    for split, pair in (("train", train), ("test", test)):
+        for kind, array in zip(("images", "labels"), pair):
+            write(f"{split}_{kind}", array)
+    about(own=True, **values)
+
+
+def described():
+    return json.loads((PROCESSED / "preparation.json").read_text())
+
+
+def test_own_data_come_in_an_order_that_their_names_and_places_do_not_change():
+    images, labels = ink()
+    own((images, labels), ink(10, seed=1))
+    first = run()
+    order = np.random.default_rng(1).permutation(len(labels))
+    own((images[order], labels[order]), ink(10, seed=1))
+    again = run()
+    assert all(np.array_equal(first[key], again[key]) for key in first)
+    shown = first["train_labels"].argmax(axis=1)
+    assert not np.array_equal(shown, labels) and not np.array_equal(shown, np.sort(labels))
+    assert sorted(map(np.ndarray.tobytes, np.uint8(255 * first["train_images"] + 0.5))) == sorted(
+        map(np.ndarray.tobytes, images)
+    )
+
+
+@pytest.mark.parametrize("paper, inverted", [(0, False), (255, True)])
+def test_own_ink_is_light_on_dark_and_told_if_it_was_not(capsys, paper, inverted):
+    own(ink(paper=paper), ink(10, paper=paper, seed=1))
+    arrays = run()
+    assert arrays["train_images"][:, 0, 0].max() == 0 and arrays["train_images"].max() > 0.5
+    assert described()["inverted"] == inverted and described()["search"]
+    assert ("dark ink on light paper: inverted" in capsys.readouterr().out) == inverted
+    run(invert=False)
+    assert not described()["inverted"]
+
+
+def test_a_published_data_set_and_photos_are_not_inverted():
+    own(ink(paper=255), ink(10, paper=255))
+    about(own=False)
     run()
-    plain = outputs()
-    names = ["test_images.npy", "test_labels.npy", "train_images.npy", "train_labels.npy"]
-    assert list(plain) == names
-    for name in FILES.values():
-        (RAW / name).unlink()
-    raw(packed=True)
+    assert not described()["inverted"]
+    photos = np.random.default_rng(0).integers(0, 256, (2, 40, 12, 12, 3), np.uint8)
+    labels = (np.arange(40) % 2).astype(np.uint8)
+    own((photos[0], labels), (photos[1], labels), classes=["cat", "dog"])
+    assert run()["train_images"].shape == (40, 12, 12, 3)
+    found = described()
+    assert not found["inverted"] and not found["search"]
+    assert (found["classes"], found["channels"]) == (["cat", "dog"], 3)
+
+
+def test_what_looks_wrong_is_told_with_what_to_do(capsys):
+    images, labels = ink(60)
+    labels[:5] = 2
+    labels[labels == 1] = 0
+    test_images, test_labels = ink(10, seed=1)
+    test_images[:3], test_labels[:3] = images[10:13], labels[10:13]
+    own((images, labels), (test_images, test_labels), classes=["cat", "dog", "fox"])
     run()
-    assert outputs() == plain
+    told = [line for line in capsys.readouterr().out.splitlines() if "looks wrong" in line]
+    assert told == [
+        "looks wrong: 1 classes without training images, so not to be learned; add some, or leave "
+        "out: dog",
+        "looks wrong: 1 classes with fewer than 10 training images; add some, or leave out: fox",
+        "looks wrong: 1 classes without test images, so not tested; add some to: fox",
+        "looks wrong: 3 of 10 test images are training images too, so the test accuracy will be "
+        "too high: take them out of one of the two",
+    ]
 
 
 def test_a_shorter_run_leaves_nothing_of_a_longer_one():
@@ -219,7 +290,7 @@ def watch():
 before, seen, done = resident(), [0.0], threading.Event()
 watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
-preprocess.main(SimpleNamespace(preprocess=SimpleNamespace(train_size=None)))
+preprocess.main(SimpleNamespace(preprocess=SimpleNamespace(train_size=None, invert=None)))
 done.set()
 watcher.join()
 print(max(seen) - before)

@@ -7,6 +7,7 @@ import fnmatch
 import json
 import re
 import shlex
+import shutil
 import statistics
 import sys
 from collections.abc import Iterator
@@ -156,8 +157,10 @@ def program(command: str) -> str:
 
 
 def test_every_example_of_the_readme_runs_and_prints_what_it_says(project: Project) -> None:
-    for source in (project.root / "data/raw").iterdir():
-        (project.root / "data/own" / source.name).write_bytes(source.read_bytes())
+    bring(project.root / "data")
+    shutil.copytree(project.root / "data/flowers", project.root / "data/own", dirs_exist_ok=True)
+    project.change(recipes__own__steps=4)
+    project.commit("few steps")
     image = np.load(project.root / "data/processed/test_images.npy")[0, ..., 0]
     Image.fromarray((255 * image).astype(np.uint8)).save(project.root / "five.png")
     ran = []
@@ -183,29 +186,51 @@ def test_make_why_says_what_the_readme_shows(project: Project) -> None:
     assert set(plain(shown.replace("5 -> 6", "1 -> 2"))) <= set(plain(printed))
 
 
+def bring(data: Path) -> None:
+    """Put data of each kind that docs/own-data.md names into a folder."""
+    rng = np.random.default_rng(0)
+    for split, count in {"train": 20, "test": 5}.items():
+        for name in ("daisy", "rose"):
+            (data / "flowers" / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
+                Image.fromarray(pixels).save(data / f"flowers/{split}/{name}/{number}.png")
+    images, labels = rng.integers(0, 256, (40, 8, 8), np.uint8), np.arange(40) % 2
+    arrays = {"train_images": images, "train_labels": labels}
+    arrays |= {"test_images": images, "test_labels": labels}
+    np.savez(data / "pneumonia.npz", **arrays)  # type: ignore[arg-type]
+    (data / "table").mkdir()
+    rows = [",".join(map(str, [label, *image.ravel()])) for image, label in zip(images, labels)]
+    header = ",".join(["label", *(f"pixel{i}" for i in range(64))])
+    (data / "table/train.csv").write_text("\n".join([header, *rows, ""]))
+    for folder, start in {"letters": "emnist-letters-", "mine": ""}.items():
+        (data / folder).mkdir()
+        for (_, kind), name in idx.FILES.items():
+            array = images if kind == "images" else labels.astype(np.uint8)
+            name = name.replace("t10k", "test") if start else name
+            with idx.create(data / folder / f"{start}{name}", array.shape) as file:
+                file.write(array.tobytes())
+
+
+@pytest.mark.slow
 def test_the_page_on_own_data_does_what_it_says(project: Project, tmp_path: Path) -> None:
     page = (ROOT / "docs/own-data.md").read_text()
-    [code] = [text for language, text in CODE.findall(page) if language == "python"]
-    command, *shared = examples(page)
-    arrays = """
-import numpy as np
-train_images = np.uint8(255 * np.load("data/processed/train_images.npy")[..., 0])
-test_images = np.uint8(255 * np.load("data/processed/test_images.npy")[..., 0])
-train_labels, test_labels = np.arange(400) % 3, np.arange(100) % 3
-"""
-    project.run("python", "-c", arrays + code)
-    project.run(*shlex.split(command))
-    evaluation = json.loads((project.root / "reports/evaluation.json").read_text())
-    assert evaluation["dataset"] == "folder"
-    assert len((project.root / "reports/class_accuracy.csv").read_text().splitlines()) == 1 + 3
+    [shown] = [text for language, text in CODE.findall(page) if "pictures: " in text]
+    bring(project.root / "data")
+    project.change(recipes__own__steps=4)
+    project.commit("few steps")
+    for example in examples(page):
+        printed = project.run(*shlex.split(example)).stdout
+        if "--name" in example:
+            evaluation = json.loads((project.root / "reports/evaluation.json").read_text())
+            assert evaluation["dataset"] == re.findall(r"path=data/(\w+)", example)[0]
+        if "--name flowers" in example:
+            assert shown.strip() in printed
+        if "--name letters" in example:
+            assert "transposed" in printed
 
-    (project.root / "data/mine").mkdir()
-    for name in idx.FILES.values():
-        (project.root / "data/own" / name).rename(project.root / "data/mine" / name)
-    for example in shared:
-        project.run(*shlex.split(example))
-    project.run("git", "add", "--all")
-    project.run("git", "commit", "--quiet", "--message", "mine")
+    # shared, as the last examples say
+    project.commit("mine")
     project.run("dvc", "remote", "add", "--default", "--local", "store", str(tmp_path / "store"))
     project.run("dvc", "push")
     project.run("git", "clone", "--quiet", str(project.root), str(tmp_path / "clone"))
@@ -213,6 +238,27 @@ train_labels, test_labels = np.arange(400) % 3, np.arange(100) % 3
     colleague.run("dvc", "remote", "add", "--default", "--local", "store", str(tmp_path / "store"))
     colleague.run("dvc", "pull")
     assert colleague.repro() == []
+    temporary = "dvc exp run --temp --name elsewhere -S train.seed=1"
+    assert "elsewhere" in colleague.run(*shlex.split(temporary)).stdout
+
+
+@pytest.mark.slow
+def test_predict_says_of_each_test_picture_what_evaluate_said(project: Project) -> None:
+    bring(project.root / "data")
+    project.change(recipes__own__steps=4)
+    flowers = ["-S", "download.dataset=folder", "-S", "datasets.folder.path=data/flowers"]
+    project.run("dvc", "exp", "run", "-S", "recipe=own", *flowers)
+    files = sorted((project.root / "data/flowers/test").rglob("*.png"))
+    said = project.run("python", "-m", "tools.predict", "--json", *map(str, files)).stdout
+    found = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    one = sorted(
+        (Path(entry["file"]).parent.name, entry["name"], f"{max(entry['probabilities']):.4f}")
+        for entry in found
+    )
+    with (project.root / "reports/predictions.csv").open() as file:
+        rows = csv.DictReader(file)
+        other = [(r["actual"], r["predicted"], f"{float(r['confidence']):.4f}") for r in rows]
+    assert one == sorted(other)
 
 
 def edited(text: str, page: str) -> str:

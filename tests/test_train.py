@@ -1,23 +1,24 @@
 """Facts of the network, its training, and the archive: digits/network.py and training.py."""
 
 import json
+import math
 import zipfile
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import ROOT, Project
 
-from digits import determinism, optimizers, training, yaml12
+from digits import determinism, keras_names, training, yaml12
 from digits import network as networks
 from digits.determinism import keras, tf
 from digits.params import Params, Recipe
+from tools import describe
 
 PARAMS = Params.model_validate(yaml12.load((ROOT / "params.yaml").read_bytes()))
 RECIPES = PARAMS.recipes
 RECIPE = RECIPES["original"]
-OPTIMIZERS = [each.__name__ for each in get_args(get_args(optimizers.Optimizer)[0])]
 
 
 def test_the_original_network_has_242062_parameters() -> None:
@@ -40,9 +41,8 @@ def test_the_original_network_has_242062_parameters() -> None:
 
 
 def test_the_original_recipe_is_that_of_the_write_up() -> None:
-    assert RECIPE.optimizer == optimizers.Adam.model_validate(
-        {"class": "Adam", "learning_rate": 0.001}
-    )
+    optimizer = {"class": "Adam", "learning_rate": 0.001}
+    assert RECIPE.optimizer.model_dump(by_alias=True) == optimizer
     assert (RECIPE.batch_size, RECIPE.epochs, RECIPE.validation_split) == (128, 5, 0.33)
 
 
@@ -59,7 +59,8 @@ def batches(count: int, batch_size: int, epochs: int = 1, seed: int = 0) -> list
     )
     changes = {"batch_size": batch_size, "epochs": epochs}
     recipe = RECIPE.model_copy(update=changes)
-    return list(training.batches(images, labels, recipe, seed).as_numpy_iterator())
+    steps = range(epochs * math.ceil(count / batch_size))
+    return list(training.batches(images, labels, recipe, seed, steps).as_numpy_iterator())
 
 
 def orders(seed: int) -> tuple[list[int], list[int]]:
@@ -205,12 +206,91 @@ def test_a_network_larger_than_any_memory_is_refused() -> None:
         networks.build(recipe, (1000, 1000, 1), 4)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_whole_number_will_do_for_a_learning_rate(name: str) -> None:
-    values = {**RECIPE.model_dump(by_alias=True, exclude_unset=True)}
-    values["optimizer"] = {"class": name, "learning_rate": 1}
-    made = networks.optimizer(Recipe.model_validate(values), steps=10)
-    assert float(made.learning_rate) == 1.0
+# What a layer must be given, besides its class, to be tried.
+GIVEN = {**describe.SAMPLES, "activation": "relu", "network": ["ReLU"], "units": 3}
+IMAGES = np.random.default_rng(0).random((4, 16, 16, 3), np.float32)
+ONE_HOT = np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]
+
+
+def stepped(recipe: Recipe) -> keras.Model:
+    """The recipe's network for IMAGES, after a step of training."""
+    keras.utils.set_random_seed(0)
+    network = networks.build(recipe, IMAGES.shape[1:], 2)
+    trainer = training.Trainer(network, networks.optimizer(recipe, 10), 2)
+    trainer.steps(iter(tf.data.Dataset.from_tensors((IMAGES, ONE_HOT))), tf.constant(1))
+    return network
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", keras_names.LAYERS)
+def test_each_layer_is_trained_saved_and_loaded(name: str, tmp_path: Path) -> None:
+    given = {key: GIVEN[key] for key, needed in keras_names.LAYERS[name].items() if needed}
+    if name == "GroupNormalization":
+        given["groups"] = 3
+    dense = {"class": "Dense", "units": "classes"}
+    tried = {"class": name, **given}
+    recipe = made_of("tried", "Flatten", "dense", "Softmax", tried=tried, dense=dense)
+    try:
+        network = stepped(recipe)
+    except SystemExit:  # one that takes vectors
+        network = stepped(made_of("Flatten", "tried", "dense", "Softmax", tried=tried, dense=dense))
+    networks.save(network, tmp_path / "network.keras")
+    one, other = (
+        networks.forward(each, 2)(tf.constant(IMAGES)).numpy()
+        for each in (network, networks.load(tmp_path / "network.keras"))
+    )
+    assert (one == other).all()
+
+
+@pytest.mark.parametrize("name", keras_names.OPTIMIZERS)
+def test_each_optimizer_takes_a_step(name: str) -> None:
+    dense = {"class": "Dense", "units": "classes"}
+    recipe = made_of("Flatten", "dense", "Softmax", dense=dense)
+    optimizer = keras_names.Optimizer.model_validate({"class": name, "learning_rate": 1})
+    before = stepped(recipe.model_copy(update={"optimizer": RECIPE.optimizer})).get_weights()
+    after = stepped(recipe.model_copy(update={"optimizer": optimizer})).get_weights()
+    assert all(np.isfinite(weight).all() for weight in after)
+    assert any((one != other).any() for one, other in zip(before, after))
+
+
+def test_a_residual_layer_adds_or_multiplies() -> None:
+    conv = {"class": "Conv2D", "filters": 3, "kernel_size": 1}
+    wide = {"class": "Conv2D", "filters": 5, "kernel_size": 1}
+    added = {"class": "Residual", "network": ["conv", "ReLU"]}
+    shortcut = {"class": "Residual", "network": ["wide"], "shortcut": ["wide"]}
+    mean = {"class": "GlobalAveragePooling2D", "keepdims": True}
+    gate = {"class": "Activation", "activation": "sigmoid"}
+    squeezed = {"class": "Residual", "network": ["mean", "gate"], "merge": "multiply"}
+    own: dict[str, Any] = {"conv": conv, "wide": wide, "added": added, "shortcut": shortcut}
+    own |= {"mean": mean, "gate": gate, "squeezed": squeezed}
+    own["dense"] = {"class": "Dense", "units": "classes"}
+    recipe = made_of("added", "squeezed", "shortcut", "Flatten", "dense", "Softmax", **own)
+    network = networks.build(recipe, IMAGES.shape[1:], 2)
+
+    first, second = network.layers[:2]
+    kernel, bias = first.get_weights()
+    plain = IMAGES + np.maximum(IMAGES @ kernel[0, 0] + bias, 0)
+    np.testing.assert_allclose(first(IMAGES), plain, rtol=1e-5)
+    gates = 1 / (1 + np.exp(-plain.mean(axis=(1, 2), keepdims=True)))
+    np.testing.assert_allclose(second(plain), plain * gates, rtol=1e-5)
+    assert network.layers[2].output.shape == (None, 16, 16, 5)
+
+
+def test_residual_layers_of_other_shapes_are_refused() -> None:
+    wide = {"class": "Conv2D", "filters": 5, "kernel_size": 1}
+    recipe = made_of("added", added={"class": "Residual", "network": ["wide"]}, wide=wide)
+    with pytest.raises(SystemExit, match="network: added: expected a layer that fits the shape"):
+        networks.build(recipe, (8, 8, 3), 2)
+
+
+@pytest.mark.parametrize("images, epochs, steps", [(300, 20, 1000), (5000, 7, 1099)])
+def test_a_training_may_be_counted_in_steps(images: int, epochs: int, steps: int) -> None:
+    """Of whole passes, at least as many as it says; epochs are longer where images are few."""
+    recipe = RECIPE.model_copy(update={"epochs": None, "steps": 1000, "batch_size": 32})
+    recipe = recipe.model_copy(update={"validation_split": 0})
+    x = np.zeros((images, 8, 8, 1), np.float32)
+    job = training.Training(x, np.eye(2, dtype=np.float32)[np.arange(images) % 2], recipe, 0, 2)
+    assert (job.epochs, job.steps) == (epochs, steps)
 
 
 def operations(graph: tf.Graph) -> set[str]:

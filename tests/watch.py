@@ -15,10 +15,13 @@ PATHS: dict[int, str] = {}  # of sections, by their id
 
 
 def watch_open(event: str, arguments: tuple) -> None:
-    if event != "open" or not isinstance(arguments[0], str | bytes):
+    if event == "os.rename":  # what was written beside gets its name
+        arguments = (arguments[1], "w", 0)
+    elif event != "open" or not isinstance(arguments[0], str | bytes):
         return
     path, mode, flags = os.path.relpath(os.fsdecode(arguments[0])), *arguments[1:]
-    if path.startswith((".", "/")) or "__pycache__" in path or os.path.isdir(path):
+    outside = path.startswith((".", "/")) or "__pycache__" in path
+    if outside or (event == "open" and os.path.isdir(path)):
         return
     writes = set(mode) & set("wax+") if mode else flags & (os.O_WRONLY | os.O_RDWR)
     (WRITTEN if writes else READ).add(path)

@@ -29,12 +29,12 @@ def opened(photo: "gr.image_utils.ImageData | None") -> "Image.Image | None":
     """What was dropped in, opened as `tools.predict` opens a file."""
     import gradio as gr
 
-    from tools.predict import open_image
+    from digits import pictures
 
     if not photo or not photo.path:
         return None
     try:
-        return open_image(Path(photo.path))
+        return pictures.open(Path(photo.path))
     except ValueError:
         raise gr.Error(NO_PICTURE, print_exception=False) from None
 
@@ -50,18 +50,18 @@ class Page:
         import numpy as np
         from PIL import Image
 
-        from tools.predict import words
-
         picture = given["composite"] if isinstance(given, dict) else given
-        try:
-            nothing = Image.new("L", (1, 1))
-            image, probabilities = self.classifier.classify(picture or nothing)
-        except ValueError:
+        if picture is None:
             return None, None, HINT
-        seen = Image.fromarray((255 * (1 - image[..., 0])).astype(np.uint8))
+        try:
+            image, probabilities = self.classifier.classify(picture)
+        except ValueError:  # nothing drawn yet
+            return None, None, HINT
+        shown = image if image.shape[2] == 3 else 1 - image[..., 0]  # ink on paper
+        seen = Image.fromarray((255 * shown).astype(np.uint8))
         large = np.asarray(seen.resize((SIDE, SIDE), Image.Resampling.NEAREST))
-        bars = {str(label): float(share) for label, share in enumerate(probabilities)}
-        return large, bars, f"## {words(probabilities)}"
+        bars = dict(zip(self.classifier.data.classes, probabilities.tolist()))
+        return large, bars, f"## {self.classifier.words(probabilities)}"
 
     def blocks(self) -> "gr.Blocks":
         import gradio as gr
@@ -101,10 +101,11 @@ def main() -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="whom to listen to; 0.0.0.0 is everybody"
     )
-    parser.add_argument("--port", type=int, default=7860, help="of the address (default: 7860)")
+    parser.add_argument("--port", type=int, help="of the address (the first free one from 7860)")
     options = parser.parse_args()
 
-    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+    # Gradio asks for its own page once; a proxy has no other.
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "no_proxy": "*"}
     from tools.predict import Classifier
 
     page = Page(Classifier())
@@ -112,9 +113,19 @@ def main() -> None:
 
     # The browser's own fonts: others would come from the network.
     theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
-    page.blocks().launch(
-        server_name=options.host, server_port=options.port, footer_links=[], theme=theme
-    )
+    try:
+        page.blocks().launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=False,
+            footer_links=[],
+            theme=theme,
+        )
+    except OSError:
+        raise SystemExit(
+            "demo: expected an address of this machine and a port that is not in use; found "
+            f"{options.host} and {options.port or '7860 to 7959'}"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """models/network.keras -> models/network.tflite, for LiteRT on phones and small devices, checked.
 
+The names of its classes, one a line, are in models/classes.txt.
+
 Both classify every test image; nothing is written where they disagree in one. Test-time
 augmentation is no part of the exported network.
 """
@@ -36,11 +38,10 @@ def load_exported(path: Path) -> "Forward":
 
 def compare(one: "Forward", other: "Forward", images: "np.ndarray") -> tuple[int, float]:
     """Return how many images get the same class, and the largest difference of a probability."""
-    from digits.network import BATCH
+    from digits.network import in_batches
 
     same, largest = 0, 0.0
-    for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH]
+    for batch in in_batches(images):
         ours, theirs = one(batch).numpy(), other(batch)
         same += int((ours.argmax(axis=1) == theirs.argmax(axis=1)).sum())
         largest = max(largest, float(abs(ours - theirs).max()))
@@ -48,12 +49,12 @@ def compare(one: "Forward", other: "Forward", images: "np.ndarray") -> tuple[int
 
 
 def export() -> None:
-    from digits import arrays, determinism, network, params  # late: TensorFlow
+    from digits import arrays, determinism, network, params, preparation  # late: TensorFlow
 
     values = params.read()
     determinism.pin(values.threads, values.instructions)
     trained = network.load(network.FILE)
-    images = arrays.read("test_images")
+    images, data = arrays.read("test_images"), preparation.read()
     exported = network.FILE.with_suffix(".tflite")
     partial = exported.with_name(f"partial-{exported.name}")
     trained.export(partial, format="litert", verbose=False)
@@ -66,6 +67,8 @@ def export() -> None:
         partial.unlink()
         raise SystemExit(f"export: with the exported network {said}: nothing written")
     partial.rename(exported)
+    classes = exported.with_name("classes.txt")
+    classes.write_text("\n".join(data.classes) + "\n")
     print(f"{exported}: {said}, with probabilities within {largest:.0e}")
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
-RAW = Path("data/raw")
+PLACES = [Path("data/idx"), Path("data/raw")]  # what download made; what people put there
 GO_BACK = "git restore params.yaml && make repro"
 
 
@@ -23,7 +23,7 @@ def chosen(text: str) -> re.Match[str] | None:
 
 def may_substitute() -> bool:
     told_better = os.environ.get("CI") or os.environ.get("DATASET_MIRROR")
-    there = RAW.is_dir() and any(RAW.iterdir())
+    there = [path for place in PLACES for path in place.glob("*")]
     return not told_better and not there
 
 

@@ -1,0 +1,137 @@
+"""The layers and optimizers of Keras that a recipe may name, and what arguments they take.
+
+keras_names.json lists them; `make describe` makes it from Keras' own signatures, so that nothing
+need import Keras to check params.yaml. An argument that is left out has Keras' own default. To have
+the values of a further argument checked and described, declare it in ARGUMENTS.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from digits import refusals
+from digits.refusals import Refusal
+from digits.schema import CLASS, Count, Positive, Section, Share, described
+
+NAMES = json.loads(Path(__file__).with_suffix(".json").read_text())
+Arguments = dict[str, bool]  # of a class: each by its name, and whether it must be given
+OPTIMIZERS: dict[str, Arguments] = NAMES["optimizers"]
+# Layers in `network`, with what they make of their input added to it (or multiplied with it): with
+# these, residual networks and squeeze-and-excitation can be written.
+RESIDUAL = {"network": True, "shortcut": False, "merge": False}
+LAYERS: dict[str, Arguments] = {**NAMES["layers"], "Residual": RESIDUAL}
+# These may stand in `network` by their own names, with no definition.
+BARE = [name for name, arguments in LAYERS.items() if not any(arguments.values())]
+
+Sizes = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
+Function = Literal[*NAMES["activations"]]  # type: ignore[valid-type]
+Edges = Annotated[int, Field(ge=0, lt=2**31)]
+
+ARGUMENTS = {
+    "activation": Annotated[Function, described("function applied to each output")],
+    "beta_1": Annotated[Share, described("share that the mean gradient keeps at each step")],
+    "beta_2": Annotated[Share, described("share that the mean square keeps at each step")],
+    "center": Annotated[bool, described("learn an offset")],
+    "dilation_rate": Annotated[Sizes, described("distance between the kernel's points, in pixels")],
+    "epsilon": Annotated[Positive, described("added below a fraction, against a division by zero")],
+    "filters": Annotated[Count, described("number of output channels")],
+    "kernel_size": Annotated[Sizes, described("height and width of the kernel, in pixels")],
+    "learning_rate": Annotated[Positive, described("peak of the learning rate; see `schedule`")],
+    "merge": Annotated[
+        Literal["add", "multiply"], described("how input and output come together; add if left out")
+    ],
+    "momentum": Annotated[Share, described("share that is kept of what was before")],
+    "negative_slope": Annotated[Positive, described("slope for inputs below 0")],
+    "nesterov": Annotated[bool, described("look ahead along the momentum")],
+    "network": Annotated[list[str], described("layers in order, as in the recipe's `network`")],
+    "padding": Annotated[
+        Literal["same", "valid"] | Edges | list,
+        described("same: pad the border with zeros; valid: do not pad. Of ZeroPadding2D: pixels"),
+    ],
+    "pool_size": Annotated[Sizes, described("height and width of what is pooled into one")],
+    "rate": Annotated[Share, described("share of the inputs set to 0 at random while training")],
+    "shortcut": Annotated[
+        list[str], described("layers that the input goes through, where shapes differ")
+    ],
+    "strides": Annotated[Sizes | None, described("step from one output to the next, in pixels")],
+    "units": Annotated[
+        Count | Literal["classes"],
+        described("number of outputs; `classes` stands for the data set's number of classes"),
+    ],
+    "use_bias": Annotated[bool, described("add a learned number to each output")],
+    "weight_decay": Annotated[
+        Share | None, described("share of each weight taken off at a learning rate of 1")
+    ],
+}
+ANY = Annotated[bool | int | float | str | list | dict | None, described("as in Keras")]
+
+
+class KerasObject(Section):
+    """A mapping with a `class` of Keras and its arguments, which `wrong` checks."""
+
+    model_config = ConfigDict(extra="allow")
+    classes: ClassVar[dict[str, Arguments]]
+    class_: str = CLASS
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, *_: Any) -> dict[str, Any]:
+        return schema(cls.classes)
+
+
+class Layer(KerasObject):
+    classes = LAYERS
+
+
+class Optimizer(KerasObject):
+    classes = OPTIMIZERS
+
+
+@cache
+def adapter(argument: str) -> TypeAdapter:
+    kind: Any = ARGUMENTS.get(argument, ANY)
+    return TypeAdapter(kind, config=ConfigDict(strict=True))
+
+
+def wrong(path: str, definition: Any, classes: dict[str, Arguments]) -> Iterator[Refusal]:
+    """Yield what Keras would not take in the mapping of a layer or an optimizer."""
+    name = definition.get("class") if isinstance(definition, dict) else None
+    if not isinstance(name, str):
+        return  # the section's own check tells
+    if name not in classes:
+        yield refusals.unknown_name(f"{path}.class", name, classes)
+        return
+    arguments = classes[name]
+    missing = [key for key in arguments if arguments[key] and key not in definition]
+    for key in missing:
+        yield Refusal(f"{path}.{key}", "missing")
+    for key, value in definition.items():
+        if key not in arguments and key != "class":
+            yield refusals.unknown_key(f"{path}.{key}", str(key), missing or arguments)
+        elif key != "class":
+            try:
+                adapter(key).validate_python(value)
+            except ValidationError as failure:
+                yield from refusals.explain(failure, value, {}, f"{path}.{key}")
+
+
+def schema(classes: dict[str, Arguments]) -> dict:
+    """The JSON schema of a mapping with any of these classes, for editors."""
+    choices = []
+    for name, arguments in classes.items():
+        properties = {key: adapter(key).json_schema() for key in arguments}
+        properties = {"class": {"const": name, "description": "class in Keras"}, **properties}
+        needed = ["class", *(key for key in arguments if arguments[key])]
+        choices.append(
+            {
+                "title": name,
+                "type": "object",
+                "properties": properties,
+                "required": needed,
+                "additionalProperties": False,
+            }
+        )
+    return {"oneOf": choices}

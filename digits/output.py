@@ -1,0 +1,41 @@
+"""What a stage writes gets its name once it is whole."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Yield a free path beside `path`: the file or folder written there takes its place at the end.
+
+    Where the writing fails or is killed, `path` stays as it was. Nothing is written through a link,
+    such as DVC's to its cache.
+    """
+    partial, old = (path.with_name(f"partial-{word}-{path.name}") for word in ("new", "old"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove(partial)
+    remove(old)
+    try:
+        yield partial
+        if partial.is_dir():  # which takes no other folder's place
+            with suppress(FileNotFoundError):
+                path.rename(old)
+        partial.replace(path)
+    finally:
+        remove(partial)
+        remove(old)
+
+
+def write_text(path: Path, text: str) -> None:
+    with beside(path) as partial:
+        partial.write_text(text)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,115 @@
+"""A picture of any kind and size -> an array, the same for training and for a prediction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+LARGEST = 89_478_485  # pixels, of which Pillow warns: more may be a bomb
+
+
+class NoPicture(ValueError):
+    """There is no file, or none that begins like a picture."""
+
+
+def printable(text: object) -> str:
+    """In one line, and in letters that every terminal takes: a file's name may be any bytes."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
+
+
+@contextmanager
+def identified(path: Path) -> Iterator[Image.Image]:
+    """Open a picture, told by its content, and read no more than its header.
+
+    ValueError says in a line what is wrong with it, there or in the block.
+    """
+    if not path.is_file():
+        raise NoPicture("no such file")
+    try:
+        # by its name, Pillow would map an uncompressed TIFF, and turn its pixels wrongly
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as picture:
+            if picture.width * picture.height > LARGEST:
+                sides = f"{picture.width:,} x {picture.height:,}"
+                raise ValueError(f"expected at most {LARGEST:,} pixels, found {sides}")
+            yield picture
+    except UnidentifiedImageError:
+        with path.open("rb") as file:
+            start = file.read(4).hex(" ") or "nothing"
+        found = f"expected PNG, JPEG, GIF, BMP, WebP or TIFF, found {start}"
+        raise NoPicture(found) from None
+    except Exception as error:  # damaged bytes bring forth errors of every class
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(printable(reason)) from None
+
+
+def open(path: Path) -> Image.Image:
+    """Read a picture's first frame, made upright; ValueError says in a line why it cannot be."""
+    with identified(path) as picture:
+        return upright(picture)
+
+
+def sides(picture: Image.Image) -> tuple[int, int]:
+    """Its height and width once it is upright, by its header alone."""
+    # a TIFF tells its sides as they are when upright; getexif would read all of a PNG without
+    noted = picture.format != "TIFF" and {"exif", "xmp"} & picture.info.keys()
+    turned = noted and picture.getexif().get(0x0112) in (5, 6, 7, 8)
+    return picture.size if turned else picture.size[::-1]
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Turn it as its EXIF data say, and make it 8 bits of grey ("L") or colour ("RGB")."""
+    turned = ImageOps.exif_transpose(picture)
+    if turned.mode == "F":
+        raise ValueError("expected whole numbers as pixels, found floats")
+    if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut
+        high = np.clip(np.asarray(turned) >> 8, 0, 255)
+        turned = Image.fromarray(high.astype(np.uint8))
+    if turned.has_transparency_data:
+        return on_paper(turned.convert("RGBA"))
+    return turned.convert("L" if turned.mode in ("1", "L") else "RGB")
+
+
+def on_paper(picture: Image.Image) -> Image.Image:
+    """Put a transparent picture on white; on black where nothing would be seen on white."""
+    for paper in ("white", "black"):
+        ground = Image.new("RGBA", picture.size, paper)
+        flat = Image.alpha_composite(ground, picture).convert("RGB")
+        if not flat.getcolors(1):  # of more than one colour
+            break
+    return flat
+
+
+def coloured(picture: Image.Image) -> bool:
+    """Whether a pixel's red, green and blue differ."""
+    if picture.mode in ("1", "L", "LA") or picture.mode.startswith("I"):
+        return False
+    red, green, blue = upright(picture).convert("RGB").split()
+    return any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
+
+
+def to_array(picture: Image.Image, height: int, width: int, channels: int) -> np.ndarray:
+    """Return uint8 (height, width, channels), 1 grey or 3 colours.
+
+    Of another size, it is brought to that with its proportions, which tell a 1 from a 0, and the
+    rest is filled with the colour that its border has: of a scan, the paper.
+    """
+    image = upright(picture).convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = fit(image, height, width)
+    return np.asarray(image).reshape(height, width, channels)
+
+
+def fit(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Scale an image into the middle of height x width."""
+    scale = min(height / image.height, width / image.width)
+    columns, rows = (max(1, round(scale * side)) for side in image.size)
+    small = image.resize((columns, rows), Image.Resampling.BICUBIC)
+    pixels = np.asarray(image).reshape(image.height, image.width, -1)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    fill = tuple(np.median(border, axis=0).astype(int).tolist())
+    whole = Image.new(image.mode, (width, height), fill)
+    whole.paste(small, ((width - columns) // 2, (height - rows) // 2))
+    return whole

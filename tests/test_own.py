@@ -1,0 +1,882 @@
+"""Facts about digits/own.py: what people bring, in which forms; what is refused, in what words."""
+
+import gzip
+import io
+import json
+import os
+import re
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits import idx, own, synthetic
+
+LINE = "one line says what was expected and found, and names docs/own-data.md"
+RNG = np.random.default_rng(0)
+
+
+def fault(what: str, outcome: str = LINE) -> pytest.MarkDecorator:
+    return pytest.mark.fault("own data", what, outcome)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    Path("out").mkdir()
+
+
+class Gathered:
+    """What `gather` wrote from the folder `mine`, or another place, and what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], place: str, **options: Any) -> None:
+        own.gather(Path(place), Path("out"), **options)
+        self.said = capsys.readouterr().out
+        assert self.said.count("\n") == 1
+        assert {path.name for path in Path("out").iterdir()} == {
+            *idx.FILES.values(),
+            "dataset.json",
+        }
+        self.about = json.loads(Path("out/dataset.json").read_text())
+        self.arrays = {key: self.read(*key) for key in idx.FILES}
+
+    def read(self, split: str, kind: str) -> np.ndarray:
+        _, chunks = idx.read(Path("out") / idx.FILES[split, kind], kind)
+        return np.concatenate([*chunks])
+
+    def pairs(self, split: str) -> list[tuple[int, bytes]]:
+        """Its labels and images, whatever their order."""
+        labels, images = self.arrays[split, "labels"], self.arrays[split, "images"]
+        return sorted((int(label), image.tobytes()) for label, image in zip(labels, images))
+
+
+Gather = Callable[..., Gathered]
+
+
+@pytest.fixture
+def gather(capsys: pytest.CaptureFixture[str]) -> Gather:
+    return lambda place="mine", **options: Gathered(capsys, place, **options)
+
+
+def refusal(place: str = "mine", **options: Any) -> str:
+    """What `gather` refuses in one line of words that names the page."""
+    with pytest.raises(SystemExit) as end:
+        own.gather(Path(place), Path("out"), **options)
+    message = str(end.value)
+    assert "docs/own-data.md" in message and message.isprintable() and len(message) < 500, message
+    return message.removesuffix("; see docs/own-data.md")
+
+
+def noise(*shape: int) -> np.ndarray:
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
+
+
+def picture(path: str, array: np.ndarray | None = None, **options: Any) -> Path:
+    """Save an image, by default of 8 x 8 grey pixels, and as PNG where its name does not say."""
+    file = Path("mine", path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(noise(8, 8) if array is None else array)
+    image.save(file, **({} if file.suffix else {"format": "PNG"}), **options)
+    return file
+
+
+def classes(*names: str, count: int = 20) -> list[Path]:
+    return [picture(f"{name}/{number}.png") for name in names for number in range(count)]
+
+
+def npz(path: str = "mine/some.npz", **arrays: Any) -> None:
+    """Save arrays: those of four that are not given are 30 images and as many labels."""
+    four = {"x_train": noise(30, 8, 8), "y_train": np.arange(30) % 3}
+    four |= {"x_test": noise(30, 8, 8), "y_test": np.arange(30) % 3}
+    np.savez_compressed(
+        path, **{key: value for key, value in (four | arrays).items() if value is not None}
+    )
+
+
+def csv(path: str, labels: Any, images: np.ndarray, header: bool = True) -> None:
+    rows = images.reshape(len(images), -1).tolist()
+    lines = [",".join(map(str, [label, *row])) for label, row in zip(labels, rows)]
+    names = ",".join(["label", *(f"pixel{i}" for i in range(len(rows[0])))])
+    Path("mine", path).write_text("\n".join([names] * header + lines) + "\n")
+
+
+def idx_file(path: str, array: np.ndarray) -> None:
+    with idx.create(Path("mine", path), array.shape) as file:
+        file.write(array.tobytes())
+
+
+# The forms
+
+
+DRAWN = {
+    split: [np.concatenate(part) for part in zip(*synthetic.draw(count, 0, number))]
+    for number, (split, count) in enumerate({"train": 120, "test": 50}.items())
+}
+NAMED: dict[str, Any] = {
+    f"{kind}_{split}": part for split, both in DRAWN.items() for kind, part in zip(["x", "y"], both)
+}
+
+
+def as_folders() -> None:
+    for split, (images, labels) in DRAWN.items():
+        for number, (image, label) in enumerate(zip(images, labels)):
+            picture(f"{split}/{label}/{number}.png", image)
+
+
+def as_csv() -> None:
+    for split, (images, labels) in DRAWN.items():
+        csv(f"{split}.csv", labels, images)
+
+
+def as_idx() -> None:
+    for (split, kind), name in idx.FILES.items():
+        idx_file(name, DRAWN[split][("images", "labels").index(kind)])
+
+
+FORMS: dict[str, Callable[[], None]] = {
+    "pictures": as_folders,
+    "NumPy arrays": lambda: npz(**NAMED),
+    "NumPy floats": lambda: npz(
+        **NAMED | {"x_train": NAMED["x_train"] / 255, "x_test": NAMED["x_test"] / 255}
+    ),
+    "CSV": as_csv,
+    "IDX": as_idx,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_data_in_each_form_give_the_same_images(gather: Gather, form: str) -> None:
+    FORMS[form]()
+    found = gather()
+    for split, (images, labels) in DRAWN.items():
+        expected = sorted((int(label), image.tobytes()) for label, image in zip(labels, images))
+        assert found.pairs(split) == expected
+    said = "120 training and 50 test images of 28 x 28, grey; 10 classes (0, 1, 2, 3"
+    assert found.said.startswith(f"mine: {form.replace('floats', 'arrays')}: {said}")
+    assert found.about["classes"] is None and found.about["own"] and found.about["name"] == "mine"
+
+
+def test_what_is_written_does_not_depend_on_the_order_in_which_a_folder_lists(
+    gather: Gather, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes("a", "b")
+    first = gather()
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: reversed([*listed(self)]))
+    again = gather()
+    assert all((first.arrays[key] == again.arrays[key]).all() for key in idx.FILES)
+
+
+@pytest.mark.parametrize("prefix", ["kmnist", "k49"])
+def test_four_files_of_kmnist_and_kuzushiji_49(gather: Gather, prefix: str) -> None:
+    for split, (images, labels) in DRAWN.items():
+        np.savez_compressed(f"mine/{prefix}-{split}-imgs.npz", images)
+        np.savez_compressed(f"mine/{prefix}-{split}-labels.npz", labels)
+    Path(f"mine/{prefix}_classmap.csv").write_text("index,codepoint,char\n0,U+3042,あ\n")
+    assert len(gather().pairs("test")) == 50
+
+
+def test_medmnist_in_colour_with_its_validation_split(gather: Gather) -> None:
+    arrays: dict[str, Any] = {
+        f"{split}_images": noise(40, 9, 9, 3) for split in ("train", "val", "test")
+    }
+    arrays |= {f"{split}_labels": np.arange(40)[:, None] % 4 for split in ("train", "val", "test")}
+    np.savez_compressed("mine/pathmnist.npz", **arrays)
+    found = gather("mine/pathmnist.npz")
+    assert "80 training and 40 test images of 9 x 9, colour" in found.said
+    assert "val joins train" in found.said and found.about["name"] == "pathmnist"
+    assert (found.arrays["test", "images"] == arrays["test_images"]).all()
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("names", [("mnist_train.csv", "mnist_test.csv"), ("one.csv",)])
+def test_csv_with_and_without_a_header_in_one_file_or_two(
+    gather: Gather, names: tuple[str, ...], header: bool
+) -> None:
+    for name in names:
+        csv(name, np.arange(50) % 3, noise(50, 8, 8), header)
+    counts = [len(gather().pairs(split)) for split in ("train", "test")]
+    assert sum(counts) == 50 * len(names) and min(counts) > 0
+
+
+def test_a_test_file_without_labels_is_left_out_as_kaggles_is(gather: Gather) -> None:
+    csv("train.csv", np.arange(50) % 3, noise(50, 8, 8))
+    rows = noise(5, 64).tolist()
+    Path("mine/test.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
+    Path("mine/sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    said = gather().said
+    assert "left out: sample_submission.csv, which has no labels; left out: test.csv" in said
+    assert "no test set, so it is 20% of the images" in said
+
+
+def test_csv_in_colour_with_names_quoted_and_in_the_last_column(gather: Gather) -> None:
+    images = noise(40, 4, 4, 3)
+    rows = [
+        f'{",".join(map(str, row))},"{"cat" if i % 2 else "dog"}"'
+        for i, row in enumerate(images.reshape(40, -1).tolist())
+    ]
+    head = ",".join([*(f"pixel{i}" for i in range(48)), "label"])
+    Path("mine/some.csv").write_text("\ufeff" + "\r\n".join([head, *rows, ""]))
+    found = gather("mine/some.csv")
+    assert found.about["classes"] == ["cat", "dog"]
+    assert sorted(found.pairs("train") + found.pairs("test")) == sorted(
+        (1 - i % 2, image.tobytes()) for i, image in enumerate(images)
+    )
+
+
+def test_emnist_is_turned_upright_and_keeps_its_letters_numbers(gather: Gather) -> None:
+    images = noise(52, 8, 8)
+    csv("emnist-letters-train.csv", np.arange(52) % 26 + 1, images, header=False)
+    csv("emnist-letters-test.csv", np.arange(52) % 26 + 1, images, header=False)
+    found = gather()
+    assert (found.arrays["train", "images"] == images.swapaxes(1, 2)).all()
+    assert (found.arrays["train", "labels"] == np.arange(52) % 26).all()
+    assert found.about["classes"] == [str(number) for number in range(1, 27)]
+    assert "emnist-letters-train.csv transposed" in found.said
+    assert "labels are not 0 to 25, so they are taken as names" in found.said
+
+
+def test_idx_files_of_emnist_are_turned_too_and_may_be_colour(gather: Gather) -> None:
+    images = noise(30, 8, 8, 3)
+    for split in ("train", "test"):
+        for kind, array in (
+            ("images-idx3", images),
+            ("labels-idx1", np.arange(30, dtype=np.uint8) % 3),
+        ):
+            name = f"emnist-digits-{split}-{kind}-ubyte"
+            idx_file(name, array)
+            Path("mine", f"{name}.gz").write_bytes(gzip.compress(Path("mine", name).read_bytes()))
+            Path("mine", name).unlink()
+    found = gather()
+    assert (found.arrays["train", "images"] == images.swapaxes(1, 2)).all()
+    assert "of 8 x 8, colour; 3 classes (0, 1, 2)" in found.said
+
+
+@pytest.mark.parametrize(
+    "labels, names",
+    [
+        ([0, 1, 3], ["0", "1", "3"]),
+        ([1, 10, 900], ["1", "10", "900"]),
+        (["b", "a", "c"], ["a", "b", "c"]),
+    ],
+    ids=["gaps", "beyond 255", "words"],
+)
+def test_labels_that_do_not_count_from_0_are_names(
+    gather: Gather, labels: list[Any], names: list[str]
+) -> None:
+    npz(y_train=np.array(labels * 10), y_test=np.array(labels * 10))
+    found = gather()
+    assert found.about["classes"] == names and f"3 classes ({', '.join(names)})" in found.said
+
+
+def test_classes_txt_gives_labels_their_names(gather: Gather) -> None:
+    npz()
+    Path("mine/classes.txt").write_text("shoe\nBag\n\nhat\nnever seen\n")
+    found = gather()
+    assert found.about["classes"] == ["shoe", "Bag", "hat", "never seen"]
+    assert set(found.arrays["train", "labels"]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    "factor, said",
+    [
+        (1 / 255, "pixels are 0 to 1 in train, so they are multiplied by 255"),
+        (0.5, "pixels in train are rounded"),
+    ],
+)
+def test_floats_are_taken_as_pixels_and_told(gather: Gather, factor: float, said: str) -> None:
+    images = np.arange(30 * 64).reshape(30, 8, 8) % 256
+    npz(x_train=images * factor, x_test=(images * factor).astype(np.float16))
+    found = gather()
+    assert said in found.said
+    expected = images if factor < 0.5 else np.rint(images * 0.5)
+    assert (found.arrays["train", "images"] == expected).all()
+    assert (found.arrays["test", "images"] == expected).all()
+
+
+def test_each_split_may_have_its_own_range(gather: Gather) -> None:
+    images = noise(30, 8, 8)
+    npz(x_train=images / 255, x_test=images)
+    found = gather()
+    assert found.pairs("train") == found.pairs("test")
+
+
+def test_black_and_white_as_booleans_is_0_and_255(gather: Gather) -> None:
+    npz(x_train=noise(30, 8, 8) > 99, x_test=noise(30, 8, 8) > 99)
+    assert set(gather().arrays["train", "images"].ravel()) == {0, 255}
+
+
+def test_arrays_keep_their_size_or_are_brought_to_what_parameters_say(gather: Gather) -> None:
+    npz(x_train=noise(30, 9, 600), x_test=noise(30, 9, 600))
+    assert gather().arrays["test", "images"].shape == (30, 9, 600)
+    assert gather(size=[6, 4], colour=True).arrays["test", "images"].shape == (30, 6, 4, 3)
+
+
+# Folders of pictures
+
+
+def test_classes_sort_naturally_or_as_classes_txt_says(gather: Gather) -> None:
+    classes("10", "9", "b", "Ä")
+    assert gather().about["classes"] == ["9", "10", "b", "Ä"]
+    Path("mine/classes.txt").write_text("b\n9\n")
+    found = gather()
+    assert found.about["classes"] == ["b", "9"] and "left out: 1 10/, 1 Ä/, 1 .txt" in found.said
+
+
+@pytest.mark.parametrize(
+    "parts, train, test, said",
+    [
+        (["Training", "Testing"], 2, 2, ""),
+        (["train", "val"], 2, 2, "val is the test set"),
+        (["train", "valid", "test"], 4, 2, "val joins train"),
+        (["seg_train", "seg_test"], 2, 2, ""),
+        (["train", "TEST", "validation"], 4, 2, "val joins train"),
+    ],
+)
+def test_splits_have_the_names_that_are_in_use(
+    gather: Gather, parts: list[str], train: int, test: int, said: str
+) -> None:
+    classes(*(f"{part}/{name}" for part in parts for name in ("a", "b")), count=1)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (train, test)
+    assert said in found.said
+
+
+def test_a_test_folder_without_classes_is_left_out_and_told(gather: Gather) -> None:
+    classes("train/a", "train/b", "test")
+    found = gather()
+    assert "no test set, so it is 20%" in found.said and "1 test/" in found.said
+
+
+def test_a_class_may_be_called_train(gather: Gather) -> None:
+    classes("bus", "train", "validation")
+    assert gather().about["classes"] == ["bus", "train", "validation"]
+
+
+def test_a_picture_added_later_moves_no_other_one(gather: Gather) -> None:
+    classes("a", "b", count=60)
+    before = gather(share=0.3)
+    assert 15 < len(before.pairs("test")) < 60
+    classes("a/more", count=30)
+    picture("b/0.png")
+    after = gather(share=0.3)
+    moved = set(before.pairs("train")) & set(after.pairs("test"))
+    assert not moved and not set(before.pairs("test")) & set(after.pairs("train"))
+
+
+def test_what_is_no_picture_is_left_out_and_told(gather: Gather) -> None:
+    classes("a", "b")
+    Path("mine/a/.DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    Path("mine/b/.DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    Path("mine/a/Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    Path("mine/a/README.txt").write_text("BMW is a car\n")
+    Path("mine/README").write_text("about it")
+    Path("mine/__MACOSX/a").mkdir(parents=True)
+    os.mkfifo("mine/a/pipe")
+    Path("mine/a/link").symlink_to("link")
+    Path("mine/a/.ipynb_checkpoints").mkdir()
+    picture("a/.ipynb_checkpoints/0.png")
+    found = gather()
+    assert len(found.pairs("train")) + len(found.pairs("test")) == 40
+    for left in (
+        "2 .DS_Store",
+        "1 .db",
+        "1 .txt",
+        "1 README",
+        "1 .ipynb_checkpoints",
+        "1 pipe",
+        "1 link",
+    ):
+        assert left in found.said
+
+
+def test_pictures_are_told_by_their_content_and_taken_from_below_a_class(gather: Gather) -> None:
+    classes("train/a", "train/b", "test/a")
+    picture("test/b/deep/er/without ending")
+    picture("test/b/wrong.txt.png").rename("mine/test/b/wrong.txt")
+    assert [label for label, _ in gather().pairs("test")] == [0] * 20 + [1, 1]
+
+
+def test_links_are_followed_and_lead_into_no_circle(gather: Gather, tmp_path: Path) -> None:
+    classes("train/a", "train/b", "elsewhere/c", "test/a", count=2)
+    Path("mine/elsewhere").rename("elsewhere")
+    Path("mine/train/c").symlink_to(tmp_path / "elsewhere/c")
+    Path("mine/train/a/again").symlink_to(tmp_path / "mine/train/a")
+    Path("mine/train/a/up").symlink_to("..")
+    Path("mine/test/a/other.png").symlink_to(tmp_path / "mine/train/b/0.png")
+    found = gather()
+    assert found.about["classes"] == ["a", "b", "c"] and len(found.pairs("test")) == 3
+
+
+def test_pictures_of_one_size_keep_it_and_others_are_brought_to_their_median(
+    gather: Gather,
+) -> None:
+    classes("a", "b")
+    assert "of 8 x 8, grey" in gather().said
+    picture("a/large.png", noise(90, 200))
+    assert "of 8 x 8, grey" in gather().said
+    for number in range(50):
+        picture(f"b/large{number}.png", noise(75, 150))
+    found = gather()
+    assert "of 32 x 64, grey" in found.said and "brought from 3 sizes to this one" in found.said
+    assert found.about["pictures"] == {"channels": 1, "height": 32, "width": 64}
+    assert "of 20 x 20, colour" in gather(size=20, colour=True).said
+
+
+def test_photos_of_one_large_size_do_not_keep_it(gather: Gather) -> None:
+    for name in ("train/a", "train/b", "test/a"):
+        picture(f"{name}/0.jpg", noise(512, 512))
+    assert "of 512 x 512, grey" in gather().said
+    for name in ("train/a", "train/b", "test/a"):
+        picture(f"{name}/0.jpg", noise(600, 900))
+    assert "of 44 x 64, grey" in gather().said
+
+
+def test_one_pixel_in_colour_makes_all_of_it_colour(gather: Gather) -> None:
+    for number in range(20):
+        picture(f"{number % 2}/{number}.png", np.dstack([noise(8, 8)] * 3))
+    assert gather().arrays["train", "images"].ndim == 3
+    array = np.dstack([noise(8, 8)] * 3)
+    array[5, 5] = [1, 2, 3]
+    picture("1/19.png", array)
+    assert gather().arrays["train", "images"].shape[1:] == (8, 8, 3)
+    assert gather(colour=False).arrays["train", "images"].ndim == 3
+
+
+@fault(
+    "names of any bytes: not UTF-8, a line break, 255 letters", "they are read; names are escaped"
+)
+def test_names_may_be_any_bytes(gather: Gather) -> None:
+    classes("b", count=3)
+    os.rename(b"mine/b", b"mine/caf\xe9\n")
+    classes("a", count=3)
+    os.rename(b"mine/a/0.png", b"mine/a/" + b"x" * 251 + b".png")
+    os.rename(b"mine/a/1.png", b"mine/a/\xff\n;$(reboot).png")
+    found = gather(share=0.5)
+    assert found.about["classes"] == ["a", r"caf\udce9\n"]
+
+
+# What is refused
+
+
+def in_folder(name: str, data: bytes) -> Path:
+    path = Path("mine", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+NONE = "expected folders of pictures, one for each class, found no picture of"
+BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
+    "an empty folder": (lambda: None, f"{NONE} nothing; left out: nothing"),
+    "a folder of text files": (
+        lambda: in_folder("a/notes.txt", b"hello"),
+        f"{NONE} a; left out: 1 .txt",
+    ),
+    "pictures with no folder of their class": (
+        lambda: [picture("1.png"), picture("2.png")],
+        f"{NONE} nothing; left out: 2 .png",
+    ),
+    "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
+    "257 classes": (
+        lambda: classes(*map(str, range(257)), count=1),
+        "expected 2 to 256 classes, found 257: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...",
+    ),
+    "a class without pictures": (
+        lambda: [classes("a", "b"), in_folder("c/.DS_Store", b"")],
+        f"{NONE} c; left out: 1 .DS_Store",
+    ),
+    "classes.txt names a folder that is not there": (
+        lambda: [classes("a", "b"), in_folder("classes.txt", b"a\nb\nd\n")],
+        f"{NONE} d; left out: 1 .txt",
+    ),
+    "classes.txt is no text": (
+        lambda: [classes("a", "b"), in_folder("classes.txt", b"\xff\0\x81")],
+        f"{NONE} \\udcff\\x00\\udc81; left out: 1 a/, 1 b/, 1 .txt",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "build, message",
+    [pytest.param(*case, marks=fault(what), id=what) for what, case in BAD_FOLDERS.items()],
+)
+def test_a_folder_that_is_no_data_set_is_refused(build: Callable[[], Any], message: str) -> None:
+    build()
+    assert refusal() == f"mine: {message}"
+
+
+def test_an_empty_classes_txt_says_nothing(gather: Gather) -> None:
+    classes("a", "b")
+    in_folder("classes.txt", b"\n")
+    assert gather().about["classes"] == ["a", "b"]
+
+
+@fault("classes.txt names a class twice")
+def test_a_class_is_named_once() -> None:
+    classes("a", "b")
+    in_folder("classes.txt", b"a\nb\na\n")
+    assert refusal() == "mine/classes.txt: expected each name once, found more of a"
+
+
+@fault("there is nothing, a FIFO or a file of another kind at the path")
+def test_a_place_that_holds_nothing_is_refused() -> None:
+    in_folder("some.txt", b"x")
+    os.mkfifo("mine/some.npz")
+    expected = "expected a folder, or a file .npz or .csv, found"
+    assert refusal("lost") == f"lost: {expected} nothing"
+    assert refusal("mine/some.txt") == f"mine/some.txt: {expected} another file"
+    assert refusal("mine/some.npz") == f"mine/some.npz: {expected} another file"
+
+
+@fault("no image is left to train on, or none to test on")
+def test_both_splits_must_have_images() -> None:
+    classes("a", "b", count=2)
+    expected = "mine: expected images to train on and images to test on, found"
+    assert refusal(share=0) == f"{expected} 4 training and 0 test images"
+    assert refusal(share=1) == f"{expected} 0 training and 4 test images"
+
+
+def bomb() -> bytes:
+    """A PNG whose header promises 10⁹ pixels."""
+    file = io.BytesIO()
+    Image.fromarray(noise(4, 4)).save(file, "PNG")
+    data = bytearray(file.getvalue())
+    data[16:24] = struct.pack(">II", 50_000, 20_000)
+    data[29:33] = struct.pack(">I", zipfile.zlib.crc32(data[12:29]))  # type: ignore[attr-defined]
+    return bytes(data)
+
+
+def cut() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(noise(64, 64)).save(file, "PNG")
+    return file.getvalue()[:-100]
+
+
+KNOWN = "expected PNG, JPEG, GIF, BMP, WebP or TIFF, found"
+BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
+    "is cut off": (lambda: in_folder("a/x.png", cut()), "image file is truncated"),
+    "is empty": (lambda: in_folder("a/x.png", b""), f"{KNOWN} nothing"),
+    "is a web page": (lambda: in_folder("a/x.JPG", b"<!DOCTYPE html>"), f"{KNOWN} 3c 21 44 4f"),
+    "is a link that leads nowhere": (
+        lambda: Path("mine/a/x.png").symlink_to("lost"),
+        "no such file",
+    ),
+    "is a FIFO": (lambda: os.mkfifo("mine/a/x.png"), "no such file"),
+    "has pixels that are floats": (
+        lambda: picture("a/x.tif", np.ones((8, 8), np.float32)),
+        "expected whole numbers as pixels, found floats",
+    ),
+    "promises 10⁹ pixels": (lambda: in_folder("a/x.png", bomb()), "1000000000 pixels"),
+}
+
+
+@pytest.mark.parametrize(
+    "build, message",
+    [
+        pytest.param(
+            *case,
+            marks=fault(f"a picture {what}", "a line for each of the first ten says why"),
+            id=what,
+        )
+        for what, case in BROKEN.items()
+    ],
+)
+def test_a_broken_picture_is_named_with_the_reason(build: Callable[[], Any], message: str) -> None:
+    classes("a", "b")
+    build()
+    with pytest.raises(SystemExit) as end:
+        own.gather(Path("mine"), Path("out"))
+    first, second = str(end.value).splitlines()
+    assert first == "1 of 41 pictures cannot be read; see docs/own-data.md; the first:"
+    assert re.match(r"  mine/a/x\.\w+: ", second) and message in second
+
+
+@fault("many pictures are broken", "one error says how many, and names the first ten")
+def test_of_many_broken_pictures_the_first_ten_are_named() -> None:
+    classes("a", "b")
+    for number in range(2000):
+        in_folder(f"a/broken{number}.png", b"")
+    with pytest.raises(SystemExit) as end:
+        own.gather(Path("mine"), Path("out"))
+    first, *others = str(end.value).splitlines()
+    assert first.startswith("2,000 of 2,040 pictures cannot be read") and len(others) == 10
+
+
+PICKLED = np.array(["a", None, {}] * 10, object)
+SAVED = "mine/some.npz: expected arrays that NumPy saved without pickle, found"
+CALLED = "expected arrays called x_train and y_train, or train_images and train_labels, found no"
+PIXELS = "mine: expected pixels from 0 to 255, found"
+SHAPES = "mine: expected images (N, H, W) or (N, H, W, 3), found an array"
+WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
+    "labels that are pickled": ({"y_train": PICKLED}, f"{SAVED} Array can't be memory-mapped"),
+    "images that are pickled": ({"x_test": PICKLED}, f"{SAVED} Array can't be memory-mapped"),
+    "no labels": ({"y_test": None}, f"mine/some.npz: {CALLED} labels of test"),
+    "no array of a known name": (
+        dict.fromkeys(["x_train", "y_train", "x_test", "y_test"]) | {"arr_0": noise(3, 8, 8)},
+        f"mine/some.npz: {CALLED} images of train",
+    ),
+    "two arrays of one meaning": (
+        {"test_images": noise(30, 8, 8)},
+        f"{SAVED} two arrays of test images",
+    ),
+    "fewer labels than images": (
+        {"y_train": np.arange(29)},
+        "mine: expected 30 labels, one for each train image, found an array (29,) of int64",
+    ),
+    "several labels for an image": (
+        {"y_train": noise(30, 14)},
+        "mine: expected 30 labels, one for each train image, found an array (30, 14) of uint8",
+    ),
+    "labels that are dates": (
+        {"y_train": np.zeros(30, "datetime64[s]")},
+        "mine: expected 30 labels, one for each train image, found an array (30,) of datetime64[s]",
+    ),
+    "text in place of images": (
+        {"x_train": np.full((30, 8, 8), "x")},
+        "mine: expected numbers as pixels, found <U1",
+    ),
+    "a label for nearly each image": (
+        {"x_train": noise(300, 8, 8), "y_train": np.arange(300) / 7},
+        "mine: expected 2 to 256 classes, found 303: 0, 0.0, 0.2857142857142857, ",
+    ),
+    "one label": (
+        {"y_train": np.zeros(30), "y_test": np.zeros(30)},
+        "mine: expected 2 to 256 classes, found 1: 0",
+    ),
+    "images in rows that are no square": ({"x_train": noise(30, 63)}, f"{SHAPES} (30, 63)"),
+    "images with colours first": ({"x_train": noise(30, 3, 8, 8)}, f"{SHAPES} (30, 3, 8, 8)"),
+    "no images": ({"x_train": noise(0, 8, 8), "y_train": noise(0)}, f"{SHAPES} (0, 8, 8)"),
+    "a number in place of images": ({"x_train": np.array(3)}, f"{SHAPES} ()"),
+    "images of other sizes in test": (
+        {"x_test": noise(30, 9, 9)},
+        "mine: expected images of (8, 8) in all, found (9, 9)",
+    ),
+    "pixels from -1 to 1": (
+        {"x_train": np.linspace(-1, 1, 1920).reshape(30, 8, 8)},
+        f"{PIXELS} -1 to 1 in train; bring them there first",
+    ),
+    "pixels of 16 bits": (
+        {"x_train": np.arange(1920, dtype=np.uint16).reshape(30, 8, 8)},
+        f"{PIXELS} 0 to 1919 in train; bring them there first",
+    ),
+    "pixels that are no numbers (NaN)": (
+        {"x_train": np.full((30, 8, 8), np.nan)},
+        f"{PIXELS} nan to nan in train; bring them there first",
+    ),
+    "pixels that are infinite": (
+        {"x_train": np.full((30, 8, 8), np.inf)},
+        f"{PIXELS} inf to inf in train; bring them there first",
+    ),
+    "pixels from 0 to 16": (
+        {"x_train": noise(30, 8, 8) // 15},
+        f"{PIXELS} 0 to 17 in train; multiply them by 15 first",
+    ),
+    "floats from 0 to 1 that were cut to 0 and 1": (
+        {"x_test": noise(30, 8, 8) // 200},
+        f"{PIXELS} 0 to 1 in test; multiply them by 255 first",
+    ),
+    "images on which nothing is": (
+        {"x_train": noise(30, 8, 8) * 0},
+        f"{PIXELS} 0 to 0 in train; nothing is on them",
+    ),
+    "pixels that are complex": (
+        {"x_train": np.ones((30, 8, 8), complex)},
+        "mine: expected numbers as pixels, found complex128",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        pytest.param(*case, marks=fault(f".npz: {what}"), id=what)
+        for what, case in WRONG_ARRAYS.items()
+    ],
+)
+def test_arrays_that_are_no_data_set_are_refused(arrays: dict[str, Any], message: str) -> None:
+    npz(**arrays)
+    assert refusal().startswith(message)
+
+
+def npy(data: np.ndarray, shape: tuple[int, ...]) -> bytes:
+    """An .npy file whose header tells this shape."""
+    file = io.BytesIO()
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + data.tobytes()
+
+
+def archive(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in members.items():
+            packed.writestr(f"{name}.npy", data)
+    return file.getvalue()
+
+
+DAMAGED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "no zip file": (lambda: b"PK nothing", "File is not a zip file"),
+    "cut off": (lambda: archive(x_train=npy(noise(9, 8, 8), (9, 8, 8)))[:-40], "File is not a zip"),
+    "a bit flipped": (
+        lambda: archive(x_train=npy(noise(9, 8, 8), (9, 8, 8))).replace(b"x_train", b"x_trainx", 1),
+        "",
+    ),
+    "an index that leads out of it": (
+        lambda: archive(x_train=npy(noise(9, 8, 8), (9, 8, 8))).replace(b"PK\1\2", b"PK\1\3"),
+        "Bad magic number for central directory",
+    ),
+    "a member that is no array": (lambda: archive(x_train=b"hello world!"), "the magic string"),
+    "an array that promises more than is there": (
+        lambda: archive(x_train=npy(noise(9), (10**6, 8, 8))),
+        "mmap length is greater than file size",
+    ),
+    "an array that promises 10²⁸ bytes": (
+        lambda: archive(x_train=npy(noise(9), (10**14, 10**14))),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [pytest.param(*case, marks=fault(f".npz: {what}"), id=what) for what, case in DAMAGED.items()],
+)
+def test_a_damaged_archive_is_refused(data: Callable[[], bytes], message: str) -> None:
+    in_folder("some.npz", data())
+    assert refusal().startswith(f"{SAVED} {message}")
+
+
+@fault(".npz: a bomb, 128 MB of zeros", f"{LINE}; nothing of it is unpacked")
+def test_a_bomb_is_not_unpacked() -> None:
+    with (
+        zipfile.ZipFile("mine/some.npz", "w", zipfile.ZIP_DEFLATED) as packed,
+        packed.open("x_train.npy", "w") as member,
+    ):
+        member.write(npy(noise(0), (2**27,)))
+        for _ in range(32):
+            member.write(bytes(2**22))
+    tracemalloc.start()
+    assert refusal() == f"{SAVED} x_train.npy, which unpacks to 134,217,856 bytes"
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+
+
+@fault(".npz: a member called ../../x_train", "nothing is written elsewhere")
+def test_a_member_whose_name_leads_elsewhere_writes_nothing_there(gather: Gather) -> None:
+    members: dict[str, Any] = {"../../x_train": noise(30, 8, 8), "/y_train": np.arange(30) % 3}
+    np.savez("mine/some.npz", **members)
+    before = {*Path().rglob("*")}
+    gather(share=0.5)
+    after = {path for path in Path().rglob("*") if path.parts[0] != "out"}
+    assert after <= before
+
+
+def line(*cells: object) -> str:
+    return ",".join(map(str, cells)) + "\n"
+
+
+GOOD = line(3, *range(0, 256, 4))
+WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
+    "it is empty": (
+        {"a": ""},
+        "mine/a.csv: expected lines of a label and the pixels of a square image, found 1 columns",
+    ),
+    "there is a header alone": (
+        {"a": line("label", *[f"p{i}" for i in range(64)])},
+        f"{SHAPES} (0, 8, 8)",
+    ),
+    "pixels that make no square": (
+        {"a": line(3, *range(70))},
+        "mine/a.csv: expected lines of a label and the pixels of a square image, found 71 columns",
+    ),
+    "a line is cut off": (
+        {"a": 5 * GOOD + "3,1,2\n"},
+        "mine/a.csv, line 6: expected 65 columns, found 3",
+    ),
+    "a pixel is a word": (
+        {
+            "a": line("label", *[f"p{i}" for i in range(64)])
+            + 3 * GOOD
+            + "\n"
+            + GOOD.replace("16", "x")
+        },
+        "mine/a.csv, line 6: expected numbers as pixels, found could not convert string 'x'",
+    ),
+    "a pixel is missing": (
+        {"a": 2 * GOOD + GOOD.replace(",16,", ",,")},
+        "mine/a.csv, line 3: expected numbers as pixels, found could not convert string ''",
+    ),
+    "it is no text": ({"a": "\0\1\2" * 99}, "mine/a.csv: expected lines of a label"),
+    "pixels alone": (
+        {"a": line(*range(64))},
+        "mine: expected a CSV file with labels, or train.csv and test.csv, found a.csv",
+    ),
+    "two files of one split": (
+        {"a-test": GOOD, "a-train": GOOD, "b-train": GOOD},
+        "mine/b-train.csv: expected one CSV file of train images, found two",
+    ),
+    "several files of which none says what it is": (
+        {"a": GOOD, "b": GOOD},
+        "mine: expected a CSV file with labels, or train.csv and test.csv, found a.csv, b.csv",
+    ),
+    "a test file and none to train on": ({"a-test": GOOD, "c": GOOD}, "mine: expected a CSV file"),
+}
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        pytest.param(*case, marks=fault(f"CSV: {what}"), id=what)
+        for what, case in WRONG_TABLES.items()
+    ],
+)
+def test_tables_that_are_no_data_set_are_refused(files: dict[str, str], message: str) -> None:
+    for name, text in files.items():
+        in_folder(f"{name}.csv", text.encode())
+    assert refusal().startswith(message)
+
+
+@fault("labels that classes.txt does not name")
+@pytest.mark.parametrize("labels, found", [([0, 1, 3], "3"), (["a", "b", "x"], "a, b, x")])
+def test_labels_must_be_in_classes_txt(labels: list[Any], found: str) -> None:
+    npz(y_train=np.array(labels * 10), y_test=np.array(labels * 10))
+    in_folder("classes.txt", b"cat\ndog\nbird\n")
+    assert refusal() == (
+        "mine: expected labels that are names, or numbers from 0, of the 3 in classes.txt, "
+        f"found {found}"
+    )
+
+
+@fault("own data are refused", "no file of scratch stays")
+def test_a_refusal_leaves_no_scratch() -> None:
+    npz(x_train=np.full((30, 8, 8), -1))
+    refusal()
+    assert not [path for path in Path("out").iterdir() if path.name not in idx.FILES.values()]
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures() -> None:
+    classes("a", "b", count=100)
+
+    def peak() -> int:
+        tracemalloc.start()
+        own.gather(Path("mine"), Path("out"), size=64, colour=True)
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    peak()
+    few = peak()
+    for copy in range(9):
+        for name in ("a", "b"):
+            for number in range(100):
+                os.link(f"mine/{name}/{number}.png", f"mine/{name}/{copy}-{number}.png")
+    assert len([*Path("mine").rglob("*.png")]) == 2000
+    assert peak() < few + 16 * 2**20
