@@ -83,6 +83,7 @@ def test_uv_installs_from_where_pip_is_told_that_packages_are(bare: Path) -> Non
     assert installed_by(bare) == "uv"
 
 
+@pytest.mark.slow
 def test_an_environment_whose_python_went_away_is_made_anew(bare: Path) -> None:
     assert install(bare).returncode == 0
     python = bare / ".venv/bin/python"

@@ -156,6 +156,7 @@ def program(command: str) -> str:
     return re.sub(r"^make (why|show|study|predict)\b(?: ARGS=)?", r"python -m tools.\1 ", command)
 
 
+@pytest.mark.slow
 def test_every_example_of_the_readme_runs_and_prints_what_it_says(project: Project) -> None:
     bring(project.root / "data")
     shutil.copytree(project.root / "data/flowers", project.root / "data/own", dirs_exist_ok=True)
