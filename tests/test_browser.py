@@ -168,7 +168,7 @@ def test_two_runs_are_laid_side_by_side_without_a_network(
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(f"file://{project.root}/dvc_plots/index.html")
-    playwright.expect(page.locator(".vega-embed svg.marks")).to_have_count(5)
+    playwright.expect(page.locator(".vega-embed .marks")).to_have_count(5)
     widths = page.locator("img").evaluate_all(
         "all => all.map(image => [image.naturalWidth, image.offsetLeft])"
     )

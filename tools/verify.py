@@ -46,6 +46,9 @@ def run_anew(folder: str) -> str:
         "CHECKPOINTS": f"{project}/.dvc/tmp/checkpoints",
         "DVC_SITE_CACHE_DIR": f"{project}/.dvc/tmp/site",
     }
+    by_hand = Path("data/raw")  # what a person put there is in no clone
+    if by_hand.is_dir() and "DATASET_MIRROR" not in os.environ:
+        own["DATASET_MIRROR"] = str(by_hand.resolve())
     command = ["dvc", "repro", "--force", "--no-run-cache"]
     done = subprocess.run(command, cwd=project, env={**os.environ, **own}, stdout=sys.stderr)
     if done.returncode:
