@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
+from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import LogLocator, NullLocator
 
 from digits.preparation import Preparation
@@ -21,10 +23,12 @@ BLUE, ORANGE, INK, GREY, PALE = "#0072b2", "#d55e00", "#222222", "#6b6b6b", "#ec
 ORANGES = LinearSegmentedColormap.from_list("oranges", ["#fbdcc2", "#f0a15e", ORANGE])
 WIDTH, LEFT, TOP = 8.0, 0.4, 1.15  # inches: of a figure, of its left margin, of its titles
 CROWDED = 20  # with more marks than that, none has a number of its own
+ROOM = {"left": 0.19, "bottom": 0.21}  # of a figure, for names of classes
+LETTERS = frozenset(FT2Font(findfont("DejaVu Sans")).get_charmap())  # that can be drawn
 
 matplotlib.rcdefaults()  # whatever the reader's matplotlibrc says
 matplotlib.rc("font", size=12)
-matplotlib.rc("text", color=INK)
+matplotlib.rc("text", color=INK, parse_math=False)
 matplotlib.rc("xtick", color=GREY)
 matplotlib.rc("ytick", color=GREY)
 matplotlib.rc("axes", edgecolor=GREY, labelcolor=GREY, ymargin=0.18)
@@ -54,10 +58,18 @@ class Run:
     def name(self) -> str:
         return f"{self.evaluation['dataset']} · {self.evaluation['recipe']}"
 
+    @property
+    def long_names(self) -> bool:
+        return max(map(len, self.data.classes)) > 3
+
     def classes(self, width: int) -> list[str]:
-        """The names of the classes, each cut to a number of letters."""
-        names = self.data.classes
-        return [name if len(name) <= width else f"{name[: width - 1]}…" for name in names]
+        """The names of the classes, cut to a number of letters; numbers where they have others."""
+        shown = []
+        for number, name in enumerate(self.data.classes):
+            if not LETTERS.issuperset(map(ord, name)):
+                name = f"class {number}"
+            shown.append(name if len(name) <= width else f"{name[: width - 1]}…")
+        return shown
 
 
 def page(title: str, subtitle: str, height: float = 6.0) -> Figure:
@@ -74,17 +86,24 @@ def tiles(
 ) -> None:
     """Draw images (n, H, W, C), grey ones as ink on paper, `width` inches each, with captions."""
     height = width * images.shape[1] / images.shape[2]
+    longest = max((len(line) for caption in captions for line in caption.split("\n")), default=0)
+    size = min(10, max(6, 100 * width / max(1, longest)))  # points, of which 72 are an inch
     # axes in inches, from the figure's upper left corner
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(figure.get_figheight(), 0))
     axes.axis("off")
     for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
         x = left + 1.08 * width * (i % columns)
-        y = TOP + (height + 0.5 * width) * (i // columns)
+        y = TOP + (height + line_height(captions)) * (i // columns)
         place = (x, x + width, y + height, y)
         shown = image if image.shape[2] == 3 else image[..., 0]
         axes.imshow(shown, cmap="gray_r", vmin=0, vmax=1, extent=place)
         below = (x + width / 2, y + height + 0.06)
-        axes.text(*below, caption, color=GREY, fontsize=10, ha="center", va="top")
+        axes.text(*below, caption, color=GREY, fontsize=size, ha="center", va="top")
+
+
+def line_height(captions: list[str]) -> float:
+    """Inches that the longest of some captions takes."""
+    return 0.21 * (1 + max((caption.count("\n") for caption in captions), default=0))
 
 
 def stems(axes: Axes, x: np.ndarray, base: np.ndarray, y: np.ndarray, words: list[str]) -> None:
@@ -140,7 +159,7 @@ def mistakes(run: Run) -> Figure:
     shown = wrong[order][: run.mistakes]
     captions = []
     names = run.classes(9)
-    between = "→" if max(map(len, names)) < 4 else "→\n"
+    between = "→\n" if run.long_names else "→"
     for row in run.predictions[shown]:
         pair = f"{names[row['actual']]} {between} {names[row['predicted']]}"
         captions.append(f"{pair}\n{100 * row['confidence']:.1f} %")
@@ -150,17 +169,16 @@ def mistakes(run: Run) -> Figure:
     if not len(wrong):
         title = "No mistakes"
     subtitle = f"{run.name} · actual → predicted, and the confidence in it"
-    figure = page(title, subtitle, TOP + 0.2 + rows * 0.84 * (tall + 0.5))
+    figure = page(title, subtitle, TOP + 0.2 + rows * (0.84 * tall + line_height(captions)))
     tiles(figure, LEFT, 8, 0.84, run.test_images[shown], captions)
     return figure
 
 
 def name_ticks(axes: Axes, run: Run) -> None:
     """Name the classes below the axes, slanted where the names are long."""
+    style: dict[str, Any] = {"rotation": 30, "ha": "right", "fontsize": 9}
     names = run.classes(12)
-    long = max(map(len, names)) > 3
-    style: dict[str, Any] = {"rotation": 30, "ha": "right", "fontsize": 9} if long else {}
-    axes.set_xticks(range(len(names)), names, **style)
+    axes.set_xticks(range(len(names)), names, **(style if run.long_names else {}))
 
 
 def confusion_matrix(run: Run) -> Figure:
@@ -172,7 +190,7 @@ def confusion_matrix(run: Run) -> Figure:
 
     title = f"{wrong.sum():,} of {counts.sum():,} test images misclassified"
     figure = page(title, f"{run.name} · the darker, the more mistakes")
-    axes = figure.subplots()
+    axes = figure.subplots(gridspec_kw=ROOM if run.long_names else None)
     diagonal = 1 - 0.08 * np.eye(classes)
     style: dict[str, Any] = {"vmin": 0, "aspect": "auto", "interpolation": "nearest"}
     axes.imshow(diagonal, cmap="gray", vmax=1, **style)
@@ -198,7 +216,7 @@ def class_accuracy(run: Run) -> Figure:
 
     subtitle = f"{run.name} · in grey its 95 % interval, {low:.2f} to {high:.2f} %"
     figure = page(f"Test accuracy {overall:.2f} %", subtitle)
-    axes = figure.subplots()
+    axes = figure.subplots(gridspec_kw=ROOM if run.long_names else None)
     axes.axhspan(low, high, color=PALE, linewidth=0)
     axes.axhline(overall, color=GREY, linewidth=1)
     base = np.full(len(shares), overall)
@@ -232,9 +250,9 @@ def samples(run: Run) -> Figure:
     height = TOP + 0.2 + max(2.5 * tall + 0.4, rows * 0.42 * (tall + 0.5))
     subtitle = f"{run.name} · each with its label"
     figure = page(f"Training images 0 to {len(images) - 1}", subtitle, height)
-    large = [f"number 5, label {run.data.classes[label]}" for label in labels[5:6]]
+    large = [f"number 5, label {run.classes(20)[label]}" for label in labels[5:6]]
     tiles(figure, LEFT, 1, 2.5, images[5:6], large)
-    tiles(figure, 3.1, 10, 0.42, images, [run.classes(5)[label] for label in labels])
+    tiles(figure, 3.1, 10, 0.42, images, [run.classes(6)[label] for label in labels])
     return figure
 
 

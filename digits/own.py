@@ -132,7 +132,11 @@ def gather(
         job = Job(size, colour, share, Path(scratch), [])
         data = look(path, job)
         if not 2 <= len(data.classes) <= 256:
-            raise wrong(path, "2 to 256 classes", f"{len(data.classes)}: {listed(data.classes)}")
+            found = f"{len(data.classes)}: {listed(data.classes)}"
+            deeper = path / data.classes[0]
+            if len(data.classes) == 1 and deeper.is_dir() and len(folders(deeper)) > 1:
+                found += f", which holds folders: did you mean {deeper}?"
+            raise wrong(path, "2 to 256 classes", found)
         train, test = write(target, data)
     amount = f"{train:,} training and {test:,} test images"
     if not train or not test:

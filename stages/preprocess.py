@@ -107,15 +107,15 @@ def doubts(train: Split, test: Split, classes: list[str], leaked: int) -> Iterat
     in_train = np.bincount(train.labels, minlength=len(names))
     in_test = np.bincount(test.labels, minlength=len(names))
     for rows, words in (
-        (in_train == 0, "without training images, so not to be learned; add some, or leave out"),
+        (in_train == 0, "without training images (add some, or leave the class out)"),
         (
             (in_train > 0) & (in_train < FEW),
-            f"with fewer than {FEW} training images; add some, or leave out",
+            f"with fewer than {FEW} training images (add some, or leave the class out)",
         ),
-        (in_test == 0, "without test images, so not tested; add some to"),
+        (in_test == 0, "without test images, so not tested (add some)"),
     ):
         if rows.any():
-            yield f"{rows.sum()} classes {words}: {', '.join(names[rows][:10])}"
+            yield f"classes {words}: {', '.join(names[rows][:10])} ({rows.sum()} in all)"
     if leaked:
         yield (
             f"{leaked:,} of {len(test.labels):,} test images are training images too, so the test "
