@@ -18,7 +18,8 @@ Column = tuple[str, str, list[str]]  # first and second line of the head, and a 
 
 
 def cut(text: str) -> str:
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+    """The end of a long value: that of a path says most."""
+    return text if len(text) <= WIDEST else f"…{text[1 - WIDEST :]}"
 
 
 def figure(value: object) -> str:
@@ -41,9 +42,7 @@ def metric_columns(runs: list[Run]) -> list[Column]:
     names = dict.fromkeys(name for run in runs for name in run.metrics)
     columns = []
     for name in names:
-        cells = [figure(run.metrics.get(name, "")) for run in runs]
-        if changed(cells):
-            columns.append(("", name, cells))
+        columns.append(("", name, [figure(run.metrics.get(name, "")) for run in runs]))
     return columns
 
 
