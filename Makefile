@@ -1,9 +1,9 @@
-# `make` lists the targets. A target NAME that calls a program is `python -E -m tools.NAME` and no
+# `make` lists the targets. A target NAME that calls a program is `python -E -X utf8 -m tools.NAME` and no
 # more; what the program is told goes in ARGS. -E: no variable such as PYTHONPATH or PYTHONSAFEPATH
 # puts another package in the place of ours.
 PYTHON ?= python3
 ARGS ?=
-TOOL = python -E -m tools
+TOOL = python -E -X utf8 -m tools
 DVC = python -P -m dvc
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # What is started without -E would heed these. DVC starts stages by $SHELL, and wants a user's name.

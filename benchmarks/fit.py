@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -29,6 +30,7 @@ from digits.params import Params
 def hold_out(processed: Path, count: int) -> None:
     """Make data/processed, with the last `count` training images in place of the test images."""
     Path("data/processed").mkdir()
+    shutil.copy(processed / "preparation.json", "data/processed")
     for kind in ("images", "labels"):
         whole = np.load(processed / f"train_{kind}.npy", mmap_mode="r")
         np.save(f"data/processed/train_{kind}.npy", whole[:-count])

@@ -206,6 +206,7 @@ def clone(train: int, test: int, epochs: int) -> Iterator[Path]:
         subprocess.run(["git", "clone", "--quiet", ROOT, root], check=True)
         digits = ["download.dataset=synthetic"]
         digits += [f"datasets.synthetic.train={train}", f"datasets.synthetic.test={test}"]
-        lengths = [f"recipes.{recipe}.epochs={epochs}" for recipe in params()["recipes"]]
+        recipes = params()["recipes"].items()
+        lengths = [f"recipes.{name}.epochs={epochs}" for name, own in recipes if "epochs" in own]
         change(root, *digits, *lengths)
         yield root

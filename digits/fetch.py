@@ -92,6 +92,7 @@ def candidates(dataset: str, key: Key) -> list[Path]:
     torchvision = f"{datasets.PUBLISHED[dataset].torchvision}/raw"
     names = ["", dataset, torchvision, dataset.replace("_", "-")]  # the last as Keras has it
     roots = [Path(os.path.expanduser(place)) for place in (mirror(), *ROOTS) if place]
+    roots = [root for root in roots if os.access(root, os.R_OK | os.X_OK)]
     folders = [root / name for root in roots for name in dict.fromkeys(names)]
     archives = [root / f"{dataset}.npz" for root in roots]
     found = [path for folder in folders for path in idx.candidates(folder, *key)]

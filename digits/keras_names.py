@@ -36,9 +36,12 @@ ARGUMENTS = {
     "beta_1": Annotated[Share, described("share that the mean gradient keeps at each step")],
     "beta_2": Annotated[Share, described("share that the mean square keeps at each step")],
     "center": Annotated[bool, described("learn an offset")],
+    "clipnorm": Annotated[Positive | None, described("most of a gradient's norm, for each weight")],
+    "clipvalue": Annotated[Positive | None, described("most of each number of a gradient")],
     "dilation_rate": Annotated[Sizes, described("distance between the kernel's points, in pixels")],
     "epsilon": Annotated[Positive, described("added below a fraction, against a division by zero")],
     "filters": Annotated[Count, described("number of output channels")],
+    "global_clipnorm": Annotated[Positive | None, described("most of the norm of all gradients")],
     "kernel_size": Annotated[Sizes, described("height and width of the kernel, in pixels")],
     "learning_rate": Annotated[Positive, described("peak of the learning rate; see `schedule`")],
     "merge": Annotated[

@@ -25,7 +25,11 @@ BATCH = 784_000  # numbers in the images that are classified at a time: 1,000 of
 
 
 def first_line(error: Exception) -> str:
-    return (str(error).strip() or repr(error)).splitlines()[0]
+    """What an error says, less where Keras says it happened, and less its colours."""
+    text = re.sub(r"\x1b\[\d+m", "", str(error)) or repr(error)
+    lines = [line for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Exception encountered", "in user co"))]
+    return (told or lines)[0].strip()
 
 
 def arguments(definition: KerasObject) -> dict[str, Any]:
@@ -56,7 +60,13 @@ def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
     given = arguments(recipe.optimizer)
     schedule = recipe.schedule
     rate = Schedule(given.pop("learning_rate"), steps, schedule.warmup, schedule.end)
-    return getattr(keras.optimizers, recipe.optimizer.class_)(learning_rate=rate, **given)
+    try:
+        return getattr(keras.optimizers, recipe.optimizer.class_)(learning_rate=rate, **given)
+    except Exception as error:  # each class has its own
+        raise SystemExit(
+            f"params.yaml: optimizer: expected arguments that {recipe.optimizer.class_} takes, "
+            f"found: {first_line(error)}"
+        ) from None
 
 
 def layer(recipe: Recipe, name: str, label: str, shape: Shape, classes: int) -> keras.Layer:
@@ -106,7 +116,7 @@ def build(recipe: Recipe, shape: Shape, classes: int) -> keras.Sequential:
     for position, name in enumerate(recipe.network):
         try:
             network.add(layer(recipe, name, f"{position + 1}_{name}", shape, classes))
-        except (ValueError, TypeError, MemoryError, tf.errors.ResourceExhaustedError) as error:
+        except Exception as error:  # each layer has its own
             raise SystemExit(
                 f"params.yaml: network: {name}: expected a layer that fits the shape {shape}, "
                 f"and into memory, found: {first_line(error)}"
@@ -117,8 +127,15 @@ def build(recipe: Recipe, shape: Shape, classes: int) -> keras.Sequential:
             f"params.yaml: network: expected a last layer of {classes} numbers, one for each "
             f"class, found the shape {shape}"
         )
-    black = np.zeros((1, *images), np.float32)
-    if not np.allclose(network(black).numpy().sum(), 1, atol=1e-3):
+    grey = np.full((2, *images), 0.5, np.float32)
+    try:
+        sums = network(grey).numpy().sum(axis=1)
+    except Exception as error:
+        raise SystemExit(
+            "params.yaml: network: expected layers that take such images, "
+            f"found: {first_line(error)}"
+        ) from None
+    if not np.allclose(sums, 1, atol=1e-3):
         raise SystemExit(
             "params.yaml: network: expected probabilities at its end, from Softmax, "
             "found other numbers"

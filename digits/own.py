@@ -229,6 +229,11 @@ def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
     """Look at all pictures for what they have in common; each is read later, as it is written."""
     left: Counter[str] = Counter()
     found, classes = find(root, names, left)
+    inner = chain(folders(root), *map(folders, folders(root)))
+    if any(folder.is_symlink() for folder in inner):
+        job.said.append(
+            "DVC does not see changes behind linked folders: after one, dvc repro --force download"
+        )
     kept: list[Picture] = []
     sizes: Counter[tuple[int, int]] = Counter()
     coloured = bool(job.colour)
@@ -275,6 +280,7 @@ def find(
         left.update(f"{folder.name}/" for folder in inside if folder not in used)
         left.update([] if inside or top == root else [f"{top.name}/"])
         left.update(ending(path) for path in visible(top) if split and not path.is_dir())
+        left.update(path.name for path in top.iterdir() if path.name.startswith("."))
     return found, names or sorted(classes, key=natural)
 
 
@@ -446,6 +452,8 @@ def numbered(
     values = np.concatenate([one.labels.astype(str) for one in found])
     distinct, codes = np.unique(values, return_inverse=True)
     given = distinct.tolist()
+    if empty := [name for name in given if name.strip().casefold() in ("", "nan")]:
+        raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
     order = names or sorted(given, key=natural)
     if not set(given) <= set(order):
         order = [str(line) for line in range(len(order))]

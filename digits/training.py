@@ -109,6 +109,8 @@ class Trainer:
             probabilities = self.network(images, training=True)
             losses = keras.losses.categorical_crossentropy(labels, probabilities)
             loss = tf.reduce_sum(losses)
+            for penalty in self.network.losses:  # of regularizers
+                loss += tf.cast(tf.shape(images)[0], tf.float32) * penalty
         self.loss.update_state(losses)
         self.accuracy.update_state(labels, probabilities)
         return tape.gradient(loss, self.network.trainable_variables)
@@ -197,10 +199,10 @@ class Training:
     def end_of_epoch(self, epoch: int) -> Metrics:
         """The metrics of an epoch that has ended; SystemExit where the loss is no number."""
         found = self.trainer.metrics()
-        if not math.isfinite(found["loss"]):
-            raise SystemExit(
-                f"epoch {epoch}: the loss is {found['loss']}; lower the recipe's learning_rate"
-            )
+        finite = all(np.isfinite(weights).all() for weights in self.network.get_weights())
+        if not finite or not math.isfinite(found["loss"]):
+            loss = found["loss"] if finite else "no number any more"
+            raise SystemExit(f"epoch {epoch}: the loss is {loss}; lower the recipe's learning_rate")
         if len(self.held_out_images):
             found |= validate(self.forward, self.held_out_images, self.held_out_labels)
         return found

@@ -4,9 +4,11 @@ This changes no result, so no stage depends on it.
 """
 
 import ctypes
+import functools
 import importlib
 import io
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -77,6 +79,7 @@ def forget_the_shell() -> None:
         known = name in KNOWN or name.startswith(KNOWN_STARTS) or name.endswith(KNOWN_ENDS)
         if not known:
             del os.environ[name]
+    os.environ["MATPLOTLIBRC"] = os.devnull  # a broken one of the person's would end `plot`
     os.environ["DVCLIVE_LOGLEVEL"] = "ERROR"  # it warns of the experiment that `-f` is to replace
 
 
@@ -100,6 +103,38 @@ def show_git_the_experiment() -> None:
             os.utime(path, (later, later))
 
 
+def followed(name: str) -> dict[str, object]:
+    """What DVC notes of a stage once it has ended: its parameters; its files, by size and time."""
+    from digits import params, yaml12
+
+    stage = yaml12.load(Path("dvc.yaml").read_bytes())["stages"][name]
+    values = yaml12.load(params.FILE.read_bytes())
+
+    def value(path: str) -> Any:
+        return functools.reduce(lambda inner, key: inner[key], path.split("."), values)
+
+    def filled(entry: str) -> str:
+        return re.sub(r"\$\{([\w.]+)\}", lambda name: str(value(name[1])), entry)
+
+    found: dict[str, object] = {path: value(path) for path in map(filled, stage.get("params", []))}
+    for dep in map(Path, map(filled, stage["deps"])):
+        for path in dep.rglob("*") if dep.is_dir() else [dep]:
+            if path.exists():
+                found[str(path)] = path.stat().st_size, path.stat().st_mtime_ns
+    return found
+
+
+def check_unchanged(name: str, before: dict[str, object]) -> None:
+    """SystemExit where DVC would note another input than the one that was used."""
+    after = followed(name)
+    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    if changed:
+        raise SystemExit(
+            f"{changed[0]}: changed while {name} ran, so nothing of it was kept; to run it with "
+            "what is there now: dvc repro"
+        )
+
+
 def end_with_dvc() -> None:
     """Let no stage outlive DVC: the next `dvc repro` would start a second one beside it."""
     if sys.platform == "linux":
@@ -120,7 +155,9 @@ def run(name: str) -> None:
         values = params.read()
         stage = importlib.import_module(f"stages.{name}")
         check_versions(values.environment.model_dump())
+        before = followed(name)
         stage.main(values)
+        check_unchanged(name, before)
     except OSError as error:  # a full disk, a folder that may not be written, a missing file
         place = error.filename or "writing"
         raise SystemExit(f"{place}: {error.strerror or error}") from None

@@ -137,7 +137,8 @@ def other(project: Project) -> Project:
     for name in idx.FILES.values():
         shape = (40, 8, 8) if "images" in name else (40,)
         with idx.create(project.root / "data/other" / name, shape) as file:
-            file.write(rng.integers(4, size=shape, dtype=np.uint8).tobytes())
+            values = rng.integers(4, size=shape, dtype=np.uint8)
+            file.write((80 * values if "images" in name else values).tobytes())
     return project
 
 

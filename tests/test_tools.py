@@ -78,7 +78,7 @@ def test_the_list_of_targets_fits_a_narrow_terminal() -> None:
 
 @pytest.mark.parametrize("target", sorted(set(listed()) & set(PROGRAMS)))
 def test_a_target_calls_the_program_of_its_name_and_no_other(target: str) -> None:
-    calls = re.findall(r"python -E -m tools\.(\w+)", make("--dry-run", target).stdout)
+    calls = re.findall(r"python -E -X utf8 -m tools\.(\w+)", make("--dry-run", target).stdout)
     assert calls == [target]
 
 

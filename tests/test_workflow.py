@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import STAGES, Project, set_up, stages_in
+from conftest import PIPE, STAGES, Project, set_up, stages_in
 
 from digits import idx
 from digits.figures import FIGURES
@@ -269,3 +270,25 @@ def test_make_repro_without_a_mirror_takes_synthetic_digits_and_says_so(
     difference = without_data.run("git", "diff", "--unified=0", "params.yaml").stdout
     assert "\n-  dataset: mnist" in difference and "\n+  dataset: synthetic" in difference
     assert (without_data.root / "data/idx" / idx.FILES["train", "images"]).exists()
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "digits/training.py"])
+def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_used(
+    project: Project, path: str
+) -> None:
+    """DVC notes what is there once the stage has ended."""
+    project.change(recipes__original__epochs=50)
+    with project.start("dvc", "repro", **PIPE) as process:
+        log = project.root / "models/training.log"
+        while not log.exists() or "epoch 2/" not in log.read_text():
+            time.sleep(0.1)
+        if path == "params.yaml":
+            project.change(train__seed=5)
+        else:
+            (project.root / path).write_text((project.root / path).read_text() + "# changed\n")
+        printed = process.communicate()[0]
+    changed = "train.seed" if path == "params.yaml" else path
+    assert f"{changed}: changed while train ran, so nothing of it was kept" in printed
+    assert process.returncode != 0
+    project.change(recipes__original__epochs=1)
+    assert "train" in project.repro()

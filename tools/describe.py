@@ -42,6 +42,11 @@ SAMPLES = {  # of arguments that must be given, to try a layer
     "width_factor": 0.1,
 }
 NOT_ARGUMENTS = {"self", "name", "dtype", "data_format"}  # the project says these, or its data do
+# Keras' own `fit` does these; digits/training.py does not.
+NOT_ARGUMENTS |= {"use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"}
+NOT_ARGUMENTS |= {"gradient_accumulation_steps"}
+# These mix images without their labels, or give other sizes in training than afterwards.
+NOT_LAYERS = {"CutMix", "MixUp", "RandomCrop"}
 NOT_FUNCTIONS = {"deserialize", "get", "serialize"}
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 MANY = 2**31  # a bound from here on only keeps a number in its machine's size
@@ -141,7 +146,7 @@ def maps_images_or_vectors(kind: Any) -> bool:
     """Does a layer make of a batch of images, or of vectors, another batch of either?"""
     from digits.determinism import keras
 
-    if hasattr(kind, "adapt"):  # it must see data before it is of use
+    if hasattr(kind, "adapt") or kind.__name__ in NOT_LAYERS:  # it must see data first
         return False
     given = {key: SAMPLES.get(key) for key, needed in arguments(kind).items() if needed}
     for shape in ([16, 16, 3], [16, 16, 32], [8]):

@@ -34,10 +34,12 @@ PIP_SETTINGS = {
     "proxy": "ALL_PROXY",
     "trusted-host": "UV_INSECURE_HOST",
 }
-# Stages call `python`: this puts the environment first on the PATH of all that it runs.
+# Run by each Python of the environment as it starts. Stages call `python`: the environment comes
+# first on PATH. DVC starts them by $SHELL, which may be nologin, and wants a name of the user.
 BEFORE_ALL = (
-    'import os, sys; e = os.environ; e["PATH"] = sys.prefix + "/bin:" + e.get("PATH", ""); '
-    'e["SHELL"] = "/bin/sh"; e["USER"] = e.get("USER") or str(os.getuid())\n'
+    'import os, pwd, sys; e = os.environ; e["PATH"] = sys.prefix + "/bin:" + e.get("PATH", ""); '
+    'e["SHELL"] = "/bin/sh"; me = os.getuid(); '
+    'e["USER"] = e.get("USER") or next((p[0] for p in pwd.getpwall() if p[2] == me), str(me))\n'
 )
 # Vega, which draws the charts of `dvc plots show`; tools/plots.html loads it from VENV/vega.js.
 VEGA = "/lib/*/site-packages/js_lib_vega_embed/static/js_lib_vega_embed/vega-embed-full.js"

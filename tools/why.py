@@ -217,7 +217,7 @@ def main() -> None:
         with Repo() as repo, repo.lock:
             explainer = Explainer(repo, options.allow_missing)
             explanations = list(map(explainer.explain, in_order(repo)))
-    except DvcException as error:
+    except (DvcException, OSError) as error:
         raise SystemExit(f"why: {error}") from None
     for explanation in explanations:
         show(explanation)
