@@ -107,6 +107,8 @@ def followed(name: str) -> dict[str, object]:
     """What DVC notes of a stage once it has ended: its parameters; its files, by size and time."""
     from digits import params, yaml12
 
+    if not Path("dvc.yaml").exists():  # a stage by hand, elsewhere: nothing is noted
+        return {}
     stage = yaml12.load(Path("dvc.yaml").read_bytes())["stages"][name]
     values = yaml12.load(params.FILE.read_bytes())
 

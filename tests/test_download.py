@@ -772,10 +772,10 @@ def test_an_own_mirror_without_the_files_does_not_lengthen_the_wait(
     monkeypatch.setenv("DATASET_MIRROR", "mirror")
     mirrors(silent)
     start = time.monotonic()
-    assert lines(refusal()) == {
-        silent: "no answer within 1 s",
-        "mirror": LACKS,
-    }
+    told = lines(refusal())
+    assert told.pop("mirror") == LACKS
+    # both waits are a second long here: either may end first
+    assert told[silent] in ("no answer within 1 s", "it sent nothing for too long")
     assert time.monotonic() - start < 1.5
 
 
