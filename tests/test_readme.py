@@ -217,9 +217,9 @@ def bring(data: Path) -> None:
 def test_the_page_on_own_data_does_what_it_says(project: Project, tmp_path: Path) -> None:
     page = (ROOT / "docs/own-data.md").read_text()
     [shown] = [text for language, text in CODE.findall(page) if "pictures: " in text]
-    bring(project.root / "data")
     project.change(recipes__own__steps=4)
     project.commit("few steps")
+    bring(project.root / "data")
     for example in examples(page):
         printed = project.run(*shlex.split(example)).stdout
         if "--name" in example:
