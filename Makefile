@@ -1,17 +1,13 @@
-# `make` lists the targets. A target NAME that calls a program is `python -E -X utf8 -m tools.NAME` and no
-# more; what the program is told goes in ARGS. -E: no variable such as PYTHONPATH or PYTHONSAFEPATH
+# `make` lists the targets. A target NAME that calls a program is `python -E -X utf8 -m tools.NAME`
+# and no more; what the program is told goes in ARGS. -E: no variable such as PYTHONPATH or PYTHONSAFEPATH
 # puts another package in the place of ours.
 PYTHON ?= python3
 ARGS ?=
 TOOL = python -E -X utf8 -m tools
 DVC = python -P -m dvc
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# What is started without -E would heed these. DVC starts stages by $SHELL, and wants a user's name.
+# What is started without -E would heed these.
 unexport PYTHONHOME PYTHONOPTIMIZE PYTHONPATH PYTHONWARNINGS
-export SHELL
-ifeq ($(LOGNAME)$(USER),)
-export USER := $(shell whoami 2> /dev/null || id -u)
-endif
 
 # A mirror that is a folder is found from everywhere: experiments run in checkouts of their own.
 # (An address, a path from the root or from home stays as it is: `abspath` cuts names at spaces.)

@@ -7,6 +7,7 @@ Source: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database".
 
 import gzip
 import hashlib
+import json
 import math
 import re
 import struct
@@ -35,6 +36,7 @@ HEADERS = {  # of what is read as images or labels: first bytes -> the type of t
     "labels": {b"\0\0\x08\x01": "u1", b"\0\0\x0c\x02": ">i4"},  # QMNIST's: the class, then more
 }
 CHUNK = 2**22  # bytes of data held in memory at a time
+ABOUT = "dataset.json"
 
 
 def candidates(folder: Path, split: str, kind: str) -> list[Path]:
@@ -161,3 +163,23 @@ def digest(path: Path, kind: str) -> str:
     for chunk in chunks:
         content.update(chunk.tobytes())
     return content.hexdigest()
+
+
+def describe(
+    folder: Path, name: str, classes: list[str] | None, own: bool, pictures: dict | None = None
+) -> None:
+    """Say beside the files what they are: `classes` have numbers where they have no names.
+
+    `pictures` is how those of a person's own were brought to arrays, None where they were arrays.
+    """
+    values = {"classes": classes, "name": name, "own": own, "pictures": pictures}
+    (folder / ABOUT).write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """What `describe` wrote; SystemExit where it is damaged."""
+    path = folder / ABOUT
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise SystemExit(f"{path}: expected JSON, found: {error}; run dvc repro") from None

@@ -1,4 +1,4 @@
-"""What a stage writes gets its name once it is whole."""
+"""What a stage writes: files that get their names once they are whole, lines that stay one."""
 
 import shutil
 from collections.abc import Iterator
@@ -31,6 +31,11 @@ def beside(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     with beside(path) as partial:
         partial.write_text(text)
+
+
+def printable(text: object) -> str:
+    """In one line, and in letters that every terminal takes: a name may be any bytes."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
 
 
 def remove(path: Path) -> None:

@@ -7,7 +7,6 @@ more than its size is refused.
 
 import errno
 import hashlib
-import json
 import math
 import os
 import re
@@ -30,7 +29,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from digits import idx, pictures
-from digits.pictures import printable
+from digits.output import printable
 
 # what a word in the name of a folder, a file, an array or a column means
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
@@ -38,7 +37,6 @@ SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-CHUNK = 2**22  # bytes of images in memory at a time
 LINE = 2**24  # characters of a line of CSV
 BOMB = 500  # times its packed size: images do not pack that well
 DARK = 64  # the largest value of a whole data set is higher where 255 is white
@@ -144,13 +142,13 @@ def gather(
     height, width, channels = (*data.shape, 1)[:3]
     numbers = [str(number) for number in range(len(data.classes))]
     brought = {"channels": channels, "height": height, "width": width}
-    about = {
-        "classes": None if data.classes == numbers else [printable(name) for name in data.classes],
-        "name": printable(path.stem if path.is_file() else path.resolve().name),
-        "own": True,
-        "pictures": brought if data.form == "pictures" else None,
-    }
-    (target / "dataset.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n")
+    idx.describe(
+        target,
+        name=printable(path.stem if path.is_file() else path.resolve().name),
+        classes=None if data.classes == numbers else [printable(name) for name in data.classes],
+        own=True,
+        pictures=brought if data.form == "pictures" else None,
+    )
     kind = f"{height} x {width}, {'colour' if channels == 3 else 'grey'}"
     classes = f"{len(data.classes)} classes ({listed(data.classes)})"
     print("; ".join([f"{printable(path)}: {data.form}: {amount} of {kind}", classes, *job.said]))
@@ -361,7 +359,7 @@ def read_pictures(
             return pixels, chosen(hashlib.file_digest(file, "sha256").digest(), share)
 
     bad, codes = [], {name: code for code, name in enumerate(classes)}
-    size = max(16, min(1024, CHUNK // math.prod(shape)))
+    size = max(16, min(1024, idx.CHUNK // math.prod(shape)))
     loaded = parallel(load, found, size, "reading")
     while batch := list(islice(loaded, size)):
         bad += [f"{one.path}: {pixels}" for one, (pixels, _) in batch if isinstance(pixels, str)]
@@ -438,7 +436,7 @@ def square(count: int) -> tuple[int, ...] | None:
 
 def chunks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Some rows at a time, each with the number of its first."""
-    step = max(1, CHUNK // images[:1].nbytes)
+    step = max(1, idx.CHUNK // images[:1].nbytes)
     return ((start, images[start : start + step]) for start in range(0, len(images), step))
 
 
@@ -601,7 +599,7 @@ def csv_rows(
     """Yield pixels float32 (n, width - 1); add each line's label, its column `at`, to `labels`."""
     pixels = [column for column in range(width) if column != at]
     full = ((number, line.replace('"', "")) for number, line in lines if line.strip())
-    while batch := list(islice(full, max(1, CHUNK // 4 // width))):
+    while batch := list(islice(full, max(1, idx.CHUNK // 4 // width))):
         for number, line in batch:
             cells = line.split(mark)
             if len(cells) != width:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from digits import keras_names, refusals, yaml12
+from digits import keras_names, output, refusals, yaml12
 from digits.datasets import PUBLISHED
 from digits.keras_names import Layer, Optimizer
 from digits.refusals import Refusal
@@ -175,39 +175,40 @@ def inside(values: Any, *path: str) -> dict:
     return values if isinstance(values, dict) else {}
 
 
+def networks(definition: Any) -> dict[str, list]:
+    """The lists of layers in the definition of a recipe or of a layer, by their keys."""
+    both = {key: inside(definition).get(key) for key in ("network", "shortcut")}
+    return {key: network for key, network in both.items() if isinstance(network, list)}
+
+
 def holds_itself(name: str, layers: dict) -> bool:
     """Whether a layer's own networks come to the layer again."""
-    waiting, seen = [name], set()
+    waiting = [name]
+    seen: set[str] = set()
     while waiting:
-        definition = inside(layers, waiting.pop())
-        for key in ("network", "shortcut"):
-            network = definition.get(key)
-            for inner in network if isinstance(network, list) else []:
-                if inner == name:
-                    return True
-                if isinstance(inner, str) and inner not in seen:
-                    seen.add(inner)
-                    waiting.append(inner)
-    return False
+        for network in networks(layers.get(waiting.pop())).values():
+            new = {inner for inner in network if isinstance(inner, str)} - seen
+            seen |= new
+            waiting += new
+    return name in seen
 
 
 def wrong_recipe(path: str, recipe: dict) -> Iterator[Refusal]:
     """Yield what a recipe's network, layers and optimizer name that is not there."""
     layers = inside(recipe, "layers")
-    networks = {"network": recipe.get("network")}
+    found = networks(recipe)
     for name, definition in layers.items():
         yield from keras_names.wrong(f"{path}.layers.{name}", definition, keras_names.LAYERS)
-        for key in ("network", "shortcut"):
-            networks[f"layers.{name}.{key}"] = inside(definition).get(key)
+        found |= {f"layers.{name}.{key}": inner for key, inner in networks(definition).items()}
         if holds_itself(name, layers):
             yield Refusal(f"{path}.layers.{name}", "expected layers in it other than itself")
     known = [*layers, *keras_names.BARE]
-    for key, network in networks.items():
-        for place, layer in enumerate(network if isinstance(network, list) else []):
+    expected = "a name of `layers`, or a Keras layer that needs no arguments"
+    for key, network in found.items():
+        for place, layer in enumerate(network):
             if isinstance(layer, str) and layer not in known:
-                expected = "a name of `layers`, or a Keras layer that needs no arguments"
-                found = f"{layer!r}{refusals.nearest(layer, known)}"
-                yield Refusal(f"{path}.{key}.{place}", expected=expected, found=found)
+                word = f"{layer!r}{refusals.nearest(layer, known)}"
+                yield Refusal(f"{path}.{key}.{place}", expected=expected, found=word)
     yield from keras_names.wrong(
         f"{path}.optimizer", recipe.get("optimizer"), keras_names.OPTIMIZERS
     )
@@ -265,7 +266,7 @@ def read() -> Params:
         values = yaml12.load(text)
     except Exception as error:  # whatever int, float, date, hash and deep nesting raise
         found = " ".join(str(error).split()).replace('in "<byte string>",', "in")
-        raise SystemExit(refusals.printable(f"{FILE}: expected YAML, found: {found}")) from None
+        raise SystemExit(output.printable(f"{FILE}: expected YAML, found: {found}")) from None
     wrong = errors(values)
     if wrong:
         raise SystemExit("\n".join(wrong))

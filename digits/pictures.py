@@ -7,17 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
+from digits.output import printable
+
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 LARGEST = 89_478_485  # pixels, of which Pillow warns: more may be a bomb
 
 
 class NoPicture(ValueError):
     """There is no file, or none that begins like a picture."""
-
-
-def printable(text: object) -> str:
-    """In one line, and in letters that every terminal takes: a file's name may be any bytes."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from digits.output import printable
+
 LONGEST = 100  # characters that are shown of a value
 MANY = 20  # names, which a line does not list
 WORDS = {  # for pydantic's own, by the type of the error
@@ -64,11 +66,6 @@ def shown(value: Any) -> str:
     except (TypeError, ValueError):  # a key that is no text, a list inside itself
         return reprlib.repr(value)
     return "".join(text[:LONGEST]) + (" ..." if len(text) > LONGEST else "")
-
-
-def printable(line: str) -> str:
-    """A line that stays one, whatever characters a key or value has."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def dotted(location: tuple, values: Any) -> str:

@@ -1,6 +1,5 @@
 """The data set that params.yaml names -> data/idx: four IDX files, and what they show."""
 
-import json
 from pathlib import Path
 
 from tqdm import tqdm
@@ -24,30 +23,24 @@ def draw(target: Path, split: str, count: int, seed: int) -> None:
             bar.update(len(digits))
 
 
-def describe(target: Path, name: str, classes: str | None) -> None:
-    """Write the name of the data set, and of its classes where it is known what they are."""
-    names = classes.split(",") if classes else None
-    values = {"classes": names, "name": name, "own": names is None}
-    (target / "dataset.json").write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
-
-
 def obtain(params: Params, target: Path) -> None:
     """Put the data set that is asked for into a folder."""
     dataset, source = params.download.dataset, params.datasets
     if dataset == "synthetic":
         draw(target, "train", source.synthetic.train, source.synthetic.seed)
         draw(target, "test", source.synthetic.test, source.synthetic.seed)
-        describe(target, dataset, datasets.DIGITS)
+        idx.describe(target, dataset, datasets.DIGITS.split(","), own=False)
     elif dataset == "folder":
         folder = source.folder
         own.gather(Path(folder.path), target, folder.size, folder.colour, folder.test_share)
     elif dataset == "url":
         fetch.from_url(source.url.base, target)
-        describe(target, source.url.base.rstrip("/").rpartition("/")[2], None)
+        idx.describe(target, source.url.base.rstrip("/").rpartition("/")[2], None, own=True)
         print("Should the files there change: dvc repro --force download && dvc repro")
     else:
         fetch.published(dataset, target)
-        describe(target, dataset, datasets.PUBLISHED[dataset].classes)
+        names = datasets.PUBLISHED[dataset].classes.split(",")
+        idx.describe(target, dataset, names, own=False)
 
 
 def main(params: Params) -> None:

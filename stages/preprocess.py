@@ -1,7 +1,7 @@
 """data/idx (four IDX files) -> data/processed (images in [0, 1] and one-hot labels, as .npy)."""
 
 import hashlib
-import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from digits.params import Params
 from digits.preparation import Preparation
 
 FEW = 10  # training images of a class, below which hardly anything is learned
-CHUNK = 2**22  # bytes of images at a time
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Split:
 
     def chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the images of these rows, some at a time."""
-        step = max(1, CHUNK // self.images[0].size)
+        step = max(1, idx.CHUNK // self.images[0].size)
         for start in range(0, len(rows), step):
             yield self.images[rows[start : start + step]]
 
@@ -39,11 +38,13 @@ class Split:
 
 
 def opened(path: Path, kind: str) -> np.ndarray:
-    """An IDX file uint8 (N, ...) mapped into memory, all of it checked."""
-    shape, chunks = idx.read(path, kind)
-    for _ in chunks:
-        pass  # reading is checking
-    return np.memmap(path, np.uint8, "r", 4 + 4 * len(shape), shape)
+    """An IDX file uint8 (N, ...) mapped into memory; SystemExit where it is not whole."""
+    shape, _ = idx.read(path, kind)
+    start = 4 + 4 * len(shape)
+    found = path.stat().st_size - start
+    if found != math.prod(shape):
+        raise SystemExit(f"{path}: expected {math.prod(shape)} bytes of data, found {found}")
+    return np.memmap(path, np.uint8, "r", start, shape)
 
 
 def read(split: str) -> Split:
@@ -56,15 +57,6 @@ def read(split: str) -> Split:
             f"{path}: expected {len(images)} labels, one for each image, found {len(labels)}"
         )
     return Split(images, labels)
-
-
-def read_about() -> dict[str, Any]:
-    """What download says of the data set: its name, the names of its classes, whose it is."""
-    path = idx.FOLDER / "dataset.json"
-    try:
-        return dict(json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise SystemExit(f"{path}: expected JSON, found: {error}; run dvc repro") from None
 
 
 def check(train: Split, test: Split, classes: int) -> None:
@@ -83,7 +75,6 @@ def check(train: Split, test: Split, classes: int) -> None:
 
 def prepared(about: dict[str, Any], train: Split, invert: bool | None) -> Preparation:
     """Find out how the images are to be brought before a network."""
-    own = bool(about.get("own"))
     height, width, channels = (*train.images.shape[1:], 1)[:3]
     count = max(2, int(train.labels.max()) + 1)
     classes = about["classes"] or [str(label) for label in range(count)]
@@ -96,8 +87,8 @@ def prepared(about: dict[str, Any], train: Split, invert: bool | None) -> Prepar
         height=height,
         width=width,
         channels=channels,
-        inverted=dark and own if invert is None else invert,
-        search=ink and not about.get("pictures"),
+        inverted=dark and about["own"] if invert is None else invert,
+        search=ink and not about["pictures"],
     )
 
 
@@ -139,7 +130,7 @@ def write(name: str, split: Split, rows: np.ndarray, about: Preparation) -> None
 
 def main(params: Params) -> None:
     """Write both splits; SystemExit where they do not fit together, or are less than asked for."""
-    about = read_about()
+    about = idx.about(idx.FOLDER)
     train, test = read("train"), read("test")
     found = prepared(about, train, params.preprocess.invert)
     check(train, test, len(found.classes))
@@ -149,7 +140,7 @@ def main(params: Params) -> None:
         raise SystemExit(f"params.yaml: preprocess.train_size: {expected}")
 
     train_rows, test_rows = np.arange(len(train.labels)), np.arange(len(test.labels))
-    if about.get("own"):
+    if about["own"]:
         # By their sums: shuffled, and in the same order however the files were named and packed.
         train_sums, test_sums = train.digests(), test.digests()
         train_rows = np.array(sorted(train_rows, key=train_sums.__getitem__))

@@ -131,6 +131,7 @@ def set_up(project: Project) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     [packages] = venv.glob("lib/python*/site-packages")
     (packages / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    (packages / "stages.pth").write_text(environment.BEFORE_ALL)
     for program in Path(sys.executable).parent.iterdir():
         if not (venv / "bin" / program.name).exists():
             (venv / "bin" / program.name).symlink_to(program)

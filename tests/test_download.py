@@ -868,12 +868,12 @@ def test_the_data_set_and_its_classes_are_named_beside_the_files(serve: Serve) -
     write(RAW, ZIPPED)
     run()
     text = (FOLDER / "dataset.json").read_text()
-    named = {"classes": list("0123456789"), "name": "mnist", "own": False}
+    named = {"classes": list("0123456789"), "name": "mnist", "own": False, "pictures": None}
     assert json.loads(text) == named and text == json.dumps(named, indent=2) + "\n"
     run("synthetic", train=30, test=10, seed=0)
     assert json.loads((FOLDER / "dataset.json").read_text()) == {**named, "name": "synthetic"}
     run("url", base=serve(files(PLAIN)) + "/flowers/")
-    unnamed = {"classes": None, "name": "flowers", "own": True}
+    unnamed = {"classes": None, "name": "flowers", "own": True, "pictures": None}
     assert json.loads((FOLDER / "dataset.json").read_text()) == unnamed
 
 

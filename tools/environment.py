@@ -38,8 +38,8 @@ PIP_SETTINGS = {
 # first on PATH. DVC starts them by $SHELL, which may be nologin, and wants a name of the user.
 BEFORE_ALL = (
     'import os, pwd, sys; e = os.environ; e["PATH"] = sys.prefix + "/bin:" + e.get("PATH", ""); '
-    'e["SHELL"] = "/bin/sh"; users = {user[2]: user[0] for user in pwd.getpwall()}; '
-    'e["USER"] = e.get("USER") or users.get(os.getuid(), str(os.getuid()))\n'
+    'e["SHELL"] = "/bin/sh"; e["USER"] = e.get("USER") or '
+    "{user[2]: user[0] for user in pwd.getpwall()}.get(os.getuid(), str(os.getuid()))\n"
 )
 # Vega, which draws the charts of `dvc plots show`; tools/plots.html loads it from VENV/vega.js.
 VEGA = "/lib/*/site-packages/js_lib_vega_embed/static/js_lib_vega_embed/vega-embed-full.js"

@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
 
-    from digits import pictures
+    from digits import output, pictures
 
     classifier = Classifier()
     status = 0
@@ -87,13 +87,13 @@ def main() -> None:
         try:
             _, probabilities = classifier.classify(pictures.open(path))
         except ValueError as error:
-            print(f"{pictures.printable(path)}: {error}", file=sys.stderr)
+            print(f"{output.printable(path)}: {error}", file=sys.stderr)
             status = 1
             continue
         if options.json:
             print(as_json(path, probabilities, classifier.data.classes))
         else:
-            print(f"{pictures.printable(path)}: {classifier.words(probabilities)}")
+            print(f"{output.printable(path)}: {classifier.words(probabilities)}")
     raise SystemExit(status)
 
 
