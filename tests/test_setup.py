@@ -59,6 +59,7 @@ def with_run(project: Project, **changes: object) -> str:
         f"recipes.{recipe}": params["recipes"][recipe],
         f"evaluate.test_time_augmentation.{recipe}": 0,
         "download.dataset": "mnist",
+        "preprocess.invert": None,
         "preprocess.train_size": None,
         **{key: params[key] for key in ("recipe", "threads", "replicas", "instructions")},
         **changes,
@@ -91,6 +92,7 @@ def test_the_gate_refuses_a_run_below_those_with_its_parameters(project: Project
     [
         {"replicas": 4},
         {"preprocess.train_size": 5000},
+        {"preprocess.invert": True},
         {"download.dataset": "folder"},
         {"recipes.original": {"epochs": 1}},
     ],
