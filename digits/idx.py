@@ -35,18 +35,25 @@ HEADERS = {  # of what is read as images or labels: first bytes -> the type of t
     "images": {b"\0\0\x08\x03": "u1", b"\0\0\x08\x04": "u1"},  # in grey, in colour
     "labels": {b"\0\0\x08\x01": "u1", b"\0\0\x0c\x02": ">i4"},  # QMNIST's: the class, then more
 }
+OTHER_TYPES = {  # that people save images in
+    b"\0\0\x0b": "int16",
+    b"\0\0\x0c": "int32",
+    b"\0\0\x0d": "float32",
+    b"\0\0\x0e": "float64",
+}
 CHUNK = 2**22  # bytes of data held in memory at a time
 ABOUT = "dataset.json"
 
 
 def candidates(folder: Path, split: str, kind: str) -> list[Path]:
     """All files in a folder that by their names are the images or labels of a split."""
+    # Kaggle packs each file into a folder that is called as a file is
+    packed = [path for path in folder.glob("*/*") if SPELLING.fullmatch(path.parent.name)]
     found = []
-    for path in sorted(folder.glob("*")):
+    for path in sorted([*folder.glob("*"), *packed]):
         name = SPELLING.fullmatch(path.name)
         if name and (name["split"].replace("t10k", "test"), name["kind"]) == (split, kind):
-            # Kaggle packs each file into a folder of the same name
-            found.append(path / path.name if path.is_dir() else path)
+            found.append(path)
     return [path for path in found if path.is_file()]
 
 
@@ -96,6 +103,8 @@ def _header(file: BinaryIO, path: Path, kind: str) -> tuple[np.dtype, tuple[int,
     if magic not in HEADERS[kind]:
         known = " or ".join(each.hex(" ") for each in HEADERS[kind])
         found = magic.hex(" ") or "nothing"
+        if other := OTHER_TYPES.get(magic[:3]):
+            found += f", {other}; save whole numbers from 0 to 255, a byte each"
         raise SystemExit(f"{path}: expected an IDX file of {kind} ({known}), found {found}")
     dimensions = magic[3]
     sizes = file.read(4 * dimensions)

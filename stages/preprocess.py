@@ -114,6 +114,18 @@ def doubts(train: Split, test: Split, classes: list[str], leaked: int) -> Iterat
         )
 
 
+def on_their_side(images: np.ndarray, about: Preparation) -> bool:
+    """Whether most of these uint8 (n, H, W) show a letter or digit that is wider than it is tall.
+
+    Of MNIST's, an eighth are.
+    """
+    if about.channels > 1 or not all(len(name) == 1 for name in about.classes):
+        return False
+    ink = about.normalise(images)[..., 0] > 0.5
+    height, width = (ink.any(axis=axis).sum(axis=1) for axis in (2, 1))
+    return bool((width > height).mean() > 0.5)
+
+
 def one_hot(labels: np.ndarray, classes: int) -> Iterator[np.ndarray]:
     """uint8 (N,) in [0, classes) -> chunks float32 (n, classes), a single 1 in each row."""
     rows = np.eye(classes, dtype=np.float32)
@@ -148,6 +160,11 @@ def main(params: Params) -> None:
         leaked = len(set(test_sums) & set(train_sums))
         for doubt in doubts(train, test, found.classes, leaked):
             print(f"looks wrong: {doubt}")
+        if on_their_side(train.images[train_rows[:1000]], found):
+            print(
+                "looks wrong: most symbols are wider than tall: transposed, as EMNIST's files are? "
+                "(a file with emnist in its name is turned by itself)"
+            )
         if found.inverted:
             print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
     write("train", train, train_rows[:size], found)

@@ -130,11 +130,12 @@ def test_the_labels_of_qmnist_are_their_first_column(path, pack):
 
 
 OTHER = "expected an IDX file of images (00 00 08 03 or 00 00 08 04), found"
+FLOATS = "float32; save whole numbers from 0 to 255, a byte each"
 SIZES = "expected 3 sizes of at least 1, found"
 BAD = {
     "empty": (b"", f"{OTHER} nothing"),
     "wrong magic": (b"\x12\x34" + GOOD[2:], f"{OTHER} 12 34 08 03"),
-    "floats": (b"\0\0\x0d\x03" + GOOD[4:], f"{OTHER} 00 00 0d 03"),
+    "floats": (b"\0\0\x0d\x03" + GOOD[4:], f"{OTHER} 00 00 0d 03, {FLOATS}"),
     "labels": (plain(np.zeros(24, np.uint8)), f"{OTHER} 00 00 08 01"),
     "two dimensions": (b"\0\0\x08\x02" + GOOD[4:], f"{OTHER} 00 00 08 02"),
     "a page": (b"<!DOCTYPE html><title>404</title>", f"{OTHER} 3c 21 44 4f"),

@@ -243,6 +243,17 @@ def test_emnist_is_turned_upright_and_keeps_its_letters_numbers(gather: Gather) 
     assert "labels are not 0 to 25, so they are taken as names" in found.said
 
 
+@pytest.mark.parametrize("inside", ["{}-idx{}-ubyte", "{}.idx{}-ubyte"])
+def test_kaggles_folders_of_a_file_each_are_looked_into(gather: Gather, inside: str) -> None:
+    images, labels = noise(30, 8, 8), np.arange(30, dtype=np.uint8) % 3
+    for split in ("train", "t10k"):
+        for kind, array in (("images", images), ("labels", labels)):
+            folder = Path("mine", f"{split}-{kind}-idx{array.ndim}-ubyte")
+            folder.mkdir()
+            idx_file(f"{folder.name}/{inside.format(f'{split}-{kind}', array.ndim)}", array)
+    assert (gather().arrays["test", "images"] == images).all()
+
+
 def test_idx_files_of_emnist_are_turned_too_and_may_be_colour(gather: Gather) -> None:
     images = noise(30, 8, 8, 3)
     for split in ("train", "test"):

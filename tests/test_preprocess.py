@@ -267,6 +267,20 @@ def test_what_looks_wrong_is_told_with_what_to_do(capsys):
     ]
 
 
+@pytest.mark.parametrize("paper", [0, 255])
+def test_symbols_wider_than_tall_are_told_but_not_pictures_of_things(capsys, paper):
+    images, labels = ink(paper=paper)
+    images[:, 4] = images[:, 7] = paper
+    for turned, classes, told in (
+        (images, ["0", "1"], True),
+        (images.swapaxes(1, 2), ["0", "1"], False),
+        (images, ["shoe", "bag"], False),
+    ):
+        own((turned, labels), (turned, labels), classes=classes)
+        run()
+        assert ("wider than tall: transposed" in capsys.readouterr().out) == told
+
+
 def test_a_shorter_run_leaves_nothing_of_a_longer_one():
     raw()
     run(3)
