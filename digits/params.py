@@ -30,6 +30,10 @@ class Train(Section):
     seed: Seed = described(
         "of all that is drawn at random: first weights, order of images, dropout, augmentation"
     )
+    validation_split: Share | None = described(
+        "share of the training images, from the end, that is held out, whatever the recipe; "
+        "empty: the recipe's own"
+    )
 
 
 class Download(Section):

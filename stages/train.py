@@ -13,7 +13,7 @@ from digits import arrays, augmentation, checkpoint, determinism, output, traini
 from digits import network as networks
 from digits.checkpoint import Checkpoint, Progress
 from digits.determinism import keras, tf
-from digits.params import Params
+from digits.params import Params, Recipe
 
 LOG = Path("models/training.log")
 CURVES = Path("reports/training")
@@ -22,9 +22,17 @@ CODE = [Path(__file__), *(Path(str(module.__file__)) for module in MODULES)]
 INPUTS = [arrays.PROCESSED / "train_images.npy", arrays.PROCESSED / "train_labels.npy"]
 
 
+def recipe_of(params: Params) -> Recipe:
+    """The selected recipe; the share that `train` holds out, if any, takes the place of its own."""
+    share = params.train.validation_split
+    if share is None:
+        return params.selected
+    return params.selected.model_copy(update={"validation_split": share})
+
+
 def settings(params: Params) -> dict[str, object]:
     """All parameters that the training follows from, in words, and the versions of libraries."""
-    recipe = params.selected.model_dump(by_alias=True, exclude_unset=True)
+    recipe = recipe_of(params).model_dump(by_alias=True, exclude_unset=True)
     environment = params.environment
     versions = {"keras": environment.keras, "numpy": environment.numpy}
     return {
@@ -87,7 +95,8 @@ def announce(progress: Progress, steps: int, params: Params) -> None:
 def main(params: Params) -> None:
     images, labels = arrays.read("train_images"), arrays.read("train_labels")
     determinism.pin(params.threads, params.instructions)
-    job = training.Training(images, labels, params.selected, params.train.seed, params.replicas)
+    recipe, seed = recipe_of(params), params.train.seed
+    job = training.Training(images, labels, recipe, seed, params.replicas)
     chosen = settings(params)
     installed = [keras.__version__, np.__version__, tf.__version__]
     name = checkpoint.fingerprint([json.dumps(chosen), installed], [*INPUTS, *CODE])
