@@ -431,12 +431,12 @@ def test_show_and_study_count_what_ended_well_and_each_seed_once(studied: Projec
     printed = tool(studied, "study", "--metric", "test_accuracy").stdout
     left_out, header, *rows = printed.splitlines()
     assert left_out == "left out: 1 failed"
-    assert header.split() == ["plot.mistakes", "n", "test_accuracy", "sd", "behind"]
-    assert sorted(row.split()[:2] for row in rows) == [["24", "1"], ["5", "1"]]
+    assert header.split() == ["seeds", "test_accuracy", "sd", "compared"]
+    assert [row.split()[0] for row in rows] == ["2"]
 
     done = tool(studied, "study", "--figure", "no/file", check=False)
     assert done.returncode == 1
-    assert "--figure: expected a file to draw to; found no/file" in done.stdout
+    assert "--figure: expected a file to write to; found no/file" in done.stdout
 
     done = tool(studied, "study", "--metric", "accuracy", check=False)
     assert "--metric: no experiment has accuracy; there are: ece, errors, " in done.stdout

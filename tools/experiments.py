@@ -8,6 +8,7 @@ from typing import Any
 from tools import commands
 
 DONE = "success"
+LESS_IS_BETTER = ("loss", "val_loss", "errors", "ece")  # of other metrics, more is
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Run:
     is_experiment: bool
     params: dict[str, str]
     metrics: dict[str, float]
+    rev: str = ""  # its commit
 
 
 def leaves(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -49,7 +51,19 @@ def run(revision: dict[str, Any], state: str, is_experiment: bool) -> Run:
     metrics = {name: value for file in files(data.get("metrics")) for name, value in file.items()}
     rev = revision["rev"]
     name = revision["name"] or (rev if rev == "workspace" else rev[:7])
-    return Run(name, state, is_experiment, params, metrics if state == DONE else {})
+    return Run(name, state, is_experiment, params, metrics if state == DONE else {}, rev)
+
+
+def sign(metric: str) -> int:
+    """1 where more of a metric is better, -1 where less is."""
+    return -1 if metric in LESS_IS_BETTER else 1
+
+
+def shared(runs: list[Run]) -> list[str]:
+    """The metrics that all runs have: first the one to choose by, then that of the test images."""
+    found = [name for name in runs[0].metrics if all(name in run.metrics for run in runs)]
+    first = [name for name in ("val_accuracy", "test_accuracy") if name in found]
+    return [*first, *(name for name in found if name not in first)]
 
 
 def read(*options: str) -> list[Run]:

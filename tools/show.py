@@ -1,25 +1,18 @@
 """The experiments of the present commit: what was changed, and what came out.
 
 The same as `dvc exp show --only-changed` without the sums of files, which take most of its width;
-a parameter's name stands on two lines. Options of `dvc exp show` that choose rows, such as -A for
-those of all commits, may follow.
+a parameter's name stands on two lines. Of many experiments, the best are shown. Options of `dvc exp
+show` that choose rows, such as -A for those of all commits, may follow.
 """
 
 import argparse
 import signal
 from collections import Counter
 
-from tools import experiments
+from tools import experiments, tables
 from tools.experiments import Run
 
-WIDEST = 20  # characters of a value, such as the list of a network's layers
-
 Column = tuple[str, str, list[str]]  # first and second line of the head, and a cell for each run
-
-
-def cut(text: str) -> str:
-    """The end of a long value: that of a path says most."""
-    return text if len(text) <= WIDEST else f"…{text[1 - WIDEST :]}"
 
 
 def figure(value: object) -> str:
@@ -52,7 +45,7 @@ def param_columns(runs: list[Run]) -> list[Column]:
     for path in dict.fromkeys(path for run in runs for path in run.params):
         cells = [run.params.get(path, "") for run in runs]
         if changed(cells):
-            columns[path] = list(map(cut, cells))
+            columns[path] = list(map(tables.cut, cells))
     ends = Counter(tuple(path.split(".")[-2:]) for path in columns)
     found = []
     for path, cells in columns.items():
@@ -65,22 +58,48 @@ def param_columns(runs: list[Run]) -> list[Column]:
 def table(runs: list[Run]) -> str:
     columns: list[Column] = [("", "experiment", [run.name for run in runs])]
     columns += state_column(runs) + metric_columns(runs) + param_columns(runs)
-    widths = [max(len(above), len(name), *map(len, cells)) for above, name, cells in columns]
-    rows = zip(*([above, name, *cells] for above, name, cells in columns))
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+    rows = [list(row) for row in zip(*([above, name, *cells] for above, name, cells in columns))]
+    return tables.aligned(rows if any(rows[0]) else rows[1:])
+
+
+def best(runs: list[Run], most: int) -> tuple[list[Run], str]:
+    """The workspace, the commits, and at most so many experiments; and what is not shown.
+
+    The best come first, by the metric to choose by that all have; none is cut where few are there.
+    """
+    tried = [run for run in runs if run.is_experiment]
+    if not most or len(tried) <= most:
+        return runs, ""
+    others = [run for run in runs if not run.is_experiment]
+    having = [run for run in tried if run.metrics]
+    names = experiments.shared(having) if having else []
+    if names:
+        sign = experiments.sign(names[0])
+        having.sort(key=lambda run: -sign * run.metrics[names[0]])
+        tried = having + [run for run in tried if not run.metrics]
+    states = Counter(run.state for run in tried[most:])
+    states[f"with a worse {names[0]}" if names else "ended well"] = states.pop(experiments.DONE, 0)
+    left = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    return others + tried[:most], f"not shown: {left}; --rows 0 shows all; make study: over seeds"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.show",
         description=__doc__,
-        usage="%(prog)s [-h] [options of dvc exp show]",
+        usage="%(prog)s [-h] [--rows ROWS] [options of dvc exp show]",
+        allow_abbrev=False,
     )
-    _, options = parser.parse_known_args()
+    parser.add_argument(
+        "--rows", type=int, default=tables.MOST, help="experiments, at most; 0: all (default: 30)"
+    )
+    own, options = parser.parse_known_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make show | head` ends without a word
     runs = experiments.read(*options)
-    print(table(runs))
+    shown, rest = best(runs, own.rows)
+    print(table(shown))
+    if rest:
+        print(rest)
     if not any(run.is_experiment for run in runs):
         print("no experiments of the present commit; -A: of all commits")
 

@@ -1,27 +1,172 @@
 """What the experiments of the present commit show, taken together over their seeds.
 
-A row is a configuration, named by what differs between them: how many seeds ran, the mean and the
-standard deviation of a metric over them, and how far the mean is from the highest, with the
-standard error of that difference. A seed counts once, however often it ran.
+A row is a configuration, named by what differs: how many seeds ran, mean and standard deviation of
+a metric, and how much better it is than the commit's own parameters, seed by seed. Each data set
+has a table of its own. A seed counts once, however often it ran.
 """
 
 import argparse
 import signal
 import statistics
+import sys
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from tools import experiments
+from tools import experiments, pairs, tables
 from tools.experiments import Run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SEED = "train.seed"
 ABSENT = "-"  # of a parameter that one configuration has and another lacks
+HELD_OUT = ("preprocess.", "train.validation_split")  # these say which images validate
+SOURCE = ("download.", "datasets.")  # where the images come from
 
-Configuration = tuple[tuple[str, str], ...]  # (dotted path, value) of what differs
-Groups = dict[Configuration, list[float]]  # the metric of each seed
+Values = tuple[str, ...]  # of the parameters that differ
+
+
+@dataclass(frozen=True)
+class Study:
+    """Configurations of a data set: those of the best mean first, each with a run per seed."""
+
+    data: str
+    metric: str
+    keys: list[str]  # dotted paths of what differs
+    groups: dict[Values, dict[str, Run]]
+    reference: Values  # the configuration that the others are compared with
+    committed: bool  # it is the commit's own; else it is the best
+
+    @property
+    def names(self) -> list[str]:
+        """The last two parts of each path, where they tell it from the others."""
+        ends = [".".join(key.split(".")[-2:]) for key in self.keys]
+        counts = Counter(ends)
+        return [end if counts[end] == 1 else key for key, end in zip(self.keys, ends)]
+
+    def values(self, group: Values) -> list[float]:
+        return [run.metrics[self.metric] for run in self.groups[group].values()]
+
+    def mean(self, group: Values) -> float:
+        return statistics.mean(self.values(group))
+
+    def differences(self, group: Values) -> list[float]:
+        """How much better than the reference each seed is that both have."""
+        own, other = self.groups[group], self.groups[self.reference]
+        sign = experiments.sign(self.metric)
+        shared = [seed for seed in own if seed in other]
+        return [
+            sign * (own[seed].metrics[self.metric] - other[seed].metrics[self.metric])
+            for seed in shared
+        ]
+
+    @property
+    def comparisons(self) -> int:
+        """How many configurations have an interval: two seeds in common with the reference."""
+        others = [group for group in self.groups if group != self.reference]
+        return sum(len(self.differences(group)) > 1 for group in others)
+
+    def compared(self, group: Values) -> str:
+        if group == self.reference:
+            return f"reference: {'as committed' if self.committed else 'the best'}"
+        return pairs.words(self.differences(group), self.metric, self.comparisons)
+
+    def shown(self, value: float) -> str:
+        return f"{100 * value:.3f} %" if self.metric.endswith("accuracy") else f"{value:.5g}"
+
+    def rows(self) -> list[list[str]]:
+        """The table, its head first."""
+        rows = [[*self.names, "seeds", self.metric, "sd", "compared"]]
+        for group in self.groups:
+            found = self.values(group)
+            deviation = self.shown(statistics.stdev(found)) if len(found) > 1 else ""
+            numbers = [str(len(found)), self.shown(statistics.mean(found)), deviation]
+            rows.append([*map(tables.cut, group), *numbers, self.compared(group)])
+        return rows
+
+    def remarks(self) -> list[str]:
+        """What a reader of the table must know."""
+        found = []
+        if self.comparisons > 1:
+            each = 100 * (1 - pairs.ALPHA / self.comparisons)
+            found.append(
+                f"{self.comparisons} comparisons at once: with 95 % all their intervals hold, "
+                f"each alone with {each:.4g} % (Bonferroni)"
+            )
+        if self.comparisons and not self.committed:
+            found.append("the best of several owes that to chance too: its lead is smaller")
+        others = [key for key in self.keys if key.startswith(HELD_OUT) or key.endswith("_split")]
+        if others and self.metric.startswith("val_"):
+            found.append(f"other images validate where another {', '.join(others)} stands")
+        return found
+
+
+def counts(path: str, params: dict[str, str], metric: str) -> bool:
+    """Can a parameter change a run's metric? The seed is no part of a configuration."""
+    recipe, dataset = params.get("recipe"), params.get("download.dataset")
+    conditions = {
+        SEED: False,
+        "plot.": False,
+        "environment.": False,
+        "recipes.": path.startswith(f"recipes.{recipe}."),
+        "datasets.": path.startswith(f"datasets.{dataset}."),
+        "evaluate.": not metric.startswith("val_"),
+        "evaluate.test_time_augmentation.": path.endswith(f".{recipe}"),
+        "evaluate.calibration_bins": metric == "ece",
+    }
+    return all(holds for start, holds in conditions.items() if path.startswith(start))
+
+
+def differing(runs: list[Run], metric: str, wanted: Callable[[str], bool]) -> list[str]:
+    """The wanted parameters that have several values among the runs whose metric they can change.
+
+    So what only one of two recipes has is no difference between them.
+    """
+    values: dict[str, set[str]] = defaultdict(set)
+    for path in {path for run in runs for path in run.params if wanted(path)}:
+        for run in runs:
+            if counts(path, run.params, metric):
+                values[path].add(run.params.get(path, ABSENT))
+    return sorted(path for path, found in values.items() if len(found) > 1)
+
+
+def configuration(run: Run, keys: list[str], metric: str) -> Values:
+    return tuple(
+        run.params.get(key, ABSENT) if counts(key, run.params, metric) else ABSENT for key in keys
+    )
+
+
+def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
+    """The study of the runs on a data set."""
+    keys = differing(runs, metric, lambda path: not path.startswith(SOURCE))
+    groups: dict[Values, dict[str, Run]] = defaultdict(dict)
+    for run in runs:
+        groups[configuration(run, keys, metric)][run.params.get(SEED, ABSENT)] = run
+
+    for group, seeds in groups.items():
+        groups[group] = dict(sorted(seeds.items(), key=lambda seed: (len(seed[0]), seed[0])))
+
+    def rank(group: Values) -> float:
+        mean = statistics.mean(run.metrics[metric] for run in groups[group].values())
+        return -experiments.sign(metric) * mean
+
+    ordered = {group: groups[group] for group in sorted(groups, key=rank)}
+    own = configuration(commit, keys, metric)
+    reference = own if own in ordered else next(iter(ordered))
+    return Study(data, metric, keys, ordered, reference, own in ordered)
+
+
+def studies(runs: list[Run], metric: str, commit: Run) -> list[Study]:
+    """A study for each data set: its images cannot be compared with those of another."""
+    keys = differing(runs, metric, lambda path: path.startswith(SOURCE))
+    of: dict[Values, list[Run]] = defaultdict(list)
+    for run in runs:
+        of[configuration(run, keys, metric)].append(run)
+    found = []
+    for values, some in sorted(of.items()):
+        names = [key.rpartition(".")[2] for key in keys]
+        own = [f"{name} {value}" for name, value in zip(names, values) if value != ABSENT]
+        name = some[0].params.get("download.dataset", "")
+        found.append(of_data(", ".join(own) or name, some, metric, commit))
+    return found
 
 
 def with_metric(runs: list[Run], metric: str) -> list[Run]:
@@ -31,105 +176,82 @@ def with_metric(runs: list[Run], metric: str) -> list[Run]:
         known = sorted({name for run in runs for name in run.metrics})
         raise SystemExit(f"--metric: no experiment has {metric}; there are: {', '.join(known)}")
     if len(having) < len(runs):
-        why = " (nothing is held out: validation_split is 0)" if metric.startswith("val_") else ""
-        print(f"left out: {len(runs) - len(having)} without {metric}{why}")
+        print(f"left out: {len(runs) - len(having)} without {metric}")
     return having
 
 
-def study(runs: list[Run], metric: str) -> Groups:
-    """Return the metric's values of each configuration, the one of the highest mean first."""
-    differing = []
-    for key in sorted({key for run in runs for key in run.params} - {SEED}):
-        if len({run.params.get(key, ABSENT) for run in runs}) > 1:
-            differing.append(key)
-
-    groups: dict[Configuration, dict[str, float]] = defaultdict(dict)
-    for run in runs:
-        configuration = tuple((key, run.params.get(key, ABSENT)) for key in differing)
-        groups[configuration][run.params[SEED]] = run.metrics[metric]
-    found = {configuration: list(seeds.values()) for configuration, seeds in groups.items()}
-    return dict(sorted(found.items(), key=lambda group: -statistics.mean(group[1])))
-
-
-def keys(groups: Groups) -> list[str]:
-    """The last two parts of each differing path, where they tell it from the others."""
-    paths = [path for path, _ in next(iter(groups))]
-    ends = [".".join(path.split(".")[-2:]) for path in paths]
-    counts = Counter(ends)
-    return [end if counts[end] == 1 else path for path, end in zip(paths, ends)]
+def choose(runs: list[Run]) -> str:
+    """The metric to compare by: one that all runs have; SystemExit where there is none."""
+    if not (found := experiments.shared(runs)):
+        raise SystemExit("the experiments have no metric in common; --metric names one")
+    lacking = sum("val_accuracy" not in run.metrics for run in runs)
+    if lacking:
+        print(
+            f"by {found[0]}, which all have: {lacking} of {len(runs)} hold no images out. To "
+            "choose by test images spoils them as a test: -S train.validation_split=0.1 holds "
+            "images out in any recipe"
+        )
+    return found[0]
 
 
-def behind(best: list[float], found: list[float]) -> str:
-    """How far the mean is from the best; without a second seed nothing is said of the spread."""
-    difference = f"{statistics.mean(best) - statistics.mean(found):.5f}"
-    if len(found) == 1 or len(best) == 1:
-        return difference
-    squares = [statistics.variance(seeds) / len(seeds) for seeds in (best, found)]
-    return f"{difference} ± {sum(squares) ** 0.5:.5f}"
-
-
-def table(groups: Groups, metric: str) -> str:
-    best = next(iter(groups.values()))
-    rows = [[*keys(groups), "n", metric, "sd", "behind"]]
-    for configuration, found in groups.items():
-        deviation = f"{statistics.stdev(found):.5f}" if len(found) > 1 else ""
-        row = [value for _, value in configuration]
-        row += [str(len(found)), f"{statistics.mean(found):.5f}", deviation]
-        row.append("" if found is best else behind(best, found))
-        rows.append(row)
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def draw(groups: Groups, metric: str) -> "Figure":
-    from matplotlib.figure import Figure  # late: slow
-
-    figure = Figure(figsize=(8, 1.2 + 0.45 * len(groups)), layout="constrained")
-    axes = figure.subplots()
-    for place, found in enumerate(groups.values()):
-        axes.plot(found, [place] * len(found), "o", color="#0072b2", alpha=0.6)
-        mean = statistics.mean(found)
-        axes.plot([mean, mean], [place - 0.3, place + 0.3], color="#d55e00")
-    names = [", ".join(value for _, value in configuration) for configuration in groups]
-    axes.set_yticks(range(len(groups)), [name or "all" for name in names])
-    axes.set_title(", ".join(keys(groups)))
-    axes.set_xlabel(f"{metric}: each experiment, and the mean")
-    axes.set_ylim(len(groups) - 0.5, -0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
-    parser.add_argument("--metric", default="val_accuracy", help="of reports/metrics.json")
-    parser.add_argument(
-        "--figure",
-        metavar="FILE",
-        help="draw a dot for each seed and a line at each mean, to study.png, say",
-    )
-    options = parser.parse_args()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
-
-    runs = [run for run in experiments.read() if run.is_experiment]
-    others = Counter(run.state for run in runs if run.state != experiments.DONE)
+def ended(runs: list[Run]) -> list[Run]:
+    """The experiments that ended well, after a word on the others; SystemExit where none did."""
+    tried = [run for run in runs if run.is_experiment]
+    others = Counter(run.state for run in tried if run.state != experiments.DONE)
     if others:
         print("left out:", ", ".join(f"{others[state]} {state}" for state in sorted(others)))
-    ended = [run for run in runs if run.metrics]
-    if not ended:
+    found = [run for run in tried if run.metrics]
+    if not found:
         raise SystemExit(
             "no experiment of the present commit has ended well; try dvc exp run --queue, or "
             "make show ARGS=-A"
         )
-    groups = study(with_metric(ended, options.metric), options.metric)
-    print(table(groups, options.metric))
+    return found
+
+
+def write(option: str, path: str, make: Callable[[], None]) -> None:
+    try:
+        make()
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{option}: expected a file to write to; found {path}: {error}") from None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
+    parser.add_argument("--metric", help="of reports/metrics.json (default: one that all have)")
+    parser.add_argument(
+        "--figure", metavar="FILE", help="draw learning curves and results, to study.png, say"
+    )
+    parser.add_argument(
+        "--page", metavar="FILE", help="tables to sort, and the curves: one file, study.html, say"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=tables.MOST, help="of a table, at most; 0: all (default: 30)"
+    )
+    options = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
+
+    runs = experiments.read()
+    having = ended(runs)
+    metric = options.metric or choose(having)
+    [commit] = [run for run in runs if not run.is_experiment and run.name != "workspace"]
+    found = studies(with_metric(having, metric), metric, commit)
+    for study in found:
+        rows = study.rows()
+        most = options.rows or len(rows)
+        heading = [f"\n{study.data}"] if len(found) > 1 else []
+        print(*heading, tables.aligned(rows[: most + 1]), *study.remarks(), sep="\n")
+        if len(rows) > most + 1:
+            print(f"{len(rows) - most - 1} more; --rows 0: all")
+    sys.stdout.flush()
     if options.figure:
-        try:
-            draw(groups, options.metric).savefig(options.figure, dpi=100)
-        except (OSError, ValueError) as error:
-            raise SystemExit(
-                f"--figure: expected a file to draw to; found {options.figure}: {error}"
-            ) from None
+        from tools import study_figure  # late: slow
+
+        write("--figure", options.figure, lambda: study_figure.save(found, options.figure))
+    if options.page:
+        from tools import study_page
+
+        write("--page", options.page, lambda: study_page.save(found, options.page))
 
 
 if __name__ == "__main__":

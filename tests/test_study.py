@@ -1,0 +1,222 @@
+"""Facts of `make study` and `make show`, on experiments that were made by hand, without a run."""
+
+import hashlib
+import json
+import random
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Project, new_project
+
+from tools import pairs
+
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
+RATE = "recipes.original.optimizer.learning_rate"
+
+
+def cached(project: Project, content: bytes, end: str = "") -> str:
+    """Put a file into DVC's cache, and return its sum."""
+    md5 = hashlib.md5(content).hexdigest() + end
+    path = project.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return md5
+
+
+def keep_curves(project: Project, values: list[float]) -> None:
+    """Let dvc.lock name learning curves that have these values, and put them into the cache."""
+    entries = []
+    for name in CURVES:
+        lines = [f"{step}\t{value}\n" for step, value in enumerate(values, start=1)]
+        md5 = cached(project, f"step\t{name}\n{''.join(lines)}".encode())
+        entries.append({"md5": md5, "relpath": f"plots/metrics/{name}.tsv"})
+    folder = cached(project, json.dumps(entries).encode(), ".dir")
+    lock = project.root / "dvc.lock"
+    known = r"(path: reports/training\n\s+hash: md5\n\s+md5: )\S+"
+    lock.write_text(re.sub(known, rf"\g<1>{folder}", lock.read_text()))
+
+
+def by_hand(
+    project: Project, name: str, params: Mapping[str, object], curve: list[float], **metrics: float
+) -> None:
+    """An experiment as DVC keeps it: a commit on the present one."""
+    project.change(**{path.replace(".", "__"): value for path, value in params.items()})
+    (project.root / "reports/metrics.json").write_text(json.dumps(metrics))
+    keep_curves(project, curve)
+    project.run("git", "add", "--all")
+    tree = project.run("git", "write-tree").stdout.strip()
+    head = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    commit = project.run("git", "commit-tree", tree, "-p", head, "-m", name).stdout.strip()
+    project.run("git", "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}", commit)
+    project.run("git", "reset", "--quiet", "--hard")
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with a commit and its metrics, in which nothing ever ran."""
+    project = new_project(tmp_path_factory.mktemp("study") / "project")
+    shutil.copy(ROOT / "dvc.lock", project.root)
+    (project.root / "reports").mkdir()
+    (project.root / "reports/metrics.json").write_text('{"test_accuracy": 0.9, "loss": 0.3}')
+    (project.root / ".gitignore").write_text("/study.*\n.dvc/cache\n.dvc/tmp\n")
+    project.commit("made by hand")
+    return project
+
+
+@pytest.fixture
+def project(bare: Project, tmp_path: Path) -> Project:
+    shutil.copytree(bare.root, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")
+
+
+def study(project: Project, *arguments: str, check: bool = True) -> list[str]:
+    done = project.run("python", "-E", "-m", "tools.study", *arguments, check=check)
+    return done.stdout.splitlines()
+
+
+def show(project: Project, *arguments: str) -> list[str]:
+    return project.run("python", "-E", "-m", "tools.show", *arguments).stdout.splitlines()
+
+
+def try_rates(project: Project, seeds: int = 4) -> None:
+    """Three learning rates of `original`, of which the committed one is the middle."""
+    draw = random.Random(0)
+    for place, rate in enumerate((0.0005, 0.001, 0.002)):
+        for seed in range(seeds):
+            best = 0.97 + 0.002 * place + 0.001 * seed + draw.gauss(0, 0.0001)
+            params = {RATE: rate, "train.seed": seed, "plot.dpi": 100 + seed}
+            curve = [best - 0.05, best - 0.01, best]
+            loss = 0.2 - 0.01 * place + 0.001 * draw.random()
+            by_hand(project, f"r{place}-{seed}", params, curve, val_accuracy=best, loss=loss)
+
+
+# --- study ---
+
+
+def test_the_best_loss_is_the_least_and_resolution_is_no_configuration(project: Project) -> None:
+    try_rates(project, seeds=2)
+    for metric in ("loss", "val_accuracy"):
+        header, *rows = map(str.split, study(project, "--metric", metric)[:4])
+        assert header == ["optimizer.learning_rate", "seeds", metric, "sd", "compared"]
+        assert [row[:2] for row in rows] == [["0.002", "2"], ["0.001", "2"], ["0.0005", "2"]]
+        assert "better," in rows[0] and "worse," in rows[2]
+
+
+def test_seeds_are_compared_as_pairs_with_the_committed_parameters(project: Project) -> None:
+    try_rates(project)
+    _, best, reference, worst, remark = study(project)
+    assert re.search(r"0\.20 points better, 95 % interval 0\.1\d to 0\.2\d, 4 pairs$", best)
+    assert reference.endswith("reference: as committed")
+    assert "0.20 points worse, 95 % interval 0.1" in worst
+    assert remark.startswith("2 comparisons at once: with 95 % all their intervals hold")
+
+
+def test_each_data_set_has_a_table_of_its_own(project: Project) -> None:
+    for name in ("mnist", "kmnist"):
+        for seed in range(2):
+            params = {"download.dataset": name, "train.seed": seed, "recipe": "fast"}
+            by_hand(project, f"{name}-{seed}", params, [0.9], val_accuracy=0.9 + seed / 100)
+    lines = study(project)
+    assert [line for line in lines if line.startswith("dataset")] == [
+        "dataset kmnist",
+        "dataset mnist",
+    ]
+    assert sum(line.split()[:2] == ["2", "90.500"] for line in lines) == 2
+
+
+def test_what_another_recipe_holds_is_no_difference(project: Project) -> None:
+    other = {RATE: 0.5, "recipe": "fast"}
+    by_hand(project, "a", {"recipe": "fast"}, [0.9], val_accuracy=0.9)
+    by_hand(project, "b", {**other, "train.seed": 1}, [0.9], val_accuracy=0.92)
+    by_hand(project, "c", {"train.seed": 1}, [0.9], val_accuracy=0.93)
+    header, first, second = (line.split() for line in study(project))
+    assert header[:2] == ["recipe", "seeds"]
+    assert (first[:2], second[:2]) == (["original", "1"], ["fast", "2"])
+
+
+def test_by_default_a_metric_that_all_have_and_it_says_which(project: Project) -> None:
+    by_hand(project, "a", {"recipe": "fast"}, [0.9], test_accuracy=0.9, loss=0.3)
+    by_hand(project, "b", {}, [0.9], loss=0.2, test_accuracy=0.92, val_accuracy=0.93)
+    said, header, *_ = study(project)
+    assert said.startswith("by test_accuracy, which all have: 1 of 2 hold no images out")
+    assert "-S train.validation_split=0.1" in said
+    assert "test_accuracy" in header.split()
+    assert study(project, "--metric", "val_accuracy")[0] == "left out: 1 without val_accuracy"
+
+
+def test_other_images_validate_where_another_share_is_held_out(project: Project) -> None:
+    for share in (0.1, 0.2):
+        by_hand(project, str(share), {"train.validation_split": share}, [1], val_accuracy=0.9)
+    said = "other images validate where another train.validation_split stands"
+    assert study(project)[-1] == said
+
+
+def test_the_figure_and_the_page_hold_curves_and_need_no_network(project: Project) -> None:
+    try_rates(project, seeds=2)
+    study(project, "--figure", "study.png", "--page", "study.html")
+    assert (project.root / "study.png").stat().st_size > 20_000
+    page = (project.root / "study.html").read_text()
+    assert page.count("<tr>") + page.count('<tr class="reference">') == (1 + 3) + (1 + 6)
+    assert "FillBetweenPolyCollection" in page  # the band of a curve
+    assert set(re.findall(r"https?://[\w.]+", page)) <= {
+        "http://www.w3.org",
+        "http://purl.org",
+        "http://creativecommons.org",
+        "https://matplotlib.org",
+    }  # names, not addresses
+    assert "src=" not in page and "@import" not in page
+
+    done = study(project, "--page", "no/file", check=False)
+    assert done[-1].startswith("--page: expected a file to write to; found no/file: ")
+
+
+def test_experiments_whose_curves_are_elsewhere_are_compared_all_the_same(project: Project) -> None:
+    try_rates(project, seeds=1)
+    shutil.rmtree(project.root / ".dvc/cache")
+    lines = study(project, "--figure", "study.png")
+    assert len(lines) == 4 and "1 pair" in lines[1]
+
+
+# --- pairs ---
+
+
+def test_quantiles_of_students_t_are_those_of_the_tables() -> None:
+    table = {(0.95, 1): 12.706, (0.95, 2): 4.303, (0.95, 9): 2.262, (0.99, 4): 4.604}
+    table |= {(0.95, 100): 1.984, (0.9998, 5): 9.678}
+    found = {key: round(pairs.quantile(*key), 3) for key in table}
+    assert found == table
+
+
+def test_all_of_several_intervals_hold_in_95_of_100_studies() -> None:
+    draw = random.Random(0)
+    held = 0
+    for _ in range(2000):
+        samples = [[draw.gauss(0.5, 1) for _ in range(4)] for _ in range(3)]
+        bounds = [pairs.interval(sample, comparisons=3) for sample in samples]
+        held += all(low < 0.5 < high for low, high in bounds)
+    assert 0.94 < held / 2000 < 0.97  # a little more than 0.95: Bonferroni's bound
+
+
+def test_differences_are_told_in_words() -> None:
+    said = "0.12 points better, 95 % interval -0.07 to 0.31, 3 pairs"
+    assert pairs.words([0.001, 0.002, 0.0005], "val_accuracy", 1) == said
+    assert pairs.words([-2, -1], "errors", 1) == "1.5 worse, 95 % interval -4.85 to 7.85, 2 pairs"
+    assert pairs.words([0.003], "test_accuracy", 0) == "0.30 points better, 1 pair"
+    assert pairs.words([], "loss", 0) == "no seed in common"
+
+
+# --- show ---
+
+
+def test_show_has_the_best_of_many_and_counts_the_others(project: Project) -> None:
+    for seed in range(34):
+        by_hand(project, f"s{seed}", {"train.seed": seed}, [1], val_accuracy=0.9 + seed / 1000)
+    *_, said = lines = show(project)
+    rows = lines[2:-1]
+    assert len(rows) == 2 + 30  # the workspace, the commit
+    assert [row.split()[0] for row in rows[2:4]] == ["s33", "s32"]
+    assert said.startswith("not shown: 4 with a worse val_accuracy; --rows 0 shows all")
+    assert len(show(project, "--rows", "0")) == 2 + 2 + 34

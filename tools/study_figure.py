@@ -1,0 +1,180 @@
+"""The figure of a study: learning curves with their spread over seeds, and what came out of them.
+
+A colour is a configuration, the same in both; orange is the reference.
+"""
+
+import statistics
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tools import curves, tables
+from tools.study import Study, Values
+
+# Okabe and Ito's, which also the colour-blind tell apart; orange is the reference's.
+REFERENCE, GREY = "#d55e00", "#6b6b6b"
+COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#222222"]
+MOST_CURVES = len(COLOURS) + 1
+MOST_ROWS = 30
+MOST_CELLS = 12  # of a heat map, in a direction
+WIDE = 20  # values that far apart, as a factor, stand on a logarithmic axis
+
+Epochs = list[tuple[float, float, float]]  # mean, least and most of the seeds
+
+
+def colours(study: Study) -> dict[Values, str]:
+    """Those of the reference and of the best configurations, in order; others are grey."""
+    found, left = {}, iter(COLOURS)
+    for group in study.groups:
+        if group == study.reference:
+            found[group] = REFERENCE
+        elif colour := next(left, ""):
+            found[group] = colour
+    return found
+
+
+def name(group: Values) -> str:
+    return ", ".join(map(tables.cut, group)) or "all"
+
+
+def epochs(study: Study, group: Values) -> dict[str, Epochs]:
+    """Each learning curve that all seeds of a configuration have, as long as all are."""
+    found = [curves.read(run.rev) for run in study.groups[group].values()]
+    shared = [each for each in curves.NAMES if all(each in seed for seed in found)]
+    return {
+        each: [
+            (statistics.mean(values), min(values), max(values))
+            for values in zip(*(seed[each] for seed in found))
+        ]
+        for each in shared
+    }
+
+
+def draw_curves(axes: Axes, study: Study) -> None:
+    """The curve to choose by that all configurations have: accuracy as the error rate."""
+    shown = {group: epochs(study, group) for group in colours(study)}
+    shown = {group: found for group, found in shown.items() if found}
+    shared = [each for each in curves.NAMES if all(each in found for found in shown.values())]
+    if not shown or not shared:
+        axes.text(0.5, 0.5, "no learning curves in DVC's cache: dvc fetch", ha="center")
+        axes.axis("off")
+        return
+    first = shared[0]
+    for group, found in shown.items():
+        rows = found[first]
+        if first.endswith("accuracy"):
+            rows = [tuple(100 * (1 - value) for value in row) for row in rows]  # type: ignore[misc]
+        means, least, most = zip(*rows)
+        steps = range(1, len(rows) + 1)
+        colour = colours(study)[group]
+        axes.plot(steps, means, color=colour, marker="o", markevery=[-1], label=name(group))
+        axes.fill_between(steps, least, most, color=colour, alpha=0.2, linewidth=0)
+    part = "validation" if first.startswith("val_") else "training"
+    what = "error rate, %" if first.endswith("accuracy") else "loss"
+    axes.set(title=f"{part} {what}: mean and range of the seeds", xlabel="epoch", yscale="log")
+    axes.yaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
+    axes.locator_params(axis="x", integer=True)
+    axes.legend(title=", ".join(study.names) or None, frameon=False)
+
+
+def numbers(study: Study) -> bool:
+    """Is each parameter that differs a number in each configuration?"""
+    try:
+        return bool([float(value) for group in study.groups for value in group])
+    except ValueError:
+        return False
+
+
+def scaled(study: Study, values: list[float]) -> list[float]:
+    return [100 * value for value in values] if study.metric.endswith("accuracy") else values
+
+
+def label(study: Study) -> str:
+    return f"{study.metric}, %" if study.metric.endswith("accuracy") else study.metric
+
+
+def draw_line(axes: Axes, study: Study) -> None:
+    """The metric against a parameter: a dot for each seed, a line through the means."""
+    groups = sorted(study.groups, key=lambda group: float(group[0]))
+    places = [float(group[0]) for group in groups]
+    for group, place in zip(groups, places):
+        found = scaled(study, study.values(group))
+        colour = colours(study).get(group, GREY)
+        axes.plot([place] * len(found), found, "o", color=colour, alpha=0.6)
+    axes.plot(places, scaled(study, [study.mean(group) for group in groups]), color=GREY, zorder=0)
+    if min(places) > 0 and max(places) / min(places) > WIDE:
+        axes.set_xscale("log")
+    axes.set(xlabel=study.names[0], title=f"{label(study)}: each seed, and the means")
+
+
+def sides(study: Study) -> list[list[str]]:
+    """The values of each parameter, from the least on."""
+    return [sorted(set(values), key=float) for values in zip(*study.groups)]
+
+
+def draw_map(axes: Axes, study: Study) -> None:
+    """The mean at each pair of values of two parameters."""
+    columns, rows = sides(study)
+    means = np.full((len(rows), len(columns)), np.nan)
+    for group in study.groups:
+        x, y = columns.index(group[0]), rows.index(group[1])
+        [means[y, x]] = scaled(study, [study.mean(group)])
+        style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9}
+        axes.text(x, y, f"{means[y, x]:.4g}", bbox={"color": "#ffffffaa", "pad": 1}, **style)
+    image = axes.imshow(means, cmap="viridis", aspect="auto", origin="lower")
+    axes.set_xticks(range(len(columns)), map(tables.cut, columns))
+    axes.set_yticks(range(len(rows)), map(tables.cut, rows))
+    axes.set(xlabel=study.names[0], ylabel=study.names[1], title=f"{label(study)}: means")
+    axes.figure.colorbar(image, ax=axes)
+
+
+def draw_ranking(axes: Axes, study: Study) -> None:
+    """A line for each configuration: a dot for each seed, a stroke at the mean."""
+    groups = list(study.groups)[:MOST_ROWS]
+    for place, group in enumerate(groups):
+        found = scaled(study, study.values(group))
+        colour = colours(study).get(group, GREY)
+        axes.plot(found, [place] * len(found), "o", color=colour, alpha=0.6)
+        axes.plot([statistics.mean(found)] * 2, [place - 0.3, place + 0.3], color=colour)
+    axes.set_yticks(range(len(groups)), [name(group) for group in groups])
+    cut = (
+        f"the {len(groups)} best of {len(study.groups)}: "
+        if len(groups) < len(study.groups)
+        else ""
+    )
+    axes.set_title(cut + ", ".join(study.names), loc="right")
+    axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel=label(study))
+
+
+def draw_results(axes: Axes, study: Study) -> None:
+    """A line against one number, a map of two; else the configurations, the best first."""
+    if len(study.keys) == 1 and numbers(study):
+        draw_line(axes, study)
+    elif len(study.keys) == 2 and numbers(study) and max(map(len, sides(study))) <= MOST_CELLS:
+        draw_map(axes, study)
+    else:
+        draw_ranking(axes, study)
+
+
+def draw(studies: list[Study]) -> Figure:
+    """A row for each data set."""
+    most = [min(MOST_ROWS, len(study.groups)) for study in studies]
+    heights = [max(4.5, 1.2 + 0.3 * count) for count in most]
+    figure = Figure(figsize=(13, sum(heights)), layout="constrained")
+    rows = figure.subfigures(len(studies), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for row, study in zip(rows, studies):
+        if len(studies) > 1:
+            row.suptitle(study.data)
+        left, right = row.subplots(1, 2)
+        draw_curves(left, study)
+        draw_results(right, study)
+        for axes in (left, right):
+            axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def save(studies: list[Study], path: str) -> None:
+    """Draw the studies to a file; OSError or ValueError where that cannot be."""
+    draw(studies).savefig(path, dpi=100)
