@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, Project
 from PIL import Image
+from test_study import try_rates, without_a_run
 
 pytest.importorskip("gradio", reason="needs what `make demo` installs")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -26,6 +27,16 @@ SEVEN = [
     (0.25, -0.3),
     (-0.05, 0.35),
 ]  # corners of its stroke, in sides of the canvas from the middle
+
+# Vega draws on a canvas: what it writes there is kept in `texts`.
+NOTE_TEXTS = """
+    window.texts = [];
+    const write = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+        window.texts.push(String(text));
+        return write.call(this, text, ...place);
+    };
+"""
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +178,7 @@ def test_two_runs_are_laid_side_by_side_without_a_network(
     project.run("dvc", "plots", "diff", "HEAD", "longer")
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
+    page.add_init_script(NOTE_TEXTS)
     page.goto(f"file://{project.root}/dvc_plots/index.html")
     playwright.expect(page.locator(".vega-embed .marks")).to_have_count(5)
     widths = page.locator("img").evaluate_all(
@@ -174,5 +186,28 @@ def test_two_runs_are_laid_side_by_side_without_a_network(
     )
     assert len(widths) == 2 * 6 and all(width for width, _ in widths)
     assert [left > 600 for _, left in widths] == 6 * [False, True]
+    texts = set(page.evaluate("texts"))
+    assert {"HEAD", "longer", "training", "validation", "predicted class", "images"} <= texts
+    assert [text for text in texts if "::" in text or ".tsv" in text] == []
     page.screenshot(path=tmp_path / "plots.png", full_page=True)
     assert said == []
+
+
+def test_the_page_of_a_study_is_sorted_by_the_column_that_is_clicked(
+    page: Any, tmp_path: Path
+) -> None:
+    project = without_a_run(tmp_path / "project")
+    try_rates(project, seeds=2)
+    project.run("python", "-m", "tools.study", "--page", "study.html")
+    page.goto(f"file://{project.root}/study.html")
+    configurations = page.locator("table").first
+
+    def first_column() -> list[str]:
+        return configurations.locator("tbody td:first-child").all_text_contents()
+
+    rising = ["0.0005", "0.001", "0.002"]
+    for head, expected in [("rate", rising), ("compared", rising), ("compared", rising[::-1])]:
+        configurations.locator("th", has_text=head).click()
+        assert first_column() == expected
+    assert page.locator("svg").bounding_box()["width"] > 800
+    page.screenshot(path=tmp_path / "study.png", full_page=True)

@@ -54,10 +54,9 @@ def by_hand(
     project.run("git", "reset", "--quiet", "--hard")
 
 
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def without_a_run(root: Path) -> Project:
     """A project with a commit and its metrics, in which nothing ever ran."""
-    project = new_project(tmp_path_factory.mktemp("study") / "project")
+    project = new_project(root)
     shutil.copy(ROOT / "dvc.lock", project.root)
     (project.root / "reports").mkdir()
     (project.root / "reports/metrics.json").write_text('{"test_accuracy": 0.9, "loss": 0.3}')
@@ -67,9 +66,8 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture
-def project(bare: Project, tmp_path: Path) -> Project:
-    shutil.copytree(bare.root, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+def project(tmp_path: Path) -> Project:
+    return without_a_run(tmp_path / "project")
 
 
 def study(project: Project, *arguments: str, check: bool = True) -> list[str]:

@@ -50,7 +50,7 @@ def test_metrics_show_is_one_row_of_numbers_in_80_columns(finished: Project) -> 
 
 def test_plots_show_draws_each_plot_once(finished: Project) -> None:
     plots = json.loads(finished.run("dvc", "plots", "show", "--json").stdout)["data"]
-    charts = {"Loss", "Accuracy", "Confusion matrix", "Accuracy of each class", "Calibration"}
+    charts = {"Loss", "Accuracy", "Mistakes", "Mistakes of each class", "Calibration"}
     assert set(plots) == charts | {f"reports/figures/{name}.png" for name in FIGURES}
 
 
