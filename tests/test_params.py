@@ -572,7 +572,7 @@ def overridden(tmp_path, *overrides):
 def test_an_experiment_changes_nothing_but_its_values_and_where_long_lines_break(tmp_path):
     """Every comment stays, a layer stays a mapping in braces, and so do all other values."""
     values = ["train.seed=7", f"{CONV1}.filters=32"]
-    expected = TEXT.replace("seed: 0\ndownload", "seed: 7\ndownload")
+    expected = TEXT.replace("seed: 0\n  validation", "seed: 7\n  validation")
     expected = expected.replace(
         "filters: 16, kernel_size: 5, padding: same",
         "filters: 32, kernel_size: 5, padding: same",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, STAGES, Project
+from conftest import ROOT, STAGES, Project, stages_in
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -316,6 +316,42 @@ def test_a_team_shares_a_run_an_experiment_and_a_network_as_the_page_says(
     team = str(tmp_path / "team.git")
     colleague.run("dvc", "artifacts", "get", team, "digit-reader", "--out", str(fetched))
     assert fetched.read_bytes() == (colleague.root / "models/network.keras").read_bytes()
+
+
+def other_project(root: Path) -> Project:
+    """A new project of Git and DVC."""
+    root.mkdir()
+    other = Project(root)
+    other.run("git", "init", "--quiet")
+    other.run("dvc", "init", "--quiet")
+    return other
+
+
+def test_the_commands_of_dvc_do_what_the_page_says(project: Project, tmp_path: Path) -> None:
+    project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    project.commit("a remote")
+    project.run("dvc", "push")
+    project.run("git", "clone", "--quiet", str(project.root), str(tmp_path / "clone"))
+    clone, other = Project(tmp_path / "clone"), other_project(tmp_path / "other")
+    clone.change(plot__mistakes=5)
+
+    printed = {}
+    for command in examples((ROOT / "docs/dvc.md").read_text()):
+        here = other if " URL " in command or "update" in command else project
+        here = clone if "--pull" in command else here
+        command = command.strip().replace("URL", str(project.root))
+        printed[" ".join(command.split()[1:3])] = here.run(*shlex.split(command)).stdout
+
+    assert [line.split()[0] for line in printed["stage list"].splitlines()] == STAGES
+    assert "[kept]" in printed["exp list"]
+    assert "later" in printed["queue status"]
+    network = (project.root / "models/network.keras").read_bytes()
+    assert (other.root / "network.keras").read_bytes() == network
+    assert (other.root / "test_images.npy").exists()
+    assert stages_in(printed["repro --pull"]) == ["validate", "plot"]
+    assert not (clone.root / "models/network.keras").exists()
+    assert not (clone.root / "data/idx").exists()
+    assert project.repro() == []
 
 
 # --- what Git runs before a commit ---
