@@ -14,6 +14,7 @@ from digits import determinism, keras_names, training, yaml12
 from digits import network as networks
 from digits.determinism import keras, tf
 from digits.params import Params, Recipe
+from stages import train
 from tools import describe
 
 PARAMS = Params.model_validate(yaml12.load((ROOT / "params.yaml").read_bytes()))
@@ -49,6 +50,15 @@ def test_the_original_recipe_is_that_of_the_write_up() -> None:
 def test_a_validation_split_of_033_trains_on_the_first_40199_of_60000() -> None:
     assert training.split(60_000, 0.33) == 40_199
     assert training.split(60_000, 0) == 60_000
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_share_may_be_held_out_whatever_the_recipe(name: str) -> None:
+    share = PARAMS.train.model_copy(update={"validation_split": 0.1})
+    given = PARAMS.model_copy(update={"recipe": name, "train": share})
+    held_out = RECIPES[name].model_copy(update={"validation_split": 0.1})
+    assert train.recipe_of(given) == held_out
+    assert train.recipe_of(given.model_copy(update={"train": PARAMS.train})) == RECIPES[name]
 
 
 def batches(count: int, batch_size: int, epochs: int = 1, seed: int = 0) -> list:
