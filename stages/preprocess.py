@@ -13,6 +13,8 @@ from digits import arrays, idx, preparation
 from digits.params import Params
 from digits.preparation import Preparation
 
+SAMPLE = 1000  # images that tell what all are like
+BYTES = 2**25  # of these images
 FEW = 10  # training images of a class, below which hardly anything is learned
 
 
@@ -28,6 +30,12 @@ class Split:
         step = max(1, idx.CHUNK // self.images[0].size)
         for start in range(0, len(rows), step):
             yield self.images[rows[start : start + step]]
+
+    def sample(self) -> np.ndarray:
+        """Some of the images (n, ...), from all over: at most SAMPLE, or as many bytes as BYTES."""
+        most = max(2, min(SAMPLE, BYTES // self.images[0].size))
+        rows = np.linspace(0, len(self.images) - 1, min(most, len(self.images)))
+        return self.images[rows.astype(int)]
 
     def digests(self) -> list[bytes]:
         """A sum of each image with its label."""
@@ -78,9 +86,8 @@ def prepared(about: dict[str, Any], train: Split, invert: bool | None) -> Prepar
     height, width, channels = (*train.images.shape[1:], 1)[:3]
     count = max(2, int(train.labels.max()) + 1)
     classes = about["classes"] or [str(label) for label in range(count)]
-    first = np.linspace(0, len(train.images) - 1, min(1000, len(train.images))).astype(int)
     shape = (-1, height, width, channels)
-    ink, dark = preparation.shows_ink(train.images[first].reshape(shape))
+    ink, dark = preparation.shows_ink(train.sample().reshape(shape))
     return Preparation(
         name=about["name"],
         classes=classes,
@@ -160,7 +167,7 @@ def main(params: Params) -> None:
         leaked = len(set(test_sums) & set(train_sums))
         for doubt in doubts(train, test, found.classes, leaked):
             print(f"looks wrong: {doubt}")
-        if on_their_side(train.images[train_rows[:1000]], found):
+        if on_their_side(train.sample(), found):
             print(
                 "looks wrong: most symbols are wider than tall: transposed, as EMNIST's files are? "
                 "(a file with emnist in its name is turned by itself)"
