@@ -73,9 +73,9 @@ def summary(table: list[Row]) -> Iterator[list[object]]:
         for recipe in OVERRIDES:
             rows = [row for row in table if row["what"] == f"{folder} {recipe}"]
             right = [100 * float(row["accuracy"]) for row in rows]
-            deviation = statistics.stdev(right) if len(right) > 1 else 0.0
+            spread = f" ± {statistics.stdev(right):.2f}" if len(right) > 1 else ""
             seconds = statistics.median(float(row["cpu_seconds"]) for row in rows)
-            line += [len(rows), f"{statistics.mean(right):.2f} ± {deviation:.2f}", f"{seconds:.0f}"]
+            line += [len(rows), f"{statistics.mean(right):.2f}{spread}", f"{seconds:.0f}"]
         yield line
 
 
