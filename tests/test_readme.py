@@ -262,24 +262,11 @@ def test_predict_says_of_each_test_picture_what_evaluate_said(project: Project) 
     assert one == sorted(other)
 
 
-def edited(text: str, page: str) -> str:
-    """A text with the changes that a page shows as diffs."""
-    for language, lines in CODE.findall(page):
-        if language == "diff":
-            before, after = (re.sub(rf"^\{sign}.*\n", "", lines, flags=re.M) for sign in "+-")
-            before, after = (re.sub(r"^.", "", part, flags=re.M) for part in (before, after))
-            assert before in text
-            text = text.replace(before, after, 1)
-    return text
-
-
 @pytest.mark.slow
 def test_the_worked_example_runs_in_a_shortened_form(project: Project) -> None:
-    page = (ROOT / "docs/dropout.md").read_text()
-    params = project.root / "params.yaml"
-    params.write_text(edited(params.read_text(), page))
-    shorter = {"size=5000": "size=200", "epochs=20": "epochs=1", "range(0,5)": "range(0,2)"}
-    shorter |= {"0,0.25,0.5": "0,0.5", "dropout-11": "dropout-3"}
+    page = (ROOT / "docs/augmentation.md").read_text()
+    shorter = {"size=2000": "size=200", "epochs=20": "epochs=1", "range(0,5)": "range(0,2)"}
+    shorter |= {"0,0.05,0.1": "0,0.1", "shift-11": "shift-3"}
     for example in examples(page):
         command = example.splitlines()[0]
         for long, short in shorter.items():
@@ -287,11 +274,12 @@ def test_the_worked_example_runs_in_a_shortened_form(project: Project) -> None:
         printed = project.run(*shlex.split(command)).stdout
         if "tools.study" in command:
             header, *rows = map(str.split, printed.splitlines()[:3])
-            assert header == ["dropout.rate", "seeds", "val_accuracy", "sd", "compared"]
-            assert sorted((rate, n) for rate, n, *_ in rows) == [("0", "2"), ("0.5", "2")]
+            assert header == example.splitlines()[1].split()
+            assert sorted((shift, n) for shift, n, *_ in rows) == [("0", "2"), ("0.1", "2")]
+            assert "reference: as committed" in printed
     assert (project.root / "study.png").stat().st_size > 5_000
-    diff = project.run("git", "diff", "HEAD", "with-dropout").stdout
-    assert "+      dropout: {class: Dropout, rate: 0.5}" in diff
+    diff = project.run("git", "diff", "HEAD", "with-shift", "--", "params.yaml").stdout
+    assert re.search(r"^\+ .*shift: 0\.1\b", diff, re.M)
 
 
 @pytest.mark.slow
