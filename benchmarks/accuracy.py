@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -116,10 +117,15 @@ def summary(table: list[Row]) -> Iterator[list[object]]:
         yield line
 
 
+def shared(params: dict[str, Any]) -> list[object]:
+    """What every training follows from, beside its recipe."""
+    return [params[key] for key in ("threads", "replicas", "instructions")]
+
+
 def trainings() -> dict[str, Training]:
     """The notebook, and each recipe of params.yaml."""
     params = harness.params()
-    common = [params[key] for key in ("threads", "replicas", "instructions")]
+    common = shared(params)
     views = params["evaluate"]["test_time_augmentation"]
     found = {"notebook": Training("notebook", ["benchmarks.notebook", "{}"])}
     for recipe, values in params["recipes"].items():

@@ -55,14 +55,13 @@ def prepare(folder: Path, root: Path) -> Path:
 def trainings(folder: Path, processed: Path) -> dict[str, Training]:
     """One for each recipe."""
     params = harness.params()
-    common = [params[key] for key in ("threads", "replicas", "instructions")]
     views = params["evaluate"]["test_time_augmentation"]["own"]
     found = {}
     for recipe, overrides in OVERRIDES.items():
         follows = [TUTORIAL] if recipe == "tutorial" else [params["recipes"]["own"], views]
         options = harness.as_options(*overrides, "train.seed={}")
         command = ["benchmarks.fit", *options, "--processed", str(processed)]
-        found[f"{folder.name} {recipe}"] = Training([follows, common], command)
+        found[f"{folder.name} {recipe}"] = Training([follows, accuracy.shared(params)], command)
     return found
 
 

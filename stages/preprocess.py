@@ -99,9 +99,9 @@ def prepared(about: dict[str, Any], train: Split, invert: bool | None) -> Prepar
     )
 
 
-def doubts(train: Split, test: Split, classes: list[str], leaked: int) -> Iterator[str]:
+def doubts(train: Split, test: Split, about: Preparation, leaked: int) -> Iterator[str]:
     """Yield what looks wrong in a person's own data, and what to do about it."""
-    names = np.array(classes)
+    names = np.array(about.classes)
     in_train = np.bincount(train.labels, minlength=len(names))
     in_test = np.bincount(test.labels, minlength=len(names))
     for rows, words in (
@@ -119,16 +119,21 @@ def doubts(train: Split, test: Split, classes: list[str], leaked: int) -> Iterat
             f"{leaked:,} of {len(test.labels):,} test images are training images too, so the test "
             "accuracy will be too high: take them out of one of the two"
         )
+    if on_their_side(train, about):
+        yield (
+            "most symbols are wider than tall: transposed, as EMNIST's files are? (a file with "
+            "emnist in its name is turned by itself)"
+        )
 
 
-def on_their_side(images: np.ndarray, about: Preparation) -> bool:
-    """Whether most of these uint8 (n, H, W) show a letter or digit that is wider than it is tall.
+def on_their_side(train: Split, about: Preparation) -> bool:
+    """Whether most images show a letter or digit that is wider than it is tall.
 
     Of MNIST's, an eighth are.
     """
     if about.channels > 1 or not all(len(name) == 1 for name in about.classes):
         return False
-    ink = about.normalise(images)[..., 0] > 0.5
+    ink = about.normalise(train.sample())[..., 0] > 0.5
     height, width = (ink.any(axis=axis).sum(axis=1) for axis in (2, 1))
     return bool((width > height).mean() > 0.5)
 
@@ -165,13 +170,8 @@ def main(params: Params) -> None:
         train_rows = np.array(sorted(train_rows, key=train_sums.__getitem__))
         test_rows = np.array(sorted(test_rows, key=test_sums.__getitem__))
         leaked = len(set(test_sums) & set(train_sums))
-        for doubt in doubts(train, test, found.classes, leaked):
+        for doubt in doubts(train, test, found, leaked):
             print(f"looks wrong: {doubt}")
-        if on_their_side(train.sample(), found):
-            print(
-                "looks wrong: most symbols are wider than tall: transposed, as EMNIST's files are? "
-                "(a file with emnist in its name is turned by itself)"
-            )
         if found.inverted:
             print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
     write("train", train, train_rows[:size], found)

@@ -59,6 +59,11 @@ def sign(metric: str) -> int:
     return -1 if metric in LESS_IS_BETTER else 1
 
 
+def in_percent(metric: str) -> bool:
+    """Whether a metric is shown in percent, and its differences in points."""
+    return metric.endswith("accuracy")
+
+
 def shared(runs: list[Run]) -> list[str]:
     """The metrics that all runs have: first the one to choose by, then that of the test images."""
     found = [name for name in runs[0].metrics if all(name in run.metrics for run in runs)]

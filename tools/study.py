@@ -70,7 +70,7 @@ class Study:
         return pairs.words(self.differences(group), self.metric, self.comparisons)
 
     def shown(self, value: float) -> str:
-        return f"{100 * value:.3f} %" if self.metric.endswith("accuracy") else f"{value:.5g}"
+        return f"{100 * value:.3f} %" if experiments.in_percent(self.metric) else f"{value:.5g}"
 
     def rows(self) -> list[list[str]]:
         """The table, its head first."""

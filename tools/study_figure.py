@@ -10,14 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tools import curves, tables
+from tools import curves, experiments, tables
 from tools.study import Study, Values
 
 # Okabe and Ito's, which also the colour-blind tell apart; orange is the reference's.
 REFERENCE, GREY = "#d55e00", "#6b6b6b"
 COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#222222"]
-MOST_CURVES = len(COLOURS) + 1
-MOST_ROWS = 30
 MOST_CELLS = 12  # of a heat map, in a direction
 WIDE = 20  # values that far apart, as a factor, stand on a logarithmic axis
 
@@ -54,7 +52,8 @@ def epochs(study: Study, group: Values) -> dict[str, Epochs]:
 
 def draw_curves(axes: Axes, study: Study) -> None:
     """The curve to choose by that all configurations have: accuracy as the error rate."""
-    shown = {group: epochs(study, group) for group in colours(study)}
+    palette = colours(study)
+    shown = {group: epochs(study, group) for group in palette}
     shown = {group: found for group, found in shown.items() if found}
     shared = [each for each in curves.NAMES if all(each in found for found in shown.values())]
     if not shown or not shared:
@@ -64,15 +63,15 @@ def draw_curves(axes: Axes, study: Study) -> None:
     first = shared[0]
     for group, found in shown.items():
         rows = found[first]
-        if first.endswith("accuracy"):
+        if experiments.in_percent(first):
             rows = [tuple(100 * (1 - value) for value in row) for row in rows]  # type: ignore[misc]
         means, least, most = zip(*rows)
         steps = range(1, len(rows) + 1)
-        colour = colours(study)[group]
+        colour = palette[group]
         axes.plot(steps, means, color=colour, marker="o", markevery=[-1], label=name(group))
         axes.fill_between(steps, least, most, color=colour, alpha=0.2, linewidth=0)
     part = "validation" if first.startswith("val_") else "training"
-    what = "error rate, %" if first.endswith("accuracy") else "loss"
+    what = "error rate, %" if experiments.in_percent(first) else "loss"
     axes.set(title=f"{part} {what}: mean and range of the seeds", xlabel="epoch", yscale="log")
     axes.yaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
     axes.locator_params(axis="x", integer=True)
@@ -88,20 +87,21 @@ def numbers(study: Study) -> bool:
 
 
 def scaled(study: Study, values: list[float]) -> list[float]:
-    return [100 * value for value in values] if study.metric.endswith("accuracy") else values
+    return [100 * value for value in values] if experiments.in_percent(study.metric) else values
 
 
 def label(study: Study) -> str:
-    return f"{study.metric}, %" if study.metric.endswith("accuracy") else study.metric
+    return f"{study.metric}, %" if experiments.in_percent(study.metric) else study.metric
 
 
 def draw_line(axes: Axes, study: Study) -> None:
     """The metric against a parameter: a dot for each seed, a line through the means."""
     groups = sorted(study.groups, key=lambda group: float(group[0]))
     places = [float(group[0]) for group in groups]
+    palette = colours(study)
     for group, place in zip(groups, places):
         found = scaled(study, study.values(group))
-        colour = colours(study).get(group, GREY)
+        colour = palette.get(group, GREY)
         axes.plot([place] * len(found), found, "o", color=colour, alpha=0.6)
     axes.plot(places, scaled(study, [study.mean(group) for group in groups]), color=GREY, zorder=0)
     if min(places) > 0 and max(places) / min(places) > WIDE:
@@ -132,10 +132,11 @@ def draw_map(axes: Axes, study: Study) -> None:
 
 def draw_ranking(axes: Axes, study: Study) -> None:
     """A line for each configuration: a dot for each seed, a stroke at the mean."""
-    groups = list(study.groups)[:MOST_ROWS]
+    groups = list(study.groups)[: tables.MOST]
+    palette = colours(study)
     for place, group in enumerate(groups):
         found = scaled(study, study.values(group))
-        colour = colours(study).get(group, GREY)
+        colour = palette.get(group, GREY)
         axes.plot(found, [place] * len(found), "o", color=colour, alpha=0.6)
         axes.plot([statistics.mean(found)] * 2, [place - 0.3, place + 0.3], color=colour)
     axes.set_yticks(range(len(groups)), [name(group) for group in groups])
@@ -160,7 +161,7 @@ def draw_results(axes: Axes, study: Study) -> None:
 
 def draw(studies: list[Study]) -> Figure:
     """A row for each data set."""
-    most = [min(MOST_ROWS, len(study.groups)) for study in studies]
+    most = [min(tables.MOST, len(study.groups)) for study in studies]
     heights = [max(4.5, 1.2 + 0.3 * count) for count in most]
     figure = Figure(figsize=(13, sum(heights)), layout="constrained")
     rows = figure.subfigures(len(studies), 1, squeeze=False, height_ratios=heights)[:, 0]
