@@ -94,17 +94,22 @@ def shadow(rng: Rng, shape: tuple[int, int]) -> np.ndarray:
     return (1 - rng.uniform(0.3, 0.7) * edge)[..., None]
 
 
-def thumb(rng: Rng, picture: np.ndarray, colour: np.ndarray) -> None:
-    """Lay a thumb over the border, or cut a corner off by what stood before the lens."""
+def thumb(rng: Rng, picture: np.ndarray, amounts: np.ndarray) -> None:
+    """Lay a thumb over the border, or a dark corner, where it leaves the ink free."""
     height, width, _ = picture.shape
-    x, y = [(0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1), (0, 0), (1, 0), (0, 1), (1, 1)][rng.integers(8)]
-    centre = (int(x * width), int(y * height))
-    axes = (int(width * rng.uniform(0.08, 0.2)), int(height * rng.uniform(0.08, 0.2)))
-    shape = np.zeros((height, width), np.float32)
-    cv2.ellipse(shape, centre, axes, float(rng.uniform(0, 180)), 0, 360, 1.0, -1, cv2.LINE_AA)
-    soft = cv2.GaussianBlur(shape, (0, 0), width * rng.uniform(0.002, 0.01))[..., None]
-    picture *= 1 - soft
-    picture += soft * colour
+    places = [(0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1), (0, 0), (1, 0), (0, 1), (1, 1)]
+    colour = rng.choice([[0.55, 0.38, 0.3], [0.3, 0.2, 0.15], [0.03, 0.03, 0.03]])
+    for x, y in rng.permutation(places):
+        shape = np.zeros((height, width), np.float32)
+        axes = [int(side * rng.uniform(0.08, 0.2)) for side in (width, height)]
+        turn = float(rng.uniform(0, 180))
+        centre = (int(x * width), int(y * height))
+        cv2.ellipse(shape, centre, axes, turn, 0, 360, 1.0, -1, cv2.LINE_AA)
+        soft = cv2.GaussianBlur(shape, (0, 0), width * rng.uniform(0.002, 0.01))[..., None]
+        if (cv2.dilate(amounts, np.ones((9, 9))) * soft[..., 0]).max() < 0.01:
+            picture *= 1 - soft
+            picture += np.float32(colour) * soft
+            return
 
 
 def on_desk(rng: Rng, paper: np.ndarray, amounts: np.ndarray, desk: np.ndarray, turn: float):
@@ -255,7 +260,7 @@ def scene(rng: Rng, amounts: np.ndarray, kind: dict, step: float, box) -> Image.
     picture = paper * (1 - amounts[..., None]) + inked * amounts[..., None]
     picture = picture.astype(np.float32)
     if "thumb" in kind:
-        thumb(rng, picture, np.array(rng.choice([[0.55, 0.38, 0.3], [0.3, 0.2, 0.15], [0.03, 0.03, 0.03]])))
+        thumb(rng, picture, amounts)
     picture *= lit(rng, shape, 0.55)
     if "shadow" in kind:
         picture *= shadow(rng, shape)
@@ -265,14 +270,19 @@ def scene(rng: Rng, amounts: np.ndarray, kind: dict, step: float, box) -> Image.
 
 def photo(rng: Rng, ink: np.ndarray, kind: dict, share: tuple[float, float]) -> Image.Image:
     """Put ink (h, w) somewhere on a picture, of whose sides it takes a share."""
+    # of the sides, what of a sheet stays in the picture however it is turned
+    free = 0.64 if "desk" in kind else 0.86
     taken = rng.uniform(*kind.get("share", share))
+    free = 0.97 if "share" in kind else free
+    taken = min(taken, free)
     long = rng.uniform(0.75, 1.33)
     height = max(ink.shape[0] / taken, ink.shape[1] / taken / long)
     shape = (round(height), round(height * long))
     amounts = np.zeros(shape, np.float32)
-    free = [whole - part for whole, part in zip(shape, ink.shape)]
-    margin = 0.3 if {"desk", "thumb", "box", "rules"} & kind.keys() else 0.03
-    top, left = (int(rng.uniform(margin, 1 - margin) * space) for space in free)
+    top, left = (
+        int(side * (1 - free) / 2 + rng.uniform(0, 1) * max(0, side * free - part))
+        for side, part in zip(shape, ink.shape)
+    )
     put(amounts, ink, left, top)
     box = (left, top, left + ink.shape[1], top + ink.shape[0])
     step = ink.shape[0] * rng.uniform(0.35, 1.3)

@@ -15,9 +15,8 @@ FAINTEST = 0.08  # of the paper's light: less contrast is no ink
 NOISE = 5  # times the usual deviation from the paper: less than that may be noise
 SPECK = 0.0001  # of the picture: a smaller patch is dirt
 DIRT = 0.02  # of the largest patch of ink: a smaller one is dirt
-LINES = 1  # sides of the picture: the length of printed lines that tell how it is turned
 SPANNED = 0.6  # of the picture's side: a rule is at least as long
-STEEPEST = 20  # degrees by which a picture is turned
+STEEPEST = 15  # degrees by which a picture is turned
 WEAK = 0.4  # of the strongest ink: less than that is a shade, a fold or a faint rule
 
 
@@ -47,21 +46,21 @@ def fitted(pixels: np.ndarray, largest: int) -> tuple[np.ndarray, float]:
 def outline(grey: np.ndarray) -> np.ndarray | None:
     """The corners (4, 2) of a sheet that lies on something darker; None where there is none.
 
-    It is bright, has straight sides, and ends before the picture does, which a lit part of the
-    paper does not.
+    It is bright, has straight sides, and mostly ends before the picture does, which a lit part of
+    the paper does not.
     """
     small, scale = fitted(grey, GLANCE)
-    height, width = small.shape
-    smooth = cv2.medianBlur(small, odd(GLANCE / 40))
-    _, bright = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)
+    smooth = cv2.medianBlur(small, odd(GLANCE / 12))
+    _, bright = cv2.threshold(smooth, 0, 1, cv2.THRESH_OTSU)
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    largest = max(contours, key=cv2.contourArea)
-    area = cv2.contourArea(largest)
-    (left, top, right, bottom) = (*largest.min(axis=(0, 1)), *largest.max(axis=(0, 1)))
-    touched = [left <= 1, top <= 1, right >= width - 2, bottom >= height - 2]
+    largest = max(contours, key=cv2.contourArea, default=None)
+    if largest is None or np.median(smooth[bright == 0]) > 0.8 * np.median(smooth[bright > 0]):
+        return None
+    border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
     rectangle = cv2.minAreaRect(largest)
-    whole = area > 0.85 * np.prod(rectangle[1]) and area > 0.15 * height * width
-    return cv2.boxPoints(rectangle) / scale if whole and sum(touched) <= 1 else None
+    share = cv2.contourArea(largest) / max(1, np.prod(rectangle[1]))
+    found = share > 0.85 and np.prod(rectangle[1]) > bright.size / 8 and border.mean() < 0.15
+    return cv2.boxPoints(rectangle) / scale if found else None
 
 
 def inside(shape: tuple[int, int], corners: np.ndarray | None) -> np.ndarray:
@@ -124,11 +123,18 @@ def apart_from_border(mask: np.ndarray, on_sheet: np.ndarray) -> np.ndarray:
     return kept[patches].astype(np.uint8)
 
 
+def ridge(inner: np.ndarray) -> np.ndarray:
+    """The middle of each stroke, as a mask uint8 (h, w), by each pixel's distance to the paper."""
+    highest = cv2.dilate(inner, np.ones((3, 3), np.uint8))
+    return ((inner == highest) & (inner > 0)).astype(np.uint8)
+
+
 def stroke_width(mask: np.ndarray) -> float:
-    """How wide most of the ink's strokes are, in pixels."""
+    """How wide the strokes are in which three quarters of the ink lie, in pixels."""
     inner = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    ridge = (inner == cv2.dilate(inner, np.ones((3, 3), np.uint8))) & (inner > 0)
-    return float(2 * np.quantile(inner[ridge], 0.75)) if ridge.any() else 0
+    halves = np.sort(inner[ridge(inner) > 0])
+    share = np.cumsum(halves**2)  # for each pixel along a stroke, as it is wide
+    return 2 * float(halves[np.searchsorted(share, 0.75 * share[-1])]) if len(halves) else 0
 
 
 def tilt(mask: np.ndarray, corners: np.ndarray | None) -> float:
@@ -136,20 +142,20 @@ def tilt(mask: np.ndarray, corners: np.ndarray | None) -> float:
     if corners is not None:
         x, y = corners[1] - corners[0]
         return float((np.degrees(np.arctan2(y, x)) + 45) % 90 - 45)
-    least = max(mask.shape) // 8
-    found = cv2.HoughLinesP(mask, 1, np.pi / 720, least, minLineLength=least, maxLineGap=least // 16)
+    least = max(mask.shape) // 4
+    lines = ridge(cv2.distanceTransform(mask, cv2.DIST_L2, 3))
+    found = cv2.HoughLinesP(lines, 1, np.pi / 720, least // 2, None, least, least // 16)
     if found is None:
         return 0
     ends = found.reshape(-1, 2, 2)
     x, y = (ends[:, 1] - ends[:, 0]).T
     angles = (np.degrees(np.arctan2(y, x)) + 45) % 90 - 45
     lengths = np.hypot(x, y)
-    alike = [lengths[np.abs(angles - angle) < 1.5].sum() for angle in angles]
-    best = angles[np.argmax(alike)]
-    if max(alike) < LINES * max(mask.shape) or abs(best) > STEEPEST:
+    alike = np.abs(angles - angles[:, None]) < 1.5
+    best = np.argmax(alike @ lengths)
+    if (alike @ lengths)[best] < max(mask.shape) or abs(angles[best]) > STEEPEST:
         return 0
-    near = np.abs(angles - best) < 1.5
-    return float(np.average(angles[near], weights=lengths[near]))
+    return float(np.average(angles[alike[best]], weights=lengths[alike[best]]))
 
 
 def rules(mask: np.ndarray) -> np.ndarray:
@@ -199,8 +205,8 @@ def strokes(
     """The contrast (h, w), and where it is ink: a mask (h, w) without rules, frames or thumbs."""
     shares = contrast(grey, window, light)
     mask = (shares > threshold(shares, on_sheet)).astype(np.uint8) & on_sheet
-    mask &= ~(rules(mask) | rules(mask.T).T)
     mask &= ~frames(mask)
+    mask &= ~(rules(mask) | rules(mask.T).T)
     return shares, apart_from_border(mask, on_sheet)
 
 
@@ -212,14 +218,19 @@ def ink(pixels: np.ndarray) -> Sheet:
     height, wide = grey.shape
     corners = outline(grey)
     on_sheet = inside(grey.shape, corners)
+    # what lies round the sheet is taken for more of it
+    grey = np.where(on_sheet > 0, grey, np.uint8(np.median(grey[on_sheet > 0])))
     light = ink_is_light(grey, on_sheet)
     window = odd(min(grey.shape) * 0.4)
     shares = contrast(grey, window, light)
     turned = tilt((shares > threshold(shares, on_sheet)).astype(np.uint8) & on_sheet, corners)
     turn = cv2.getRotationMatrix2D((wide / 2, height / 2), turned, 1)
-    grey = cv2.warpAffine(grey, turn, (wide, height), borderMode=cv2.BORDER_REPLICATE)
-    on_sheet = cv2.warpAffine(on_sheet, turn, (wide, height))
-    _, mask = strokes(grey, on_sheet, window, light)
-    shares, mask = strokes(grey, on_sheet, min(window, odd(3 * stroke_width(mask), 9)), light)
+    whole = cv2.boundingRect(cv2.transform(np.float32([[[0, 0], [wide, 0], [0, height], [wide, height]]]), turn))
+    turn[:, 2] -= whole[:2]
+    grey = cv2.warpAffine(grey, turn, whole[2:], borderMode=cv2.BORDER_REPLICATE)
+    on_sheet = cv2.warpAffine(on_sheet, turn, whole[2:])
+    _, rough = strokes(grey, on_sheet, window, light)
+    shares, mask = strokes(grey, on_sheet, min(window, odd(3 * stroke_width(rough), 9)), light)
+    mask &= cv2.dilate(rough, np.ones((5, 5), np.uint8))
     back = cv2.invertAffineTransform(turn) / scale
     return Sheet(shares, mask, back)

@@ -15,7 +15,8 @@ from tools import paper
 
 BOX = 20 / 28  # of a side of the image: what the ink may fill
 THINNEST = 2.0  # pixels of the image: a thinner stroke is widened to that, as in training
-SMALLEST = 0.3  # of the usual height of symbols: lower ones are dirt, or a part of another one
+NEAR = 0.1  # of that height: how far a part may be from the rest
+SMALLEST = 0.45  # of the usual height of symbols: lower ones are dirt, or a part of another one
 FEWEST = 8  # pixels of the photo: a smaller thing is not read
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -76,20 +77,31 @@ def one_symbol(one: Patch, other: Patch) -> bool:
     return beside > 0.5 and gap < 0.2 * max(one.height, other.height)
 
 
+def apart(one: Box, other: Box) -> int:
+    """How many pixels are between two boxes, across or down, whichever is more."""
+    across = max(one[0], other[0]) - min(one[2], other[2])
+    down = max(one[1], other[1]) - min(one[3], other[3])
+    return max(across, down)
+
+
 def grouped(found: list[Patch]) -> list[Patch]:
-    """Join patches to symbols, the largest first; what is left over and low is dirt."""
+    """Join patches to symbols, the largest first; what is low joins the nearest, or is dirt."""
     symbols: list[Patch] = []
     for patch in sorted(found, key=lambda patch: -patch.height * patch.width):
-        for i, symbol in enumerate(symbols):
-            if one_symbol(symbol, patch):
-                symbols[i] = symbol.joined(patch)
-                break
+        fitting = [i for i, symbol in enumerate(symbols) if one_symbol(symbol, patch)]
+        if fitting:
+            symbols[fitting[0]] = symbols[fitting[0]].joined(patch)
         else:
             symbols.append(patch)
-    sides = [max(symbol.height, symbol.width) for symbol in symbols]
     usual = np.quantile([symbol.height for symbol in symbols], 0.75) if symbols else 0
     least = max(FEWEST, SMALLEST * usual)
-    return [symbol for symbol, side in zip(symbols, sides) if side >= least and symbol.height >= least]
+    whole = [symbol for symbol in symbols if symbol.height >= least]
+    for part in (symbol for symbol in symbols if symbol.height < least):
+        gaps = [apart(symbol.box, part.box) for symbol in whole]
+        if gaps and min(gaps) < NEAR * usual:
+            nearest = int(np.argmin(gaps))
+            whole[nearest] = whole[nearest].joined(part)
+    return whole
 
 
 def lines(symbols: list[Patch]) -> list[list[Patch]]:
