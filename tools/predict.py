@@ -1,27 +1,76 @@
-"""Say what the trained network takes image files for: photos, scans or drawings of one symbol each.
+"""Say what the trained network reads in image files: photos, scans or drawings of symbols.
 
-Prints a line for each file: its most probable class, and a second one where the network is not
-confident. Status 1 where a file could not be classified.
+Prints a line for each line of symbols in a file: what it reads, and how sure it is of the symbol
+that it is least sure of. Where that is not much, it names the next choice. Status 1 where a file
+could not be read, or holds no symbol.
 """
 
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from PIL import Image
+import numpy as np
+from PIL import Image
 
-CONFIDENT = 0.9  # a lower probability is told with the second class
+from digits import output, pictures
+
+CONFIDENT = 0.9  # a lower confidence is told with the second choice
+UNLIKE = 0.1  # of the probabilities are to be believed: what is there is no symbol
+MANY = 10  # symbols of which most are not sure: a page of something else
+NONE = "no symbol found: what is in it looks like none of the classes"
+
+
+@dataclass
+class Read:
+    """What the network takes a symbol for."""
+
+    image: np.ndarray  # float32 (H, W, C), as the network gets it
+    box: list[int]  # left, top, right, bottom in pixels of the upright picture
+    probabilities: np.ndarray  # (K,), as the network gives them
+    trust: float  # the part of them that is to be believed
+
+    @property
+    def confidence(self) -> float:
+        return self.trust * float(self.probabilities.max())
+
+
+Line = list[Read]
+
+
+def confidence(line: Line) -> float:
+    """That of the least sure symbol."""
+    return min(symbol.confidence for symbol in line)
+
+
+def text(line: Line, classes: list[str]) -> str:
+    """Names of one letter side by side, others with a space between."""
+    names = [classes[int(symbol.probabilities.argmax())] for symbol in line]
+    return ("" if all(len(name) == 1 for name in classes) else " ").join(names)
+
+
+def words(line: Line, classes: list[str]) -> str:
+    """What is read: `42 (99.8 %)`, or `not confident: 42 (61.0 %) or 47 (33.1 %)`."""
+    sure = confidence(line)
+    best = f"{text(line, classes)} ({100 * sure:.1f} %)"
+    if sure >= CONFIDENT:
+        return best
+    weakest = min(range(len(line)), key=lambda i: line[i].confidence)
+    symbol = line[weakest]
+    others = symbol.probabilities.copy()
+    others[others.argmax()] = 0
+    changed = [*line[:weakest], Read(symbol.image, symbol.box, others, 1), *line[weakest + 1 :]]
+    share = symbol.trust * others.max()
+    return f"not confident: {best} or {text(changed, classes)} ({100 * share:.1f} %)"
 
 
 class Classifier:
     """The trained network of this checkout, with the test-time augmentation of its recipe."""
 
     def __init__(self) -> None:
-        from digits import determinism, network, params, preparation  # late: TensorFlow
+        from digits import arrays, determinism, network, params, preparation  # late: TensorFlow
 
         self.params = params.read()
         if not network.FILE.exists():
@@ -29,48 +78,63 @@ class Classifier:
         determinism.pin(self.params.threads, self.params.instructions)
         trained = network.load(network.FILE)
         self.data = preparation.read()
+        self.classes = self.data.classes
         self.forward = network.forward(trained, self.params.replicas)
         self.views = self.params.evaluate.test_time_augmentation[self.params.recipe]
+        if self.data.search:
+            from tools import doubt
 
-    def image(self, picture: "Image.Image") -> "np.ndarray":
-        """The picture as images (H, W, C) were in training; ValueError where there is no ink."""
-        from digits import pictures
+            images, labels = arrays.read("train_images"), arrays.read("train_labels")
+            self.familiar = doubt.Familiar(images[: doubt.SEEN], labels[: doubt.SEEN].argmax(axis=1))
+
+    def symbols(self, picture: Image.Image) -> list[list[tuple[np.ndarray, list[int]]]]:
+        """Lines of images (H, W, C) as they were in training, each with its box.
+
+        ValueError where there is no ink.
+        """
+        height, width = self.data.height, self.data.width
+        whole = [0, 0, picture.width, picture.height]
+        same_size = picture.size == (width, height)
+        if not self.data.search or same_size:
+            pixels = pictures.to_array(picture, height, width, self.data.channels)
+            if not self.data.search or self.data.has_paper_of(pixels):
+                return [[(self.data.normalise(pixels)[0], whole)]]
         from tools import scan
 
-        height, width = self.data.height, self.data.width
-        pixels = pictures.to_array(picture, height, width, self.data.channels)
-        as_trained = picture.size == (width, height) and self.data.has_paper_of(pixels)
-        if self.data.search and not as_trained:
-            return scan.scan(picture, height, width)
-        return self.data.normalise(pixels)[0]
+        return scan.scan(np.asarray(pictures.upright(picture)), height, width)
 
-    def classify(self, picture: "Image.Image") -> tuple["np.ndarray", "np.ndarray"]:
-        """Return the image (H, W, C) as the network gets it, and its probabilities (K,).
-
-        ValueError where nothing is drawn in the picture.
-        """
+    def read(self, picture: Image.Image) -> list[Line]:
+        """Read a picture's lines of symbols; ValueError where there are none."""
         from digits import prediction
 
-        image = self.image(picture)
+        found = self.symbols(picture)
+        images = np.stack([image for line in found for image, _ in line])
         augment = self.params.selected.augment
-        [probabilities] = prediction.predict(self.forward, image[None], augment, self.views)
-        return image, probabilities[0]
+        batches = prediction.predict(self.forward, images, augment, self.views)
+        probabilities = np.concatenate(list(batches))
+        trust = np.ones(len(images))
+        if self.data.search:
+            trust = self.familiar.trust(images, probabilities.argmax(axis=1))
+        rest = zip(probabilities, trust.tolist())
+        lines = [[Read(image, box, *next(rest)) for image, box in line] for line in found]
+        every = [symbol for line in lines for symbol in line]
+        unsure = np.mean([symbol.confidence < CONFIDENT for symbol in every])
+        if np.median(trust) < UNLIKE or (len(every) > MANY and unsure > 0.5):
+            raise ValueError(NONE)
+        return lines
 
-    def words(self, probabilities: "np.ndarray") -> str:
-        """What probabilities say: `7 (99.8 %)`, or `not confident: 7 (61.0 %) or 1 (33.1 %)`."""
-        first, second = (-probabilities).argsort(kind="stable")[:2]
-        names = self.data.classes
-        best = f"{names[first]} ({100 * probabilities[first]:.1f} %)"
-        if probabilities[first] >= CONFIDENT:
-            return best
-        return f"not confident: {best} or {names[second]} ({100 * probabilities[second]:.1f} %)"
 
-
-def as_json(path: Path, probabilities: "np.ndarray", classes: list[str]) -> str:
-    best = int(probabilities.argmax())
-    found: dict[str, object] = {"file": str(path), "class": best, "name": classes[best]}
-    found["probabilities"] = [round(float(share), 6) for share in probabilities]
-    return json.dumps(found)
+def as_json(path: Path, lines: list[Line], classes: list[str]) -> str:
+    symbols = []
+    for symbol in (symbol for line in lines for symbol in line):
+        best = int(symbol.probabilities.argmax())
+        shares = [round(float(share), 6) for share in symbol.probabilities]
+        entry = {"class": best, "name": classes[best], "confidence": round(symbol.confidence, 6)}
+        symbols.append({**entry, "probabilities": shares, "box": symbol.box})
+    found: dict[str, Any] = {"file": str(path)}
+    found["read"] = "\n".join(text(line, classes) for line in lines)
+    found["confidence"] = round(min(map(confidence, lines)), 6)
+    return json.dumps({**found, "symbols": symbols})
 
 
 def main() -> None:
@@ -79,21 +143,24 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
 
-    from digits import output, pictures
-
-    classifier = Classifier()
+    classifier = None
     status = 0
     for path in options.images:
+        name = output.printable(path)
         try:
-            _, probabilities = classifier.classify(pictures.open(path))
+            picture = pictures.open(path)
+            # only now, since TensorFlow takes seconds to start
+            classifier = classifier or Classifier()
+            lines = classifier.read(picture)
         except ValueError as error:
-            print(f"{output.printable(path)}: {error}", file=sys.stderr)
+            print(f"{name}: {error}", file=sys.stderr)
             status = 1
             continue
         if options.json:
-            print(as_json(path, probabilities, classifier.data.classes))
-        else:
-            print(f"{output.printable(path)}: {classifier.words(probabilities)}")
+            print(as_json(path, lines, classifier.classes))
+            continue
+        for line in lines:
+            print(f"{name}: {words(line, classifier.classes)}")
     raise SystemExit(status)
 
 

@@ -22,12 +22,7 @@ FEWEST = 8  # pixels of the photo: a smaller thing is not read
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
-@dataclass
-class Symbol:
-    """A symbol of a photo."""
-
-    image: np.ndarray  # float32 (height, width, 1), 0 paper to 1 ink, as in training
-    box: list[int]  # left, top, right, bottom, in pixels of the upright photo
+Symbol = tuple[np.ndarray, list[int]]  # its image, and its box in pixels of the upright photo
 
 
 @dataclass
@@ -153,25 +148,6 @@ def placed(ink: np.ndarray, height: int, width: int) -> np.ndarray:
     return image
 
 
-def scan(pixels: np.ndarray, height: int, width: int) -> list[list[Symbol]]:
-    """Find the lines of symbols in a photo uint8 (h, w) or (h, w, 3), upright.
-
-    Their images have the asked size. ValueError where there is no ink.
-    """
-    sheet = paper.ink(pixels)
-    found, labels = patches(sheet.mask)
-    symbols = grouped(found)
-    if not symbols:
-        raise ValueError("no symbol found: no ink on paper in it")
-    sides = pixels.shape[1::-1]
-    result = []
-    for line in lines(symbols):
-        images = [placed(amounts(sheet, labels, symbol), height, width) for symbol in line]
-        boxes = [on_photo(symbol.box, sheet.back, sides) for symbol in line]
-        result.append([Symbol(image, box) for image, box in zip(images, boxes)])
-    return result
-
-
 def on_photo(box: Box, back: np.ndarray, sides: tuple[int, int]) -> list[int]:
     """A box of the turned and reduced picture, as one of the photo's pixels."""
     left, top, right, bottom = box
@@ -180,3 +156,26 @@ def on_photo(box: Box, back: np.ndarray, sides: tuple[int, int]) -> list[int]:
     first = np.clip(np.floor(points.min(axis=0)), 0, sides)
     last = np.clip(np.ceil(points.max(axis=0)), 0, sides)
     return [int(value) for value in (*first, *last)]
+
+
+def scan(pixels: np.ndarray, height: int, width: int) -> list[list[Symbol]]:
+    """Find the lines of symbols in a photo uint8 (h, w) or (h, w, 3), upright.
+
+    Their images are float32 (height, width, 1), 0 paper to 1 ink. ValueError where there is no ink.
+    """
+    sheet = paper.ink(pixels)
+    found, labels = patches(sheet.mask)
+    symbols = grouped(found)
+    if not symbols:
+        raise ValueError("no symbol found: no ink on paper in it")
+    sides = pixels.shape[1::-1]
+    return [
+        [
+            (
+                placed(amounts(sheet, labels, symbol), height, width),
+                on_photo(symbol.box, sheet.back, sides),
+            )
+            for symbol in line
+        ]
+        for line in lines(symbols)
+    ]
