@@ -154,7 +154,7 @@ def written(rng: Rng, digit: np.ndarray, height: int) -> np.ndarray:
     width = max(2, round(height * part.shape[1] / part.shape[0]))
     large = cv2.resize(np.pad(part, 1), (width, height), interpolation=cv2.INTER_CUBIC)
     soft = cv2.GaussianBlur(large, (0, 0), height / 40)
-    return np.clip((soft - rng.uniform(0.35, 0.6)) * 4 + 0.5, 0, 1)
+    return np.clip((soft - rng.uniform(0.25, 0.5)) * 4 + 0.5, 0, 1)
 
 
 def put(amounts: np.ndarray, ink: np.ndarray, left: int, top: int) -> None:

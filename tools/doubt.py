@@ -30,7 +30,7 @@ def coarse(images: np.ndarray) -> np.ndarray:
 
 def pieces(images: np.ndarray) -> np.ndarray:
     """Of how many pieces (n,) the ink in images (n, H, W, 1) is."""
-    masks = (images[..., 0] > 0.4).astype(np.uint8)
+    masks = (images[..., 0] > 0.2).astype(np.uint8)
     return np.array([cv2.connectedComponents(mask)[0] - 1 for mask in masks])
 
 

@@ -133,7 +133,7 @@ def stroke_width(mask: np.ndarray) -> float:
     """How wide the strokes are in which three quarters of the ink lie, in pixels."""
     inner = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     halves = np.sort(inner[ridge(inner) > 0])
-    share = np.cumsum(halves**2)  # for each pixel along a stroke, as it is wide
+    share = np.cumsum(np.square(halves, dtype=np.float64))  # for each pixel along a stroke, as it is wide
     return 2 * float(halves[np.searchsorted(share, 0.75 * share[-1])]) if len(halves) else 0
 
 
@@ -159,23 +159,25 @@ def tilt(mask: np.ndarray, corners: np.ndarray | None) -> float:
 
 
 def rules(mask: np.ndarray) -> np.ndarray:
-    """What of a mask is a printed rule: a straight thin line across most of the sheet."""
+    """What of a mask is a printed rule: straight thin pieces across most of the sheet."""
     height, width = mask.shape
-    bridged = cv2.dilate(mask, np.ones((5, 1), np.uint8))  # a line that is turned a hair
-    bridged = cv2.morphologyEx(bridged, cv2.MORPH_CLOSE, np.ones((1, width // 30), np.uint8))
-    runs = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, np.ones((1, width // 4), np.uint8)) & mask
-    joined = cv2.dilate(runs, np.ones((5, width // 10), np.uint8))
+    near = cv2.dilate(mask, np.ones((5, 1), np.uint8))  # a line that is turned a hair is one
+    near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, width // 30 + 1), np.uint8))
+    straight = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((1, width // 8 + 1), np.uint8)) & mask
+    joined = cv2.dilate(straight, np.ones((5, width // 2), np.uint8))
     count, lines, stats, _ = cv2.connectedComponentsWithStats(joined)
     found = np.zeros_like(mask)
-    for line in range(1, count):
-        if stats[line, cv2.CC_STAT_WIDTH] < SPANNED * width:
-            continue
-        own = runs * (lines == line)
-        thick = np.median(own.sum(axis=0)[own.any(axis=0)])
-        # where ink goes through the line, there is more of it above or below
-        limit = np.ones((int(1.5 * thick) + 2, 1), np.uint8)
-        if thick < width / 25:
-            found |= own & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, limit)
+    for label in range(1, count):
+        _, top, _, high, _ = stats[label].tolist()
+        rows = slice(top, top + high)
+        line = straight[rows] * (lines[rows] == label)
+        inked = np.flatnonzero(line.any(axis=0))
+        thick = np.median(line.sum(axis=0)[inked])
+        spans = inked[-1] - inked[0] > SPANNED * width and len(inked) > width / 3
+        if spans and thick < width / 25:
+            # where ink goes through the line, there is more of it above or below
+            higher = np.ones((int(1.5 * thick) + 2, 1), np.uint8)
+            found[rows] |= line & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, higher)[rows]
     return found
 
 
@@ -229,8 +231,11 @@ def ink(pixels: np.ndarray) -> Sheet:
     turn[:, 2] -= whole[:2]
     grey = cv2.warpAffine(grey, turn, whole[2:], borderMode=cv2.BORDER_REPLICATE)
     on_sheet = cv2.warpAffine(on_sheet, turn, whole[2:])
-    _, rough = strokes(grey, on_sheet, window, light)
-    shares, mask = strokes(grey, on_sheet, min(window, odd(3 * stroke_width(rough), 9)), light)
+    # wide windows see a thumb as a whole, narrow ones the edges of shadows where they are
+    for widths in 6, 3:
+        _, rough = strokes(grey, on_sheet, window, light)
+        window = min(window, odd(widths * stroke_width(rough), 9))
+    shares, mask = strokes(grey, on_sheet, window, light)
     mask &= cv2.dilate(rough, np.ones((5, 5), np.uint8))
     back = cv2.invertAffineTransform(turn) / scale
     return Sheet(shares, mask, back)
