@@ -59,7 +59,7 @@ def outline(grey: np.ndarray) -> np.ndarray | None:
     border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
     rectangle = cv2.minAreaRect(largest)
     share = cv2.contourArea(largest) / max(1, np.prod(rectangle[1]))
-    found = share > 0.85 and np.prod(rectangle[1]) > bright.size / 8 and border.mean() < 0.15
+    found = share > 0.8 and np.prod(rectangle[1]) > bright.size / 8 and border.mean() < 0.15
     return cv2.boxPoints(rectangle) / scale if found else None
 
 
@@ -164,6 +164,7 @@ def rules(mask: np.ndarray) -> np.ndarray:
     near = cv2.dilate(mask, np.ones((5, 1), np.uint8))  # a line that is turned a hair is one
     near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, width // 30 + 1), np.uint8))
     straight = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((1, width // 8 + 1), np.uint8)) & mask
+    straight &= ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((width // 25 + 2, 1), np.uint8))
     joined = cv2.dilate(straight, np.ones((5, width // 2), np.uint8))
     count, lines, stats, _ = cv2.connectedComponentsWithStats(joined)
     found = np.zeros_like(mask)
@@ -173,8 +174,7 @@ def rules(mask: np.ndarray) -> np.ndarray:
         line = straight[rows] * (lines[rows] == label)
         inked = np.flatnonzero(line.any(axis=0))
         thick = np.median(line.sum(axis=0)[inked])
-        spans = inked[-1] - inked[0] > SPANNED * width and len(inked) > width / 3
-        if spans and thick < width / 25:
+        if inked[-1] - inked[0] > SPANNED * width and len(inked) > width / 3:
             # where ink goes through the line, there is more of it above or below
             higher = np.ones((int(1.5 * thick) + 2, 1), np.uint8)
             found[rows] |= line & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, higher)[rows]
