@@ -15,7 +15,7 @@ COARSE = 14  # pixels along a side at which images are compared
 SEEN = 20_000  # training images that are looked at: more take longer, and tell no more
 ASKED = 2_000  # of them, by which it is known what is usual
 NEIGHBOUR = 5  # the nearest ones may be chance
-RARE = 0.04  # of the training images are as odd: then the confidence begins to fall
+RARE = 0.05  # of the training images are as odd: then the confidence begins to fall
 
 
 def coarse(images: np.ndarray) -> np.ndarray:
@@ -30,7 +30,7 @@ def coarse(images: np.ndarray) -> np.ndarray:
 
 def pieces(images: np.ndarray) -> np.ndarray:
     """Of how many pieces (n,) the ink in images (n, H, W, 1) is."""
-    masks = (images[..., 0] > 0.2).astype(np.uint8)
+    masks = (images[..., 0] > 0.4).astype(np.uint8)
     return np.array([cv2.connectedComponents(mask)[0] - 1 for mask in masks])
 
 
