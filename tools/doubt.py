@@ -15,7 +15,7 @@ COARSE = 14  # pixels along a side at which images are compared
 SEEN = 20_000  # training images that are looked at: more take longer, and tell no more
 ASKED = 2_000  # of them, by which it is known what is usual
 NEIGHBOUR = 5  # the nearest ones may be chance
-RARE = 0.05  # of the training images are as odd: then the confidence begins to fall
+RARE = 0.07  # of the training images are as odd: then the confidence begins to fall
 
 
 def coarse(images: np.ndarray) -> np.ndarray:
