@@ -83,7 +83,7 @@ compare: installed
 # --- use ---
 
 .PHONY: predict demo export
-predict: installed
+predict: .venv/ready-predict
 	@$(TOOL).predict $(ARGS)
 
 demo: .venv/ready-demo
