@@ -19,7 +19,7 @@ RARE = 0.07  # of the training images are as odd: then the confidence begins to 
 
 
 def coarse(images: np.ndarray) -> np.ndarray:
-    """Images (n, H, W, 1) as vectors float32 (n, d) of length 1, of mean brightness over squares."""
+    """Images (n, H, W, 1) as vectors float32 (n, d) of length 1: the ink in squares of them."""
     n, height, width, _ = images.shape
     step = max(1, min(height, width) // COARSE)
     rows, columns = height // step, width // step

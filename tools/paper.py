@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 LARGEST = 1000  # pixels along a side that are looked at
+WIDEST = 0.4  # of the picture's side: a stroke is less wide
 GLANCE = 250  # pixels along a side that show what lies where
 FAINTEST = 0.08  # of the paper's light: less contrast is no ink
 NOISE = 5  # times the usual deviation from the paper: less than that may be noise
@@ -34,13 +35,15 @@ def odd(size: float, least: int = 3) -> int:
     return max(least, int(size) // 2 * 2 + 1)
 
 
-def fitted(pixels: np.ndarray, largest: int) -> tuple[np.ndarray, float]:
-    """A picture with sides of so many pixels at most, and by how much it was made smaller."""
-    scale = min(1, largest / max(pixels.shape[:2]))
+def fitted(pixels: np.ndarray, least: int, most: int) -> tuple[np.ndarray, float]:
+    """A picture whose longer side has least to most pixels, and how much larger that is."""
+    longer = max(pixels.shape[:2])
+    scale = min(max(longer, least), most) / longer
     if scale == 1:
         return pixels, 1
     size = [max(1, round(scale * side)) for side in pixels.shape[1::-1]]
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), scale
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(pixels, size, interpolation=kind), scale
 
 
 def outline(grey: np.ndarray) -> np.ndarray | None:
@@ -49,7 +52,7 @@ def outline(grey: np.ndarray) -> np.ndarray | None:
     It is bright, has straight sides, and mostly ends before the picture does, which a lit part of
     the paper does not.
     """
-    small, scale = fitted(grey, GLANCE)
+    small, scale = fitted(grey, 1, GLANCE)
     smooth = cv2.medianBlur(small, odd(GLANCE / 12))
     _, bright = cv2.threshold(smooth, 0, 1, cv2.THRESH_OTSU)
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -75,7 +78,7 @@ def inside(shape: tuple[int, int], corners: np.ndarray | None) -> np.ndarray:
 
 def ink_is_light(grey: np.ndarray, on_sheet: np.ndarray) -> bool:
     """Whether what differs from most of the paper round it is lighter than that."""
-    small, _ = fitted(grey, GLANCE)
+    small, _ = fitted(grey, 1, GLANCE)
     usual = cv2.medianBlur(small, odd(min(small.shape) / 3)).astype(np.float32)
     contrast = (usual - small) / (np.maximum(usual, small) + 1)
     contrast[cv2.resize(on_sheet, small.shape[::-1]) == 0] = 0
@@ -133,7 +136,9 @@ def stroke_width(mask: np.ndarray) -> float:
     """How wide the strokes are in which three quarters of the ink lie, in pixels."""
     inner = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     halves = np.sort(inner[ridge(inner) > 0])
-    share = np.cumsum(np.square(halves, dtype=np.float64))  # for each pixel along a stroke, as it is wide
+    share = np.cumsum(
+        np.square(halves, dtype=np.float64)
+    )  # for each pixel along a stroke, as it is wide
     return 2 * float(halves[np.searchsorted(share, 0.75 * share[-1])]) if len(halves) else 0
 
 
@@ -160,7 +165,7 @@ def tilt(mask: np.ndarray, corners: np.ndarray | None) -> float:
 
 def rules(mask: np.ndarray) -> np.ndarray:
     """What of a mask is a printed rule: straight thin pieces across most of the sheet."""
-    height, width = mask.shape
+    width = mask.shape[1]
     near = cv2.dilate(mask, np.ones((5, 1), np.uint8))  # a line that is turned a hair is one
     near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, width // 30 + 1), np.uint8))
     straight = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((1, width // 8 + 1), np.uint8)) & mask
@@ -212,30 +217,37 @@ def strokes(
     return shares, apart_from_border(mask, on_sheet)
 
 
+def turning(degrees: float, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
+    """The matrix (2, 3) that turns a picture (h, w) by degrees, and the width and height then."""
+    height, width = shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]])
+    turned = corners @ matrix[:, :2].T + matrix[:, 2]
+    matrix[:, 2] -= turned.min(axis=0)
+    size = np.ceil(np.ptp(turned, axis=0)).astype(int)
+    return matrix, (int(size[0]), int(size[1]))
+
+
 def ink(pixels: np.ndarray) -> Sheet:
     """Tell ink from paper in a photo uint8 (h, w) or (h, w, 3)."""
-    small, scale = fitted(pixels, LARGEST)
+    small, scale = fitted(pixels, GLANCE, LARGEST)
     grey = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     grey = cv2.GaussianBlur(grey, (3, 3), 0)
-    height, wide = grey.shape
     corners = outline(grey)
     on_sheet = inside(grey.shape, corners)
     # what lies round the sheet is taken for more of it
     grey = np.where(on_sheet > 0, grey, np.uint8(np.median(grey[on_sheet > 0])))
     light = ink_is_light(grey, on_sheet)
-    window = odd(min(grey.shape) * 0.4)
+    window = odd(min(grey.shape) * WIDEST)
     shares = contrast(grey, window, light)
-    turned = tilt((shares > threshold(shares, on_sheet)).astype(np.uint8) & on_sheet, corners)
-    turn = cv2.getRotationMatrix2D((wide / 2, height / 2), turned, 1)
-    whole = cv2.boundingRect(cv2.transform(np.float32([[[0, 0], [wide, 0], [0, height], [wide, height]]]), turn))
-    turn[:, 2] -= whole[:2]
-    grey = cv2.warpAffine(grey, turn, whole[2:], borderMode=cv2.BORDER_REPLICATE)
-    on_sheet = cv2.warpAffine(on_sheet, turn, whole[2:])
+    seen = (shares > threshold(shares, on_sheet)).astype(np.uint8) & on_sheet
+    turn, size = turning(tilt(seen, corners), grey.shape)
+    grey = cv2.warpAffine(grey, turn, size, borderMode=cv2.BORDER_REPLICATE)
+    on_sheet = cv2.warpAffine(on_sheet, turn, size)
     # wide windows see a thumb as a whole, narrow ones the edges of shadows where they are
     for widths in 6, 3:
         _, rough = strokes(grey, on_sheet, window, light)
         window = min(window, odd(widths * stroke_width(rough), 9))
     shares, mask = strokes(grey, on_sheet, window, light)
     mask &= cv2.dilate(rough, np.ones((5, 5), np.uint8))
-    back = cv2.invertAffineTransform(turn) / scale
-    return Sheet(shares, mask, back)
+    return Sheet(shares, mask, cv2.invertAffineTransform(turn) / scale)

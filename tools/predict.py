@@ -85,7 +85,9 @@ class Classifier:
             from tools import doubt
 
             images, labels = arrays.read("train_images"), arrays.read("train_labels")
-            self.familiar = doubt.Familiar(images[: doubt.SEEN], labels[: doubt.SEEN].argmax(axis=1))
+            self.familiar = doubt.Familiar(
+                images[: doubt.SEEN], labels[: doubt.SEEN].argmax(axis=1)
+            )
 
     def symbols(self, picture: Image.Image) -> list[list[tuple[np.ndarray, list[int]]]]:
         """Lines of images (H, W, C) as they were in training, each with its box.

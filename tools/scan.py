@@ -163,9 +163,11 @@ def scan(pixels: np.ndarray, height: int, width: int) -> list[list[Symbol]]:
 
     Their images are float32 (height, width, 1), 0 paper to 1 ink. ValueError where there is no ink.
     """
-    sheet = paper.ink(pixels)
-    found, labels = patches(sheet.mask)
-    symbols = grouped(found)
+    symbols = []
+    if min(pixels.shape[:2]) >= FEWEST:
+        sheet = paper.ink(pixels)
+        found, labels = patches(sheet.mask)
+        symbols = grouped(found)
     if not symbols:
         raise ValueError("no symbol found: no ink on paper in it")
     sides = pixels.shape[1::-1]
