@@ -57,7 +57,9 @@ def outline(grey: np.ndarray) -> np.ndarray | None:
     _, bright = cv2.threshold(smooth, 0, 1, cv2.THRESH_OTSU)
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     largest = max(contours, key=cv2.contourArea, default=None)
-    if largest is None or np.median(smooth[bright == 0]) > 0.8 * np.median(smooth[bright > 0]):
+    if largest is None or bright.all():
+        return None
+    if np.median(smooth[bright == 0]) > 0.8 * np.median(smooth[bright > 0]):
         return None
     border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
     rectangle = cv2.minAreaRect(largest)

@@ -10,12 +10,11 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
-from digits import output, pictures
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
 
 CONFIDENT = 0.9  # a lower confidence is told with the second choice
 UNLIKE = 0.05  # of the probabilities are to be believed: what is there is no symbol
@@ -27,9 +26,9 @@ NONE = "no symbol found: what is in it looks like none of the classes"
 class Read:
     """What the network takes a symbol for."""
 
-    image: np.ndarray  # float32 (H, W, C), as the network gets it
+    image: "np.ndarray"  # float32 (H, W, C), as the network gets it
     box: list[int]  # left, top, right, bottom in pixels of the upright picture
-    probabilities: np.ndarray  # (K,), as the network gives them
+    probabilities: "np.ndarray"  # (K,), as the network gives them
     trust: float  # the part of them that is to be believed
 
     @property
@@ -66,6 +65,20 @@ def words(line: Line, classes: list[str]) -> str:
     return f"not confident: {best} or {text(changed, classes)} ({100 * share:.1f} %)"
 
 
+def with_opencv() -> Any:
+    """The module tools.doubt; SystemExit without OpenCV, which only pictures of ink need."""
+    try:
+        from tools import doubt
+    except ModuleNotFoundError as error:
+        if error.name != "cv2":
+            raise
+        raise SystemExit(
+            "predict: expected OpenCV, which finds ink in photos; found none; "
+            "to install it: make .venv/ready-predict"
+        ) from None
+    return doubt
+
+
 class Classifier:
     """The trained network of this checkout, with the test-time augmentation of its recipe."""
 
@@ -82,18 +95,21 @@ class Classifier:
         self.forward = network.forward(trained, self.params.replicas)
         self.views = self.params.evaluate.test_time_augmentation[self.params.recipe]
         if self.data.search:
-            from tools import doubt
-
-            images, labels = arrays.read("train_images"), arrays.read("train_labels")
-            self.familiar = doubt.Familiar(
-                images[: doubt.SEEN], labels[: doubt.SEEN].argmax(axis=1)
+            doubt = with_opencv()
+            images, labels = (
+                arrays.read(f"train_{kind}")[: doubt.SEEN] for kind in ("images", "labels")
             )
+            self.familiar = doubt.Familiar(images, labels.argmax(axis=1))
 
-    def symbols(self, picture: Image.Image) -> list[list[tuple[np.ndarray, list[int]]]]:
+    def symbols(self, picture: "Image.Image") -> "list[list[tuple[np.ndarray, list[int]]]]":
         """Lines of images (H, W, C) as they were in training, each with its box.
 
         ValueError where there is no ink.
         """
+        import numpy as np
+
+        from digits import pictures
+
         height, width = self.data.height, self.data.width
         whole = [0, 0, picture.width, picture.height]
         same_size = picture.size == (width, height)
@@ -105,8 +121,10 @@ class Classifier:
 
         return scan.scan(np.asarray(pictures.upright(picture)), height, width)
 
-    def read(self, picture: Image.Image) -> list[Line]:
+    def read(self, picture: "Image.Image") -> list[Line]:
         """Read a picture's lines of symbols; ValueError where there are none."""
+        import numpy as np
+
         from digits import prediction
 
         found = self.symbols(picture)
@@ -144,6 +162,8 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
+
+    from digits import output, pictures
 
     classifier = None
     status = 0
