@@ -45,7 +45,7 @@ class Familiar:
         # each of them is its own nearest one
         near = self.nearness(vectors[asked], classes[asked], NEIGHBOUR + 1)
         self.near = np.sort(near)
-        self.pieces, self.classes = pieces(images[asked]), classes[asked]
+        self.pieces, self.classes = pieces(images), classes
 
     def nearness(self, vectors: np.ndarray, classes: np.ndarray, neighbour: int) -> np.ndarray:
         """How near (n,) the neighbour of that rank in the class is, from 0 to 1, the same."""

@@ -27,6 +27,7 @@ class Sheet:
 
     ink: np.ndarray  # float32 (h, w): how much darker or lighter than the paper, 0 to 1
     mask: np.ndarray  # uint8 (h, w): 1 where there is ink, without rules
+    width: float  # of the strokes, in pixels
     back: np.ndarray  # (2, 3): from here to pixels of the photo as it was given
 
 
@@ -252,4 +253,4 @@ def ink(pixels: np.ndarray) -> Sheet:
         window = min(window, odd(widths * stroke_width(rough), 9))
     shares, mask = strokes(grey, on_sheet, window, light)
     mask &= cv2.dilate(rough, np.ones((5, 5), np.uint8))
-    return Sheet(shares, mask, cv2.invertAffineTransform(turn) / scale)
+    return Sheet(shares, mask, stroke_width(mask), cv2.invertAffineTransform(turn) / scale)

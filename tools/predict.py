@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 CONFIDENT = 0.9  # a lower confidence is told with the second choice
-UNLIKE = 0.05  # of the probabilities are to be believed: what is there is no symbol
+UNLIKE = 0.02  # of the probabilities are to be believed: what is there is no symbol
 MANY = 10  # symbols of which most are not sure: a page of something else
 NONE = "no symbol found: what is in it looks like none of the classes"
 

@@ -52,12 +52,12 @@ def overlap(one: Box, other: Box, axis: int) -> float:
     return shared / max(1, min(one[axis + 2] - one[axis], other[axis + 2] - other[axis]))
 
 
-def patches(mask: np.ndarray) -> tuple[list[Patch], np.ndarray]:
+def patches(sheet: paper.Sheet) -> tuple[list[Patch], np.ndarray]:
     """Connected ink, and its labels (h, w); strokes that nearly touch are connected."""
-    reach = paper.odd(paper.stroke_width(mask) / 2, 1)
-    near = cv2.dilate(mask, np.ones((reach, reach), np.uint8))
+    reach = paper.odd(sheet.width / 2, 1)
+    near = cv2.dilate(sheet.mask, np.ones((reach, reach), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(near)
-    labels *= mask
+    labels *= sheet.mask
     found = []
     for label, (left, top, width, height, _) in enumerate(stats.tolist()):
         if label and max(width, height) >= FEWEST:
@@ -121,9 +121,11 @@ def start(weights: np.ndarray, side: int) -> int:
 def amounts(sheet: paper.Sheet, labels: np.ndarray, patch: Patch) -> np.ndarray:
     """How much ink is on each pixel of a symbol, float32 (h, w) from 0 to 1, cropped to it."""
     left, top, right, bottom = patch.box
-    here = (slice(max(0, top - 2), bottom + 2), slice(max(0, left - 2), right + 2))
+    reach = paper.odd(sheet.width / 2)
+    here = (slice(max(0, top - reach), bottom + reach), slice(max(0, left - reach), right + reach))
     own = np.isin(labels[here], patch.labels).astype(np.uint8)
-    soft = cv2.dilate(own, np.ones((3, 3), np.uint8))
+    # a stroke's soft edge belongs to it, another symbol does not
+    soft = cv2.dilate(own, np.ones((reach, reach), np.uint8)) & ((labels[here] == 0) | own)
     share = sheet.ink[here]
     full = np.median(share[own > 0])
     ink = np.clip(share / full / 0.7 - 0.2, 0, 1) * soft
@@ -166,7 +168,7 @@ def scan(pixels: np.ndarray, height: int, width: int) -> list[list[Symbol]]:
     symbols = []
     if min(pixels.shape[:2]) >= FEWEST:
         sheet = paper.ink(pixels)
-        found, labels = patches(sheet.mask)
+        found, labels = patches(sheet)
         symbols = grouped(found)
     if not symbols:
         raise ValueError("no symbol found: no ink on paper in it")
