@@ -170,7 +170,7 @@ def rules(mask: np.ndarray) -> np.ndarray:
     """What of a mask is a printed rule: straight thin pieces across most of the sheet."""
     width = mask.shape[1]
     near = cv2.dilate(mask, np.ones((5, 1), np.uint8))  # a line that is turned a hair is one
-    near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, width // 30 + 1), np.uint8))
+    near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, width // 100 + 1), np.uint8))
     straight = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((1, width // 8 + 1), np.uint8)) & mask
     straight &= ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((width // 25 + 2, 1), np.uint8))
     joined = cv2.dilate(straight, np.ones((5, width // 2), np.uint8))
@@ -182,7 +182,8 @@ def rules(mask: np.ndarray) -> np.ndarray:
         line = straight[rows] * (lines[rows] == label)
         inked = np.flatnonzero(line.any(axis=0))
         thick = np.median(line.sum(axis=0)[inked])
-        if inked[-1] - inked[0] > SPANNED * width and len(inked) > width / 3:
+        span = inked[-1] - inked[0]
+        if span > SPANNED * width and len(inked) > width / 3:
             # where ink goes through the line, there is more of it above or below
             higher = np.ones((int(1.5 * thick) + 2, 1), np.uint8)
             found[rows] |= line & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, higher)[rows]

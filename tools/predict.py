@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CONFIDENT = 0.9  # a lower confidence is told with the second choice
 UNLIKE = 0.02  # of the probabilities are to be believed: what is there is no symbol
-MANY = 10  # symbols of which most are not sure: a page of something else
+SEVERAL = 4  # symbols or more, of which most are not sure: a word, a page, a texture
 NONE = "no symbol found: what is in it looks like none of the classes"
 
 
@@ -139,7 +139,7 @@ class Classifier:
         lines = [[Read(image, box, *next(rest)) for image, box in line] for line in found]
         every = [symbol for line in lines for symbol in line]
         unsure = np.mean([symbol.confidence < CONFIDENT for symbol in every])
-        if np.median(trust) < UNLIKE or (len(every) > MANY and unsure > 0.5):
+        if np.median(trust) < UNLIKE or (len(every) >= SEVERAL and unsure > 0.5):
             raise ValueError(NONE)
         return lines
 
