@@ -118,11 +118,12 @@ def start(weights: np.ndarray, side: int) -> int:
     return min(max(0, wanted), side - len(weights))
 
 
-def amounts(sheet: paper.Sheet, labels: np.ndarray, patch: Patch) -> np.ndarray:
-    """How much ink is on each pixel of a symbol, float32 (h, w) from 0 to 1, cropped to it."""
+def amounts(sheet: paper.Sheet, labels: np.ndarray, patch: Patch) -> tuple[np.ndarray, Box]:
+    """How much ink is on each pixel of a symbol, float32 (h, w) from 0 to 1, and where it lies."""
     left, top, right, bottom = patch.box
     reach = paper.odd(sheet.width / 2)
-    here = (slice(max(0, top - reach), bottom + reach), slice(max(0, left - reach), right + reach))
+    left, top = max(0, left - reach), max(0, top - reach)
+    here = (slice(top, bottom + reach), slice(left, right + reach))
     own = np.isin(labels[here], patch.labels).astype(np.uint8)
     # a stroke's soft edge belongs to it, another symbol does not
     soft = cv2.dilate(own, np.ones((reach, reach), np.uint8)) & ((labels[here] == 0) | own)
@@ -130,7 +131,9 @@ def amounts(sheet: paper.Sheet, labels: np.ndarray, patch: Patch) -> np.ndarray:
     full = np.median(share[own > 0])
     ink = np.clip(share / full / 0.7 - 0.2, 0, 1) * soft
     rows, columns = np.flatnonzero(ink.max(axis=1) > 0.5), np.flatnonzero(ink.max(axis=0) > 0.5)
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    first, last = (columns[0], rows[0]), (columns[-1] + 1, rows[-1] + 1)
+    part = ink[first[1] : last[1], first[0] : last[0]]
+    return part, (left + first[0], top + first[1], left + last[0], top + last[1])
 
 
 def placed(ink: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -172,14 +175,13 @@ def scan(pixels: np.ndarray, height: int, width: int) -> list[list[Symbol]]:
         symbols = grouped(found)
     if not symbols:
         raise ValueError("no symbol found: no ink on paper in it")
-    sides = pixels.shape[1::-1]
-    return [
-        [
-            (
-                placed(amounts(sheet, labels, symbol), height, width),
-                on_photo(symbol.box, sheet.back, sides),
-            )
-            for symbol in line
-        ]
-        for line in lines(symbols)
-    ]
+    found_lines = []
+    for line in lines(symbols):
+        inks = [amounts(sheet, labels, symbol) for symbol in line]
+        found_lines.append(
+            [
+                (placed(ink, height, width), on_photo(box, sheet.back, pixels.shape[1::-1]))
+                for ink, box in inks
+            ]
+        )
+    return found_lines
