@@ -101,45 +101,48 @@ class Classifier:
             )
             self.familiar = doubt.Familiar(images, labels.argmax(axis=1))
 
-    def symbols(self, picture: "Image.Image") -> "list[list[tuple[np.ndarray, list[int]]]]":
-        """Lines of images (H, W, C) as they were in training, each with its box.
-
-        ValueError where there is no ink.
-        """
-        import numpy as np
-
+    def taken_as_is(self, picture: "Image.Image") -> "np.ndarray | None":
+        """The image (H, W, C) as in training; None for a photo, which is searched for ink."""
         from digits import pictures
 
         height, width = self.data.height, self.data.width
-        whole = [0, 0, picture.width, picture.height]
-        same_size = picture.size == (width, height)
-        if not self.data.search or same_size:
-            pixels = pictures.to_array(picture, height, width, self.data.channels)
-            if not self.data.search or self.data.has_paper_of(pixels):
-                return [[(self.data.normalise(pixels)[0], whole)]]
-        from tools import scan
+        if self.data.search and picture.size != (width, height):
+            return None
+        pixels = pictures.to_array(picture, height, width, self.data.channels)
+        if self.data.search and not self.data.has_paper_of(pixels):
+            return None
+        return self.data.normalise(pixels)[0]
 
-        return scan.scan(np.asarray(pictures.upright(picture)), height, width)
+    def probabilities(self, images: "np.ndarray") -> "np.ndarray":
+        """Those of the classes (n, K) for images (n, H, W, C)."""
+        import numpy as np
+
+        from digits import prediction
+
+        augment = self.params.selected.augment
+        return np.concatenate(list(prediction.predict(self.forward, images, augment, self.views)))
 
     def read(self, picture: "Image.Image") -> list[Line]:
         """Read a picture's lines of symbols; ValueError where there are none."""
         import numpy as np
 
-        from digits import prediction
+        from digits import pictures
 
-        found = self.symbols(picture)
+        image = self.taken_as_is(picture)
+        if image is not None:
+            [probabilities] = self.probabilities(image[None])
+            return [[Read(image, [0, 0, *picture.size], probabilities, 1)]]
+        from tools import scan
+
+        pixels = np.asarray(pictures.upright(picture))
+        found = scan.scan(pixels, self.data.height, self.data.width)
         images = np.stack([image for line in found for image, _ in line])
-        augment = self.params.selected.augment
-        batches = prediction.predict(self.forward, images, augment, self.views)
-        probabilities = np.concatenate(list(batches))
-        trust = np.ones(len(images))
-        if self.data.search:
-            trust = self.familiar.trust(images, probabilities.argmax(axis=1))
+        probabilities = self.probabilities(images)
+        trust = self.familiar.trust(images, probabilities.argmax(axis=1))
         rest = zip(probabilities, trust.tolist())
         lines = [[Read(image, box, *next(rest)) for image, box in line] for line in found]
-        every = [symbol for line in lines for symbol in line]
-        unsure = np.mean([symbol.confidence < CONFIDENT for symbol in every])
-        if np.median(trust) < UNLIKE or (len(every) >= SEVERAL and unsure > 0.5):
+        unsure = np.mean([symbol.confidence < CONFIDENT for line in lines for symbol in line])
+        if np.median(trust) < UNLIKE or (len(images) >= SEVERAL and unsure > 0.5):
             raise ValueError(NONE)
         return lines
 
