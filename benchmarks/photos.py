@@ -4,7 +4,7 @@ The photos are drawn here, from MNIST's test digits, with random strengths of al
 photo. Each is a scene: paper with something printed on it, ink, something round it, light, and a
 camera. `python -m benchmarks.photos [--seed N] [--count N]`
 
-Whoever changes how photos are read looks at seeds below 1000. The committed table is of seed 1000.
+Whoever changes how photos are read looks at seeds below 1000. The committed table is of seed 2000.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from benchmarks import harness
 from digits import arrays
 from tools import predict
 
-REPORTED = 1000  # from this seed on
+TUNED = 1000  # seeds below are for those who change how photos are read
+REPORTED = 2000  # the seed of the committed table
 COUNT = 40  # photos of each kind
 ODD = 100  # pictures without a digit
 Rng = np.random.Generator
@@ -482,7 +483,7 @@ def draw_odd(rng: Rng, index: int) -> tuple[Image.Image, str]:
 def collection(seed: int, count: int) -> Iterator[tuple[str, Image.Image, str]]:
     """Yield what a picture is of, the picture, and what is to be read in it: "" is nothing."""
     # the digits of one table are not those of another, which the code may have been changed for
-    half = slice(int(seed >= REPORTED), None, 2)
+    half = slice(int(seed >= TUNED), None, 2)
     digits = (255 * arrays.read("test_images")[half, ..., 0]).round().astype(np.uint8)
     labels = arrays.read("test_labels")[half].argmax(axis=1)
     for k, (name, kind) in enumerate(KINDS.items()):

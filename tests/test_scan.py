@@ -95,6 +95,12 @@ def test_any_picture_gives_images_of_the_asked_size_or_no_ink(
             assert 0 <= box[1] < box[3] <= pixels.shape[0]
 
 
+def test_a_straight_1_is_no_printed_rule() -> None:
+    picture = np.full((600, 600), 230, np.uint8)
+    picture[100:500, 295:305] = 40
+    assert only(picture).sum(axis=0).argmax() in (13, 14)
+
+
 # --- numbers, and all that spoils a photo ---
 
 

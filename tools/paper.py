@@ -16,7 +16,7 @@ FAINTEST = 0.08  # of the paper's light: less contrast is no ink
 NOISE = 5  # times the usual deviation from the paper: less than that may be noise
 SPECK = 0.0001  # of the picture: a smaller patch is dirt
 DIRT = 0.02  # of the largest patch of ink: a smaller one is dirt
-SPANNED = 0.6  # of the picture's side: a rule is at least as long
+SPANNED = 0.8  # of the sheet's side: a rule is at least as long, a straight 1 is not
 STEEPEST = 15  # degrees by which a picture is turned
 WEAK = 0.4  # of the strongest ink: less than that is a shade, a fold or a faint rule
 
@@ -166,9 +166,9 @@ def tilt(mask: np.ndarray, corners: np.ndarray | None) -> float:
     return float(np.average(angles[alike[best]], weights=lengths[alike[best]]))
 
 
-def rules(mask: np.ndarray) -> np.ndarray:
-    """What of a mask is a printed rule: straight thin pieces across most of the sheet."""
-    width = mask.shape[1]
+def rules(mask: np.ndarray, on_sheet: np.ndarray) -> np.ndarray:
+    """What of a mask is a printed rule: straight thin pieces from side to side of the sheet."""
+    width = int(np.ptp(np.flatnonzero(on_sheet.any(axis=0))))
     near = cv2.dilate(mask, np.ones((5, 1), np.uint8))  # a line that is turned a hair is one
     near = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((1, width // 100 + 1), np.uint8))
     straight = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((1, width // 8 + 1), np.uint8)) & mask
@@ -217,7 +217,7 @@ def strokes(
     shares = contrast(grey, window, light)
     mask = (shares > threshold(shares, on_sheet)).astype(np.uint8) & on_sheet
     mask &= ~frames(mask)
-    mask &= ~(rules(mask) | rules(mask.T).T)
+    mask &= ~(rules(mask, on_sheet) | rules(mask.T, on_sheet.T).T)
     return shares, apart_from_border(mask, on_sheet)
 
 
