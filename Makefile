@@ -30,8 +30,8 @@ Look and compare
   make gate                 is the test accuracy no lower than it was before?
 
 Use
-  make predict ARGS=a.png   classify pictures
-  make demo                 draw a digit in the browser, and see its class
+  make predict ARGS=a.png   read digits and numbers in pictures
+  make demo                 draw in the browser, or drop in a photo
   make export               the network for phones and small devices (LiteRT)
 
 Keep
@@ -83,7 +83,7 @@ compare: installed
 # --- use ---
 
 .PHONY: predict demo export
-predict: installed
+predict: .venv/ready-predict
 	@$(TOOL).predict $(ARGS)
 
 demo: .venv/ready-demo
@@ -113,12 +113,13 @@ test-all: .venv/ready-dev
 lint: .venv/ready-dev
 	ruff check && ruff format --check && mypy
 
-bench: .venv/ready
+bench: .venv/ready .venv/ready-predict
 	python -E -m benchmarks.accuracy
 	python -E -m benchmarks.speed
 	python -E -m benchmarks.overhead
 	python -E -m benchmarks.growth
 	python -E -m benchmarks.chart
+	python -E -m benchmarks.photos
 
 lock describe: .venv/ready
 	@$(TOOL).$@ $(ARGS)

@@ -33,13 +33,20 @@ def identified(path: Path) -> Iterator[Image.Image]:
                 raise ValueError(f"expected at most {LARGEST:,} pixels, found {sides}")
             yield picture
     except UnidentifiedImageError:
-        with path.open("rb") as file:
-            start = file.read(4).hex(" ") or "nothing"
-        found = f"expected PNG, JPEG, GIF, BMP, WebP or TIFF, found {start}"
+        found = f"expected PNG, JPEG, GIF, BMP, WebP or TIFF, found {kind(path)}"
         raise NoPicture(found) from None
     except Exception as error:  # damaged bytes bring forth errors of every class
         reason = getattr(error, "strerror", None) or error
         raise ValueError(printable(reason)) from None
+
+
+def kind(path: Path) -> str:
+    """What a file that cannot be read begins with; a phone's HEIC is called by its name."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    if start[4:8] == b"ftyp":
+        return "HEIC or AVIF, as some phones save photos: export it as JPEG"
+    return start[:4].hex(" ") or "nothing"
 
 
 def open(path: Path) -> Image.Image:

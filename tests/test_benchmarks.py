@@ -13,7 +13,7 @@ from conftest import ROOT, Project
 from benchmarks import ablation, chart, harness
 from digits import params, yaml12
 
-PROGRAMS = ["ablation", "accuracy", "fit", "growth", "overhead", "own_data", "speed"]
+PROGRAMS = ["ablation", "accuracy", "fit", "growth", "overhead", "own_data", "photos", "speed"]
 slow = pytest.mark.slow
 
 

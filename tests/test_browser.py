@@ -101,7 +101,7 @@ def page(browser: Any) -> Iterator[Any]:
 @pytest.fixture
 def demo(page: Any, address: str) -> Any:
     page.goto(address)
-    playwright.expect(page.get_by_text("Draw a digit with the mouse")).to_be_visible(timeout=30_000)
+    playwright.expect(page.get_by_text("Draw a digit or a number")).to_be_visible(timeout=30_000)
     playwright.expect(page.locator(".quite-round").first).to_be_visible()
     page.wait_for_timeout(1000)  # for the brush to be taken
     return page
@@ -142,13 +142,17 @@ def test_after_the_canvas_was_cleared_the_next_digit_can_be_drawn(
     demo.screenshot(path=tmp_path / "again.png")
 
 
-def test_a_photo_dropped_in_is_classified(demo: Any, trained: Project, tmp_path: Path) -> None:
+def test_a_number_in_a_photo_is_read_and_each_digit_shown(
+    demo: Any, trained: Project, tmp_path: Path
+) -> None:
     images = np.load(trained.root / "data/processed/test_images.npy")[..., 0]
     labels = np.load(trained.root / "data/processed/test_labels.npy").argmax(axis=1)
-    digit = Image.fromarray((255 * images[labels == 3][0]).astype(np.uint8)).resize((280, 280))
-    Image.fromarray(200 - np.asarray(digit) // 2).save(tmp_path / "three.jpg")
-    demo.locator("input[type=file]").last.set_input_files(tmp_path / "three.jpg")
-    playwright.expect(demo.locator("h2", has_text="3")).to_be_visible(timeout=15_000)
+    digits = [(255 * images[labels == label][0]).astype(np.uint8) for label in (3, 1)]
+    number = Image.fromarray(np.concatenate(digits, axis=1)).resize((560, 280))
+    Image.fromarray(200 - np.asarray(number) // 2).save(tmp_path / "number.jpg")
+    demo.locator("input[type=file]").last.set_input_files(tmp_path / "number.jpg")
+    playwright.expect(demo.locator("h2", has_text="31")).to_be_visible(timeout=15_000)
+    playwright.expect(demo.get_by_text("3 (")).to_have_count(1)
     demo.screenshot(path=tmp_path / "photo.png")
 
 

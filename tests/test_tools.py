@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from tools.experiments import Run
 PROGRAMS = sorted(
     path.stem for path in (ROOT / "tools").glob("*.py") if "def main" in path.read_text()
 )
-HEAVY = {"tensorflow", "keras", "numpy", "matplotlib", "dvc", "ray", "gradio", "pydantic"}
+HEAVY = {"tensorflow", "cv2", "keras", "numpy", "matplotlib", "dvc", "ray", "gradio", "pydantic"}
 
 
 def tool(
@@ -501,16 +502,36 @@ def pictures(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> lis
     return sorted(folder.iterdir())
 
 
-def test_predict_classifies_pictures_much_as_evaluate_did_the_test_images(
+def test_predict_says_of_each_picture_what_is_read_and_where(
     finished: Project, pictures: list[Path]
 ) -> None:
-    lines = tool(finished, "predict", "--json", *map(str, pictures)).stdout.splitlines()
-    found = [json.loads(line) for line in lines]
-    assert [entry["file"] for entry in found] == list(map(str, pictures))
-    assert all(sum(entry["probabilities"]) == pytest.approx(1, abs=1e-4) for entry in found)
+    # the network has seen 500 images: what it is sure to know is where the ink is
+    done = tool(finished, "predict", "--json", *map(str, pictures), check=False)
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(found) >= 15
+    for entry in found:
+        assert list(entry) == ["file", "read", "confidence", "symbols"]
+        [symbol] = entry["symbols"]
+        assert symbol["name"] == entry["read"] and symbol["confidence"] == entry["confidence"]
+        assert sum(symbol["probabilities"]) == pytest.approx(1, abs=1e-4)
+        left, top, right, bottom = symbol["box"]
+        assert 0 <= left < right <= 112 and 0 <= top < bottom <= 112
+
+
+def test_predict_gives_files_of_the_training_size_what_evaluate_gives_the_images(
+    finished: Project, tmp_path: Path
+) -> None:
+    images = np.load(finished.root / "data/processed/test_images.npy")[:20, ..., 0]
+    names = [str(tmp_path / f"{i:02}.png") for i in range(20)]
+    for image, name in zip(images, names):
+        Image.fromarray((255 * image).round().astype(np.uint8)).save(name)
+    lines = tool(finished, "predict", "--json", *names).stdout.splitlines()
+    found = [json.loads(line)["symbols"][0] for line in lines]
     rows = (finished.root / "reports/predictions.csv").read_text().splitlines()[1:21]
-    predicted = [int(row.split(",")[1]) for row in rows]
-    assert sum(entry["class"] == label for entry, label in zip(found, predicted)) >= 15
+    assert [str(symbol["class"]) for symbol in found] == [row.split(",")[1] for row in rows]
+    confidences = [float(row.split(",")[2]) for row in rows]
+    best = [max(symbol["probabilities"]) for symbol in found]
+    assert best == pytest.approx(confidences, abs=1e-5)
 
 
 def test_predict_says_what_is_no_picture_and_classifies_the_others(
@@ -520,8 +541,11 @@ def test_predict_says_what_is_no_picture_and_classifies_the_others(
     (tmp_path / "cut.png").write_bytes(pictures[0].read_bytes()[:100])
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     (tmp_path / "folder.png").mkdir()
-    names = ["text.png", "cut.png", "blank.png", "absent.png", "folder.png"]
-    paths = [*(str(tmp_path / name) for name in names), str(pictures[0])]
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    no_letters = tmp_path / os.fsdecode(b"\xff.png")
+    shutil.copy(pictures[0], no_letters)
+    names = ["text.png", "cut.png", "blank.png", "absent.png", "folder.png", "phone.heic"]
+    paths = [*(str(tmp_path / name) for name in names), str(no_letters), str(pictures[0])]
     done = tool(finished, "predict", *paths, check=False)
     assert done.returncode == 1
     said = {}
@@ -530,7 +554,9 @@ def test_predict_says_what_is_no_picture_and_classifies_the_others(
         said[Path(path).name] = words
     assert said["text.png"].startswith("expected PNG, JPEG, GIF, BMP, WebP or TIFF, found ")
     assert "truncated" in said["cut.png"]
-    assert said["blank.png"] == "no ink on paper in it"
+    assert said["blank.png"] == "no symbol found: no ink on paper in it"
+    assert "found HEIC" in said["phone.heic"] and said["phone.heic"].endswith("export it as JPEG")
+    assert said[r"\udcff.png"].endswith(" %)")
     assert said["absent.png"] == said["folder.png"] == "no such file"
     assert said["00.png"].endswith(" %)")
 
@@ -542,11 +568,37 @@ def test_predict_without_a_network_says_what_to_do(project: Project, pictures: l
     assert (done.returncode, done.stdout) == (1, expected)
 
 
+def test_predict_of_a_missing_file_does_not_wait_for_tensorflow(project: Project) -> None:
+    done = project.run("python", "-X", "importtime", "-m", "tools.predict", "no.png", check=False)
+    assert done.returncode == 1 and "no.png: no such file" in done.stdout
+    assert "tensorflow" not in done.stdout
+
+
 def test_the_exported_network_gives_every_test_image_the_same_class(project: Project) -> None:
     printed = tool(project, "export").stdout.splitlines()[-1]
     said = "100 of 100 test images get the class that models/network.keras gives them"
     assert printed.startswith(f"models/network.tflite: {said}")
-    assert (project.root / "models/network.tflite").stat().st_size > 900_000
+    exported = project.root / "models/network.tflite"
+    assert exported.stat().st_size > 900_000
+    with zipfile.ZipFile(exported) as archive:
+        about = json.loads(archive.read("about.json"))
+        classes = archive.read("classes.txt").decode()
+    assert about["input"] == "float32 (n, 28, 28, 1); 0 is paper, 1 is ink"
+    assert classes == (project.root / "models/classes.txt").read_text()
+
+
+def test_the_example_reads_a_picture_with_litert_alone(
+    project: Project, pictures: list[Path]
+) -> None:
+    pytest.importorskip("ai_edge_litert", reason="needs Linux")
+    [example] = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs/export.md").read_text(), re.M | re.S
+    )
+    tool(project, "export")
+    shutil.copy(pictures[0], project.root / "five.png")
+    printed = project.run("python", "-c", example).stdout.splitlines()
+    [line] = tool(project, "predict", "--json", "five.png").stdout.splitlines()
+    assert json.loads(line)["read"] in printed
 
 
 # --- compare ---

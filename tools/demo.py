@@ -1,6 +1,7 @@
-"""A page on which a person draws a digit, or drops in a photo of one, and sees its class.
+"""A page on which a person draws digits, or drops in a photo of some, and sees what is read.
 
-Beside it stands what the network gets of the drawing. The page loads nothing from other machines.
+Each symbol gets a box. Beside it stands what the network gets of each. The page loads nothing from
+other machines.
 """
 
 import argparse
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import gradio as gr
     from PIL import Image
 
-    from tools.predict import Classifier
+    from tools.predict import Classifier, Line, Read
 
 SIDE = 280  # pixels of the canvas, and of the image as the network gets it
 TAKE_BRUSH = """() => {
@@ -21,7 +22,9 @@ TAKE_BRUSH = """() => {
     if (brush) { brush.click(); clearInterval(wait); }
   }, 50);
 }"""
-HINT = "Draw a digit with the mouse or a finger, or drop in a photo of one."
+HINT = "Draw a digit or a number with the mouse or a finger, or drop in a photo of one."
+SHOWN = 60  # symbols at most, as the network gets them
+BOX = (220, 40, 40)
 NO_PICTURE = "This file is no picture that can be read. Try PNG or JPEG."
 
 
@@ -39,58 +42,96 @@ def opened(photo: "gr.image_utils.ImageData | None") -> "Image.Image | None":
         raise gr.Error(NO_PICTURE, print_exception=False) from None
 
 
+def with_boxes(picture: "Image.Image", lines: "list[Line]") -> "Image.Image":
+    """The picture with a box round each symbol."""
+    from PIL import ImageDraw
+
+    from digits import pictures
+
+    shown = pictures.upright(picture).convert("RGB")
+    pen = ImageDraw.Draw(shown)
+    width = 1 + max(shown.size) // 200
+    for line in lines:
+        for symbol in line:
+            pen.rectangle(symbol.box, outline=BOX, width=width)
+    shown.thumbnail((1000, 1000))
+    return shown
+
+
+def as_given(symbol: "Read") -> "Image.Image":
+    """What the network gets of a symbol, enlarged, as ink on paper."""
+    import numpy as np
+    from PIL import Image
+
+    image = symbol.image
+    shown = image if image.shape[2] == 3 else 1 - image[..., 0]
+    seen = Image.fromarray((255 * shown).astype(np.uint8))
+    return seen.resize((SIDE, SIDE), Image.Resampling.NEAREST)
+
+
 class Page:
-    """The canvas on the left; on the right, what the network gets, and its class."""
+    """The canvas and a photo on the left; on the right, what is read, and of what."""
 
     def __init__(self, classifier: "Classifier") -> None:
         self.classifier = classifier
 
-    def look(self, given: "Image.Image | dict[str, Any] | None") -> tuple[Any, Any, str]:
-        """Return an image to show, the probability of each class, and the class in words."""
-        import numpy as np
-        from PIL import Image
+    def look(self, given: "Image.Image | dict[str, Any] | None") -> tuple[Any, Any, Any, str]:
+        """Return the boxes, images to show, the probability of each class, and what is read."""
+        from tools import predict
 
         picture = given["composite"] if isinstance(given, dict) else given
         if picture is None:
-            return None, None, HINT
+            return None, None, None, HINT
         try:
-            image, probabilities = self.classifier.classify(picture)
-        except ValueError:  # nothing drawn yet
-            return None, None, HINT
-        shown = image if image.shape[2] == 3 else 1 - image[..., 0]  # ink on paper
-        seen = Image.fromarray((255 * shown).astype(np.uint8))
-        large = np.asarray(seen.resize((SIDE, SIDE), Image.Resampling.NEAREST))
-        bars = dict(zip(self.classifier.data.classes, probabilities.tolist()))
-        return large, bars, f"## {self.classifier.words(probabilities)}"
+            lines = self.classifier.read(picture)
+        except ValueError as error:
+            # of an empty canvas nothing needs to be said
+            return None, None, None, HINT if isinstance(given, dict) else str(error)
+        names = self.classifier.classes
+        symbols = [symbol for line in lines for symbol in line]
+        seen = [
+            (as_given(symbol), f"{predict.text([symbol], names)} ({100 * symbol.confidence:.0f} %)")
+            for symbol in symbols[:SHOWN]
+        ]
+        weakest = min(symbols, key=lambda symbol: symbol.confidence)
+        bars = dict(zip(names, (weakest.trust * weakest.probabilities).tolist()))
+        said = "\n\n".join(f"## {predict.words(line, names)}" for line in lines)
+        return with_boxes(picture, lines), seen, bars, said
 
     def blocks(self) -> "gr.Blocks":
         import gradio as gr
 
         with gr.Blocks(title="Handwritten digits") as blocks:
-            gr.Markdown("# Which digit is this?")
+            gr.Markdown("# Which number is this?")
             with gr.Row():
-                canvas = gr.Sketchpad(
-                    type="pil",
-                    label="Draw a digit",
-                    canvas_size=(SIDE, SIDE),
-                    height=SIDE + 100,
-                    brush=gr.Brush(default_size=14, colors=["#222222"], color_mode="fixed"),
-                    layers=False,
-                )
+                with gr.Column():
+                    canvas = gr.Sketchpad(
+                        type="pil",
+                        label="Draw digits",
+                        canvas_size=(2 * SIDE, SIDE),
+                        height=SIDE + 100,
+                        brush=gr.Brush(default_size=14, colors=["#222222"], color_mode="fixed"),
+                        layers=False,
+                    )
+                    photo = gr.Image(label="or drop in a photo", height=SIDE)
+                    photo.preprocess = opened  # type: ignore[assignment,method-assign]
                 with gr.Column():
                     said = gr.Markdown(HINT)
-                    bars = gr.Label(label="Probabilities", num_top_classes=10, show_heading=False)
-                with gr.Column():
-                    seen = gr.Image(
-                        label="What the network gets",
-                        height=SIDE + 40,
+                    boxes = gr.Image(
+                        label="What is read", height=SIDE, interactive=False, buttons=[]
+                    )
+                    seen = gr.Gallery(
+                        label="What the network gets of each",
+                        columns=5,
+                        height=SIDE - 80,
                         interactive=False,
                         buttons=[],
                     )
-                    photo = gr.Image(label="or drop in a photo of a digit", height=SIDE)
-                    photo.preprocess = opened  # type: ignore[assignment,method-assign]
+                    bars = gr.Label(
+                        label="The least sure one", num_top_classes=3, show_heading=False
+                    )
             for source in (canvas, photo):
-                source.change(self.look, source, [seen, bars, said], show_progress="hidden")
+                source.change(self.look, source, [boxes, seen, bars, said], show_progress="hidden")
             blocks.load(js=TAKE_BRUSH)
             canvas.clear(js=TAKE_BRUSH)
         return blocks

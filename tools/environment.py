@@ -238,7 +238,9 @@ def install_group(group):
 def main():
     parser = argparse.ArgumentParser(prog="python -m tools.environment", description=__doc__)
     parser.add_argument(
-        "group", nargs="*", help="demo, dev, gpu or sweep: what requirements-GROUP.txt names"
+        "group",
+        nargs="*",
+        help="demo, dev, gpu, predict or sweep: what requirements-GROUP.txt names",
     )
     options = parser.parse_args()
     install_all()

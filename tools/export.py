@@ -1,13 +1,16 @@
 """models/network.keras -> models/network.tflite, for LiteRT on phones and small devices, checked.
 
-The names of its classes, one a line, are in models/classes.txt.
+The names of its classes, one a line, are in models/classes.txt. Both that and what goes in and out
+are also in the file itself, which is a zip archive at its end, as LiteRT's associated files are.
 
-Both classify every test image; nothing is written where they disagree in one. Test-time
+Both networks classify every test image; nothing is written where they disagree in one. Test-time
 augmentation is no part of the exported network.
 """
 
 import argparse
+import json
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from digits.network import Forward
+    from digits.preparation import Preparation
 
 
 def load_exported(path: Path) -> "Forward":
@@ -48,6 +52,24 @@ def compare(one: "Forward", other: "Forward", images: "np.ndarray") -> tuple[int
     return same, largest
 
 
+def describe(exported: Path, data: "Preparation") -> None:
+    """Put what goes in and out at the end of the file, which a reader of networks ignores."""
+    scale = "0 is paper, 1 is ink" if data.search else "0 is black, 1 is white"
+    about: dict[str, str] = {
+        "input": f"float32 (n, {data.height}, {data.width}, {data.channels}); {scale}",
+        "output": f"float32 (n, {len(data.classes)}): the probabilities of the classes",
+    }
+    if data.search:
+        about["placing"] = "ink fills a box of 20/28 of the sides; its centre of mass is the middle"
+    elif data.inverted:
+        about["input"] += ", of the picture's negative"
+    classes = "\n".join(data.classes) + "\n"
+    with zipfile.ZipFile(exported, "a") as archive:
+        # without a date, so that the same network gives the same bytes
+        archive.writestr(zipfile.ZipInfo("classes.txt"), classes)
+        archive.writestr(zipfile.ZipInfo("about.json"), json.dumps(about, indent=1) + "\n")
+
+
 def export() -> None:
     from digits import arrays, determinism, network, params, preparation  # late: TensorFlow
 
@@ -58,6 +80,7 @@ def export() -> None:
     exported = network.FILE.with_suffix(".tflite")
     partial = exported.with_name(f"partial-{exported.name}")
     trained.export(partial, format="litert", verbose=False)
+    describe(partial, data)
 
     forward = network.forward(trained, values.replicas)
     with determinism.errors_held_back():  # LiteRT's remarks on how it computes

@@ -14,7 +14,7 @@ from tools import commands
 
 PARAMS = Path("params.yaml")
 REQUIREMENTS = Path("requirements.txt")
-GROUPS = ["demo", "dev", "gpu", "sweep", "uv"]
+GROUPS = ["demo", "dev", "gpu", "predict", "sweep", "uv"]
 PYTHON = "3.11"  # the oldest that pyproject.toml allows
 COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--no-emit-index-url"]
 COMPILE += ["--no-annotate", "--no-header", "--quiet", "--python-version", PYTHON]

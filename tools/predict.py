@@ -1,27 +1,89 @@
-"""Say what the trained network takes image files for: photos, scans or drawings of one symbol each.
+"""Say what the trained network reads in image files: photos, scans or drawings of symbols.
 
-Prints a line for each file: its most probable class, and a second one where the network is not
-confident. Status 1 where a file could not be classified.
+Prints a line for each line of symbols in a file: what it reads, and how sure it is of the symbol
+that it is least sure of. Where that is not much, it names the next choice. Status 1 where a file
+could not be read, or holds no symbol.
 """
 
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-CONFIDENT = 0.9  # a lower probability is told with the second class
+CONFIDENT = 0.9  # a lower confidence is told with the second choice
+UNLIKE = 0.02  # of the probabilities are to be believed: what is there is no symbol
+SEVERAL = 4  # symbols or more, of which most are not sure: a word, a page, a texture
+NONE = "no symbol found: what is in it looks like none of the classes"
+
+
+@dataclass
+class Read:
+    """What the network takes a symbol for."""
+
+    image: "np.ndarray"  # float32 (H, W, C), as the network gets it
+    box: list[int]  # left, top, right, bottom in pixels of the upright picture
+    probabilities: "np.ndarray"  # (K,), as the network gives them
+    trust: float  # the part of them that is to be believed
+
+    @property
+    def confidence(self) -> float:
+        return self.trust * float(self.probabilities.max())
+
+
+Line = list[Read]
+
+
+def confidence(line: Line) -> float:
+    """That of the least sure symbol."""
+    return min(symbol.confidence for symbol in line)
+
+
+def text(line: Line, classes: list[str]) -> str:
+    """Names of one letter side by side, others with a space between."""
+    names = [classes[int(symbol.probabilities.argmax())] for symbol in line]
+    return ("" if all(len(name) == 1 for name in classes) else " ").join(names)
+
+
+def words(line: Line, classes: list[str]) -> str:
+    """What is read: `42 (99.8 %)`, or `not confident: 42 (61.0 %) or 47 (33.1 %)`."""
+    sure = confidence(line)
+    best = f"{text(line, classes)} ({100 * sure:.1f} %)"
+    if sure >= CONFIDENT:
+        return best
+    weakest = min(range(len(line)), key=lambda i: line[i].confidence)
+    symbol = line[weakest]
+    others = symbol.probabilities.copy()
+    others[others.argmax()] = 0
+    changed = [*line[:weakest], Read(symbol.image, symbol.box, others, 1), *line[weakest + 1 :]]
+    share = symbol.trust * others.max()
+    return f"not confident: {best} or {text(changed, classes)} ({100 * share:.1f} %)"
+
+
+def with_opencv() -> Any:
+    """The module tools.doubt; SystemExit without OpenCV, which only pictures of ink need."""
+    try:
+        from tools import doubt
+    except ModuleNotFoundError as error:
+        if error.name != "cv2":
+            raise
+        raise SystemExit(
+            "predict: expected OpenCV, which finds ink in photos; found none; "
+            "to install it: make .venv/ready-predict"
+        ) from None
+    return doubt
 
 
 class Classifier:
     """The trained network of this checkout, with the test-time augmentation of its recipe."""
 
     def __init__(self) -> None:
-        from digits import determinism, network, params, preparation  # late: TensorFlow
+        from digits import arrays, determinism, network, params, preparation  # late: TensorFlow
 
         self.params = params.read()
         if not network.FILE.exists():
@@ -29,48 +91,73 @@ class Classifier:
         determinism.pin(self.params.threads, self.params.instructions)
         trained = network.load(network.FILE)
         self.data = preparation.read()
+        self.classes = self.data.classes
         self.forward = network.forward(trained, self.params.replicas)
         self.views = self.params.evaluate.test_time_augmentation[self.params.recipe]
+        if self.data.search:
+            doubt = with_opencv()
+            images, labels = (
+                arrays.read(f"train_{kind}")[: doubt.SEEN] for kind in ("images", "labels")
+            )
+            self.familiar = doubt.Familiar(images, labels.argmax(axis=1))
 
-    def image(self, picture: "Image.Image") -> "np.ndarray":
-        """The picture as images (H, W, C) were in training; ValueError where there is no ink."""
+    def taken_as_is(self, picture: "Image.Image") -> "np.ndarray | None":
+        """The image (H, W, C) as in training; None for a photo, which is searched for ink."""
         from digits import pictures
-        from tools import scan
 
         height, width = self.data.height, self.data.width
+        if self.data.search and picture.size != (width, height):
+            return None
         pixels = pictures.to_array(picture, height, width, self.data.channels)
-        as_trained = picture.size == (width, height) and self.data.has_paper_of(pixels)
-        if self.data.search and not as_trained:
-            return scan.scan(picture, height, width)
+        if self.data.search and not self.data.has_paper_of(pixels):
+            return None
         return self.data.normalise(pixels)[0]
 
-    def classify(self, picture: "Image.Image") -> tuple["np.ndarray", "np.ndarray"]:
-        """Return the image (H, W, C) as the network gets it, and its probabilities (K,).
+    def probabilities(self, images: "np.ndarray") -> "np.ndarray":
+        """Those of the classes (n, K) for images (n, H, W, C)."""
+        import numpy as np
 
-        ValueError where nothing is drawn in the picture.
-        """
         from digits import prediction
 
-        image = self.image(picture)
         augment = self.params.selected.augment
-        [probabilities] = prediction.predict(self.forward, image[None], augment, self.views)
-        return image, probabilities[0]
+        return np.concatenate(list(prediction.predict(self.forward, images, augment, self.views)))
 
-    def words(self, probabilities: "np.ndarray") -> str:
-        """What probabilities say: `7 (99.8 %)`, or `not confident: 7 (61.0 %) or 1 (33.1 %)`."""
-        first, second = (-probabilities).argsort(kind="stable")[:2]
-        names = self.data.classes
-        best = f"{names[first]} ({100 * probabilities[first]:.1f} %)"
-        if probabilities[first] >= CONFIDENT:
-            return best
-        return f"not confident: {best} or {names[second]} ({100 * probabilities[second]:.1f} %)"
+    def read(self, picture: "Image.Image") -> list[Line]:
+        """Read a picture's lines of symbols; ValueError where there are none."""
+        import numpy as np
+
+        from digits import pictures
+
+        image = self.taken_as_is(picture)
+        if image is not None:
+            [probabilities] = self.probabilities(image[None])
+            return [[Read(image, [0, 0, *picture.size], probabilities, 1)]]
+        from tools import scan
+
+        pixels = np.asarray(pictures.upright(picture))
+        found = scan.scan(pixels, self.data.height, self.data.width)
+        images = np.stack([image for line in found for image, _ in line])
+        probabilities = self.probabilities(images)
+        trust = self.familiar.trust(images, probabilities.argmax(axis=1))
+        rest = zip(probabilities, trust.tolist())
+        lines = [[Read(image, box, *next(rest)) for image, box in line] for line in found]
+        unsure = np.mean([symbol.confidence < CONFIDENT for line in lines for symbol in line])
+        if np.median(trust) < UNLIKE or (len(images) >= SEVERAL and unsure > 0.5):
+            raise ValueError(NONE)
+        return lines
 
 
-def as_json(path: Path, probabilities: "np.ndarray", classes: list[str]) -> str:
-    best = int(probabilities.argmax())
-    found: dict[str, object] = {"file": str(path), "class": best, "name": classes[best]}
-    found["probabilities"] = [round(float(share), 6) for share in probabilities]
-    return json.dumps(found)
+def as_json(path: Path, lines: list[Line], classes: list[str]) -> str:
+    symbols = []
+    for symbol in (symbol for line in lines for symbol in line):
+        best = int(symbol.probabilities.argmax())
+        shares = [round(float(share), 6) for share in symbol.probabilities]
+        entry = {"class": best, "name": classes[best], "confidence": round(symbol.confidence, 6)}
+        symbols.append({**entry, "probabilities": shares, "box": symbol.box})
+    found: dict[str, Any] = {"file": str(path)}
+    found["read"] = "\n".join(text(line, classes) for line in lines)
+    found["confidence"] = round(min(map(confidence, lines)), 6)
+    return json.dumps({**found, "symbols": symbols})
 
 
 def main() -> None:
@@ -81,19 +168,24 @@ def main() -> None:
 
     from digits import output, pictures
 
-    classifier = Classifier()
+    classifier = None
     status = 0
     for path in options.images:
+        name = output.printable(path)
         try:
-            _, probabilities = classifier.classify(pictures.open(path))
+            picture = pictures.open(path)
+            # only now, since TensorFlow takes seconds to start
+            classifier = classifier or Classifier()
+            lines = classifier.read(picture)
         except ValueError as error:
-            print(f"{output.printable(path)}: {error}", file=sys.stderr)
+            print(f"{name}: {error}", file=sys.stderr)
             status = 1
             continue
         if options.json:
-            print(as_json(path, probabilities, classifier.data.classes))
-        else:
-            print(f"{output.printable(path)}: {classifier.words(probabilities)}")
+            print(as_json(path, lines, classifier.classes))
+            continue
+        for line in lines:
+            print(f"{name}: {words(line, classifier.classes)}")
     raise SystemExit(status)
 
 
