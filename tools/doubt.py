@@ -2,8 +2,8 @@
 
 A network names one of its classes with confidence, whatever it is shown. So an image is compared
 with the training images of that class, in two ways: how near the fifth nearest of them is, by which
-way its edges run, and of how many pieces its ink is. Where hardly any training image is as far, or
-in as many pieces, the confidence falls.
+way its edges run, and of how many pieces its ink is. Where hardly any training image of the class
+is as far, or in as many pieces, the confidence falls.
 Sources: Sun, Ming, Zhu and Li, 2022, "Out-of-distribution detection with deep nearest neighbors";
 Dalal and Triggs, 2005, "Histograms of oriented gradients for human detection".
 """
@@ -15,9 +15,9 @@ CELLS = 4  # along a side, in which edges are compared
 CELL = 4  # pixels along a side of one
 DIRECTIONS = 8  # of edges
 SEEN = 20_000  # training images that are looked at: more take longer
-ASKED = 2_000  # of them, by which it is known what is usual
+ASKED = 300  # of a class, by which it is known what is usual
 NEIGHBOUR = 5  # the nearest ones may be chance
-RARE = 0.07  # of the training images are as odd: then the confidence begins to fall
+RARE = 0.03  # of the training images are as odd: then the confidence begins to fall
 
 
 def directions(images: np.ndarray) -> np.ndarray:
@@ -45,36 +45,34 @@ def pieces(images: np.ndarray) -> np.ndarray:
     return np.array([cv2.connectedComponents(mask)[0] - 1 for mask in masks])
 
 
+def nearness(vectors: np.ndarray, others: np.ndarray, neighbour: int) -> np.ndarray:
+    """How near (n,) each vector's neighbour of that rank is among the others; 1 is the same."""
+    rank = min(neighbour, len(others))
+    return np.partition(vectors @ others.T, -rank, axis=1)[:, -rank]
+
+
 class Familiar:
     """What training images (n, H, W, 1) of classes (n,) look like."""
 
     def __init__(self, images: np.ndarray, classes: np.ndarray) -> None:
         images, classes = images[:SEEN], classes[:SEEN]
-        vectors = directions(images)
-        self.vectors = [vectors[classes == label] for label in range(classes.max() + 1)]
-        asked = slice(None, None, max(1, len(images) // ASKED))
+        vectors, counts = directions(images), pieces(images)
+        labels = np.unique(classes).tolist()
+        self.vectors = {label: vectors[classes == label] for label in labels}
+        self.pieces = {label: counts[classes == label] for label in labels}
         # each of them is its own nearest one
-        near = self.nearness(vectors[asked], classes[asked], NEIGHBOUR + 1)
-        self.near = np.sort(near)
-        self.pieces, self.classes = pieces(images), classes
-
-    def nearness(self, vectors: np.ndarray, classes: np.ndarray, neighbour: int) -> np.ndarray:
-        """How near (n,) the neighbour of that rank in the class is, from 0 to 1, the same."""
-        near = np.zeros(len(vectors), np.float32)
-        for label in np.unique(classes):
-            own = classes == label
-            if label < len(self.vectors) and len(self.vectors[label]):
-                cosines = vectors[own] @ self.vectors[label].T
-                rank = min(neighbour, cosines.shape[1])
-                near[own] = np.partition(cosines, -rank, axis=1)[:, -rank]
-        return near
+        self.near = {
+            label: nearness(own[:ASKED], own, NEIGHBOUR + 1) for label, own in self.vectors.items()
+        }
 
     def trust(self, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """The part (n,) of a probability that is to be believed, 0 to 1."""
-        near = self.nearness(directions(images), classes, NEIGHBOUR)
-        as_far = np.searchsorted(self.near, near, side="right") / len(self.near)
-        in_as_many = [
-            np.mean(self.pieces[self.classes == label] >= count) if count > 1 else 1
-            for count, label in zip(pieces(images), classes)
-        ]
-        return np.minimum(1, np.minimum(as_far, in_as_many) / RARE)
+        trust = np.zeros(len(images))
+        for i, (vector, count) in enumerate(zip(directions(images), pieces(images))):
+            label = int(classes[i])
+            if label in self.vectors:
+                [near] = nearness(vector[None], self.vectors[label], NEIGHBOUR)
+                as_far = np.mean(self.near[label] <= near)
+                in_as_many = np.mean(self.pieces[label] >= count) if count > 1 else 1
+                trust[i] = min(1, as_far / RARE, in_as_many / RARE)
+        return trust
