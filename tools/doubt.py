@@ -2,8 +2,9 @@
 
 A network names one of its classes with confidence, whatever it is shown. So an image is compared
 with the training images of that class, in two ways: how near the fifth nearest of them is, by the
-cosine between coarse images, and of how many pieces its ink is. Where hardly any training image is
-as far, or in as many pieces, the confidence falls.
+cosine between blurred images, and of how many pieces its ink is. Where few training images of the
+class are as far, or in as many pieces, the confidence falls. Those of a 1 are nearer to each other
+than those of a 0, so each class has its own measure.
 Source: Sun, Ming, Zhu and Li, 2022, "Out-of-distribution detection with deep nearest neighbors".
 Pixels, in place of features, told drawings and letters from digits as well.
 """
@@ -11,20 +12,22 @@ Pixels, in place of features, told drawings and letters from digits as well.
 import cv2
 import numpy as np
 
-COARSE = 14  # pixels along a side at which images are compared
+SIDE = 28  # pixels along which images are compared at most
+BLUR = 0.03  # of a side: a stroke that lies beside another by less is nearly the same
 SEEN = 20_000  # training images that are looked at: more take longer, and tell no more
-ASKED = 2_000  # of them, by which it is known what is usual
+ASKED = 300  # of a class, by which it is known what is usual
 NEIGHBOUR = 5  # the nearest ones may be chance
-RARE = 0.07  # of the training images are as odd: then the confidence begins to fall
+FAR = 0.12  # of the class's training images are as far: then the confidence begins to fall
+RARE = 0.07  # of them are in as many pieces: likewise
 
 
-def coarse(images: np.ndarray) -> np.ndarray:
-    """Images (n, H, W, 1) as vectors float32 (n, d) of length 1: the ink in squares of them."""
-    n, height, width, _ = images.shape
-    step = max(1, min(height, width) // COARSE)
-    rows, columns = height // step, width // step
-    cut = images[:, : rows * step, : columns * step]
-    vectors = cut.reshape(n, rows, step, columns, step).mean(axis=(2, 4)).reshape(n, -1)
+def blurred(images: np.ndarray) -> np.ndarray:
+    """Images (n, H, W, 1) as vectors float32 (n, d) of length 1."""
+    height, width = (min(SIDE, side) for side in images.shape[1:3])
+    sigma = BLUR * max(images.shape[1:3])
+    soft = (cv2.GaussianBlur(image, (0, 0), sigma) for image in images)
+    small = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in soft]
+    vectors = np.reshape(small, (len(images), -1))
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
 
@@ -34,36 +37,37 @@ def pieces(images: np.ndarray) -> np.ndarray:
     return np.array([cv2.connectedComponents(mask)[0] - 1 for mask in masks])
 
 
+def nearness(vectors: np.ndarray, others: np.ndarray, neighbour: int) -> np.ndarray:
+    """How near (n,) each vector's neighbour of that rank is among others: 1 is the same."""
+    rank = min(neighbour, len(others))
+    return np.partition(vectors @ others.T, -rank, axis=1)[:, -rank]
+
+
 class Familiar:
     """What training images (n, H, W, 1) of classes (n,) look like."""
 
     def __init__(self, images: np.ndarray, classes: np.ndarray) -> None:
         images, classes = images[:SEEN], classes[:SEEN]
-        vectors = coarse(images)
-        self.vectors = [vectors[classes == label] for label in range(classes.max() + 1)]
-        asked = slice(None, None, max(1, len(images) // ASKED))
+        vectors, counts = blurred(images), pieces(images)
+        labels = np.unique(classes).tolist()
+        self.vectors = {label: vectors[classes == label] for label in labels}
+        self.pieces = {label: counts[classes == label] for label in labels}
         # each of them is its own nearest one
-        near = self.nearness(vectors[asked], classes[asked], NEIGHBOUR + 1)
-        self.near = np.sort(near)
-        self.pieces, self.classes = pieces(images), classes
-
-    def nearness(self, vectors: np.ndarray, classes: np.ndarray, neighbour: int) -> np.ndarray:
-        """How near (n,) the neighbour of that rank in the class is, from 0 to 1, the same."""
-        near = np.zeros(len(vectors), np.float32)
-        for label in np.unique(classes):
-            own = classes == label
-            if label < len(self.vectors) and len(self.vectors[label]):
-                cosines = vectors[own] @ self.vectors[label].T
-                rank = min(neighbour, cosines.shape[1])
-                near[own] = np.partition(cosines, -rank, axis=1)[:, -rank]
-        return near
+        self.near = {
+            label: np.sort(nearness(own[:ASKED], own, NEIGHBOUR + 1))
+            for label, own in self.vectors.items()
+        }
 
     def trust(self, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """The part (n,) of a probability that is to be believed, 0 to 1."""
-        near = self.nearness(coarse(images), classes, NEIGHBOUR)
-        as_far = np.searchsorted(self.near, near, side="right") / len(self.near)
-        in_as_many = [
-            np.mean(self.pieces[self.classes == label] >= count) if count > 1 else 1
-            for count, label in zip(pieces(images), classes)
-        ]
-        return np.minimum(1, np.minimum(as_far, in_as_many) / RARE)
+        vectors, counts = blurred(images), pieces(images)
+        trust = np.zeros(len(images))
+        for label in set(classes.tolist()) & self.vectors.keys():
+            own = classes == label
+            near = nearness(vectors[own], self.vectors[label], NEIGHBOUR)
+            as_far = np.searchsorted(self.near[label], near, side="right") / len(self.near[label])
+            in_as_many = [
+                np.mean(self.pieces[label] >= count) if count > 1 else 1 for count in counts[own]
+            ]
+            trust[own] = np.minimum(as_far / FAR, np.divide(in_as_many, RARE))
+        return np.minimum(1, trust)
