@@ -155,6 +155,18 @@ def test_a_digit_is_trusted_and_a_face_is_not(drawn: tuple) -> None:
     assert np.max(trust, axis=0).mean() < 0.3
 
 
+def test_what_is_usual_in_a_varied_class_is_odd_in_a_uniform_one(drawn: tuple) -> None:
+    digits, labels = drawn
+    varied = digits[labels == 1][..., None] / np.float32(255)
+    noise = np.random.default_rng(0).random((len(varied), 28, 28, 1), np.float32) / 20
+    uniform = varied[:1] + noise
+    classes = np.repeat([0, 1], len(varied))
+    familiar = doubt.Familiar(np.concatenate([uniform, varied]), classes)
+    others = varied[100:200]
+    assert familiar.trust(others, np.full(100, 1)).mean() > 0.9
+    assert familiar.trust(others, np.full(100, 0)).mean() < 0.1
+
+
 def read(probabilities: list[float], trust: float = 1) -> predict.Read:
     return predict.Read(np.zeros((28, 28, 1)), [0, 0, 1, 1], np.array(probabilities), trust)
 

@@ -17,7 +17,7 @@ DIRECTIONS = 8  # of edges
 SEEN = 20_000  # training images that are looked at: more take longer
 ASKED = 300  # of a class, by which it is known what is usual
 NEIGHBOUR = 5  # the nearest ones may be chance
-RARE = 0.03  # of the training images are as odd: then the confidence begins to fall
+RARE = 0.07  # of the training images are as odd: then the confidence begins to fall
 
 
 def directions(images: np.ndarray) -> np.ndarray:
@@ -62,17 +62,20 @@ class Familiar:
         self.pieces = {label: counts[classes == label] for label in labels}
         # each of them is its own nearest one
         self.near = {
-            label: nearness(own[:ASKED], own, NEIGHBOUR + 1) for label, own in self.vectors.items()
+            label: np.sort(nearness(own[:ASKED], own, NEIGHBOUR + 1))
+            for label, own in self.vectors.items()
         }
 
     def trust(self, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """The part (n,) of a probability that is to be believed, 0 to 1."""
+        vectors, counts = directions(images), pieces(images)
         trust = np.zeros(len(images))
-        for i, (vector, count) in enumerate(zip(directions(images), pieces(images))):
-            label = int(classes[i])
-            if label in self.vectors:
-                [near] = nearness(vector[None], self.vectors[label], NEIGHBOUR)
-                as_far = np.mean(self.near[label] <= near)
-                in_as_many = np.mean(self.pieces[label] >= count) if count > 1 else 1
-                trust[i] = min(1, as_far / RARE, in_as_many / RARE)
-        return trust
+        for label in set(classes.tolist()) & self.vectors.keys():
+            own = classes == label
+            near = nearness(vectors[own], self.vectors[label], NEIGHBOUR)
+            as_far = np.searchsorted(self.near[label], near, side="right") / len(self.near[label])
+            in_as_many = [
+                np.mean(self.pieces[label] >= count) if count > 1 else 1 for count in counts[own]
+            ]
+            trust[own] = np.minimum(as_far, in_as_many)
+        return np.minimum(1, trust / RARE)

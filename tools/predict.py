@@ -8,6 +8,7 @@ could not be read, or holds no symbol.
 import argparse
 import json
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,18 +167,24 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
 
+    from PIL.Image import DecompressionBombWarning
+
     from digits import output, pictures
 
+    # such a picture is refused in a line
+    warnings.simplefilter("ignore", DecompressionBombWarning)
     classifier = None
     status = 0
     for path in options.images:
         name = output.printable(path)
         try:
+            if path.is_dir():
+                raise ValueError("expected a picture, found a folder; name its files: FOLDER/*")
             picture = pictures.open(path)
             # only now, since TensorFlow takes seconds to start
             classifier = classifier or Classifier()
             lines = classifier.read(picture)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             print(f"{name}: {error}", file=sys.stderr)
             status = 1
             continue
