@@ -508,7 +508,7 @@ def test_predict_says_of_each_picture_what_is_read_and_where(
     # the network has seen 500 images: what it is sure to know is where the ink is
     done = tool(finished, "predict", "--json", *map(str, pictures), check=False)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert len(found) >= 15
+    assert len(found) >= 10
     for entry in found:
         assert list(entry) == ["file", "read", "confidence", "symbols"]
         [symbol] = entry["symbols"]
