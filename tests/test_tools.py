@@ -87,7 +87,7 @@ def test_programs_without_a_target_are_called_by_others() -> None:
     assert set(PROGRAMS) - set(listed()) == {"environment", "experiment", "offline"}
 
 
-@pytest.mark.parametrize("target", ["why", "show", "study", "gate", "compare", "mend"])
+@pytest.mark.parametrize("target", ["why", "show", "study", "gate", "compare", "declared", "mend"])
 def test_a_target_that_only_looks_installs_nothing(tmp_path: Path, target: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     done = make(target, folder=tmp_path)
