@@ -28,6 +28,7 @@ Look and compare
   make study                configurations over their seeds: mean and spread
   make compare BASE=main    what differs from a commit, as Markdown
   make gate                 is the test accuracy no lower than it was before?
+  make declared             do stages use what dvc.yaml declares, and no more?
 
 Use
   make predict ARGS=a.png   read digits and numbers in pictures
@@ -70,11 +71,11 @@ sweep: repository .venv/ready-sweep
 
 # --- look and compare: these install nothing ---
 
-.PHONY: why show study compare gate
+.PHONY: why show study compare gate declared
 why: installed
 	@$(TOOL).why $(if $(CHECK),--check) $(ARGS)
 
-show study gate: installed
+show study gate declared: installed
 	@$(TOOL).$@ $(ARGS)
 
 compare: installed

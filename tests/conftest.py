@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
 # What a project of the tests is a copy of. Tests that need more copy that themselves.
 SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots"]
-SOURCES += [".gitattributes"]
+SOURCES += [".gitattributes", ".declaredignore"]
 SOURCES += ["stages", "digits", "tools", "data/own"]
 OUTPUTS = ["data/idx", "data/processed", "models", "reports"]
 # Variables of the shell that runs the tests, which a user's shell would not have.

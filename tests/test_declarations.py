@@ -16,21 +16,7 @@ from ruamel.yaml import YAML
 
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 DAG = PIPELINE["stages"]
-# What only accepts or refuses parameters changes no value: editing it must run no stage again.
-NO_DEP = {
-    "params.yaml",
-    "dvc.yaml",  # stages/__main__.py asks it what might change meanwhile
-    "digits/__init__.py",
-    "digits/datasets.py",  # for the names of data sets; download has it among its deps
-    "digits/keras_names.json",
-    "digits/keras_names.py",
-    "digits/refusals.py",
-    "digits/params.py",
-    "digits/schema.py",
-    "digits/yaml12.py",
-    "stages/__init__.py",
-    "stages/__main__.py",
-}
+NO_DEP = set((ROOT / ".declaredignore").read_text().splitlines())  # its comments match no file
 
 
 def watch(project: Project, stage: str) -> tuple[set[str], set[str], set[str]]:

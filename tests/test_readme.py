@@ -328,6 +328,8 @@ def test_the_commands_of_dvc_do_what_the_page_says(project: Project, tmp_path: P
         here = other if " URL " in command or "update" in command else project
         here = clone if "--pull" in command else here
         command = command.strip().replace("URL", str(project.root))
+        if "declared" in command and not shutil.which("strace"):
+            continue
         printed[" ".join(command.split()[1:3])] = here.run(*shlex.split(command)).stdout
 
     assert [line.split()[0] for line in printed["stage list"].splitlines()] == STAGES

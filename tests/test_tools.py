@@ -87,7 +87,7 @@ def test_programs_without_a_target_are_called_by_others() -> None:
     assert set(PROGRAMS) - set(listed()) == {"environment", "experiment", "offline"}
 
 
-@pytest.mark.parametrize("target", ["why", "show", "study", "gate", "compare", "mend"])
+@pytest.mark.parametrize("target", ["why", "show", "study", "gate", "compare", "declared", "mend"])
 def test_a_target_that_only_looks_installs_nothing(tmp_path: Path, target: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     done = make(target, folder=tmp_path)
@@ -441,6 +441,38 @@ def test_show_and_study_count_what_ended_well_and_each_seed_once(studied: Projec
 
     done = tool(studied, "study", "--metric", "accuracy", check=False)
     assert "--metric: no experiment has accuracy; there are: ece, errors, " in done.stdout
+
+
+def test_show_reads_of_each_experiment_what_dvc_reads(project: Project) -> None:
+    """Also of those that DVC cannot read, and of those whose dvc.yaml names other files."""
+    more = (project.root / "dvc.yaml").read_text() + "metrics:\n- more.json\n"
+    params = (project.root / "params.yaml").read_text()
+    tried = {
+        "seed": {"params.yaml": f"{params}\nmine: {{rate: 1e-3, kind: no, list: [1, {{a: ~}}]}}\n"},
+        "metric": {"reports/metrics.json": '{"loss": 0.5, "inner": {"errors": 1}}'},
+        "more": {"dvc.yaml": more, "more.json": '{"f1": 0.5}'},
+        "again": {"dvc.yaml": more, "more.json": '{"f1": 0.7}'},
+        "less": {"reports/metrics.json": ""},
+        "broken": {"params.yaml": "train: ["},
+    }
+    commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    for name, files in tried.items():
+        for path, text in files.items():
+            (project.root / path).write_text(text)
+        project.commit(name)
+        project.run("git", "update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/{name}", "HEAD")
+        project.run("git", "reset", "--quiet", "--hard", commit)
+
+    def shown(*command: str) -> dict:
+        [_, commit] = json.loads(project.run(*command, "exp", "show", "--json").stdout)
+        for experiment in [commit, *(each["revs"][0] for each in commit["experiments"])]:
+            for key in ("deps", "outs"):
+                (experiment["data"] or {}).pop(key, None)
+        return commit
+
+    quick = shown("python", "-E", "-m", "tools.dvc_internals")
+    assert quick == shown("dvc")
+    assert len(quick["experiments"]) == len(tried)
 
 
 def test_study_without_experiments_says_how_to_make_some(finished: Project) -> None:

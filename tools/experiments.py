@@ -1,6 +1,7 @@
 """The experiments of `dvc exp show`, for the programs that make tables of them."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -73,8 +74,9 @@ def shared(runs: list[Run]) -> list[str]:
 
 def read(*options: str) -> list[Run]:
     """Return each row of `dvc exp show` with these options, in its order."""
+    dvc = [sys.executable, "-E", "-X", "utf8", "-m", "tools.dvc_internals"]
     runs = []
-    for commit in json.loads(commands.output("dvc", "exp", "show", "--json", *options)):
+    for commit in json.loads(commands.output(*dvc, "exp", "show", "--json", *options)):
         runs.append(run(commit, DONE, is_experiment=False))
         for experiment in commit["experiments"] or []:
             executor = experiment["executor"]
