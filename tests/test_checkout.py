@@ -74,7 +74,7 @@ def test_a_sweep_starts_from_a_folder_of_a_larger_repository(
     monkeypatch.chdir(inner.root)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     commit = inner.run("git", "rev-parse", "HEAD").stdout.strip()
-    to = sweep.remotes("origin", commit)
+    to = sweep.remotes("", commit)
     assert (to.git, to.inner) == (str(inner.root.parent), "digits/")
     values = ["plot.mistakes=5"]
     outcome = experiment.experiment("five", values, commit, to.git, to.dvc, to.inner)

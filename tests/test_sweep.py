@@ -15,8 +15,10 @@ from typing import Any
 import psutil
 import pytest
 from conftest import Project
+from dvc.utils.hydra import apply_overrides
 
-from tools import experiment
+from digits import params, yaml12
+from tools import experiment, overrides
 from tools import sweep as sweeps
 
 pytest.importorskip("ray", reason="needs what `make .venv/ready-sweep` installs")
@@ -76,25 +78,25 @@ def test_experiments_have_the_bytes_of_single_runs_and_are_not_run_twice(swept: 
     status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5,6")
     assert status == 0, printed
     found = locks(swept)
-    assert sorted(name[:2] for name in found) == ["5-", "6-"]
+    assert sorted(name[:-9] for name in found) == ["mistakes-5", "mistakes-6"]
     status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5,6,7")
     assert status == 0 and printed.count(": test_accuracy") == 1, printed
     assert found.items() <= locks(swept).items()
     swept.run("dvc", "exp", "run", "--name", "alone", "-S", "train.seed=5", "-S", "plot.mistakes=5")
     alone = (swept.root / "dvc.lock").read_text()
-    assert [name[:2] for name in found if found[name] == alone] == ["5-"]
+    assert [name[:-9] for name in found if found[name] == alone] == ["mistakes-5"]
     [folder] = (swept.root.parent / "clones").glob("sweeps-*")
     left = {(path.suffix, path.stat().st_size) for path in folder.iterdir()}
     assert left == {(".lock", 0)}
 
 
 def test_an_experiment_that_fails_is_told_with_its_log_and_stops_no_other(swept: Project) -> None:
-    status, printed = sweep(swept, "-S", "recipes.original.optimizer.learning_rate=0.001,-1")
-    [log] = (swept.root / ".dvc/tmp/sweep").glob("1-*.log")
+    status, printed = sweep(swept, "-S", "train.validation_split=0.33,0.9999")
+    [log] = (swept.root / ".dvc/tmp/sweep").glob("validation_split-0.9999-*.log")
     assert status == 1
     assert f"{log.stem}: failed, see .dvc/tmp/sweep/{log.name}" in printed
     assert printed.splitlines()[-1] == f"1 of 2 experiments failed: {log.stem}"
-    assert "optimizer.learning_rate: expected greater than 0; found -1" in log.read_text()
+    assert "expected to leave an image to train on" in log.read_text()
     assert len(locks(swept)) == 1
 
 
@@ -147,8 +149,13 @@ def test_a_sweep_refuses_what_is_not_committed(inside_project: Project) -> None:
         sweeps.remotes("origin", commit(inside_project))
 
 
-def test_a_sweep_without_remotes_goes_to_this_checkout(inside_project: Project) -> None:
-    found = sweeps.remotes("origin", commit(inside_project))
+def test_a_sweep_on_one_machine_goes_to_this_checkout_whatever_its_remotes(
+    inside_project: Project, remote: Path
+) -> None:
+    inside_project.run("dvc", "remote", "add", "--default", "store", str(remote / "store"))
+    inside_project.commit("remote")
+    (inside_project.root / "study.png").touch()  # no part of the commit
+    found = sweeps.remotes("", commit(inside_project))
     assert found.git == str(inside_project.root)
     assert found.dvc == str(inside_project.root / ".dvc/cache")
 
@@ -158,6 +165,34 @@ def test_a_sweep_refuses_what_is_not_pushed(inside_project: Project, remote: Pat
         sweeps.remotes("origin", commit(inside_project))
     inside_project.run("git", "push", "--quiet", "origin", "HEAD")
     assert sweeps.remotes("origin", commit(inside_project)).git == str(remote)
+
+
+def test_a_sweep_refuses_remotes_that_take_no_push_before_it_computes_anything(
+    inside_project: Project, remote: Path, tmp_path: Path
+) -> None:
+    """Git's own --dry-run does not ask the hook of a remote that is read-only for some."""
+    inside_project.run("git", "push", "--quiet", "origin", "HEAD")
+    to = sweeps.remotes("origin", commit(inside_project))
+    sweeps.check_push(to, "origin")
+    assert "exps" not in inside_project.run("git", "ls-remote", "origin").stdout
+    hook = remote / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    inside_project.run("git", "push", "--dry-run", "origin", "HEAD:refs/exps/exec/dry")
+    with pytest.raises(SystemExit, match=r"^origin: expected a Git remote that takes a push"):
+        sweeps.check_push(to, "origin")
+    clones = tmp_path / "clones"
+    clones.mkdir()
+    failed = experiment.experiment("x", [], to.commit, to.git, to.dvc, to.inner)
+    assert failed.status == experiment.TRY_AGAIN and "dvc" not in failed.log
+
+    hook.unlink()
+    inside_project.run("dvc", "remote", "add", "--default", "store", "/proc/store")
+    inside_project.commit("remote")
+    inside_project.run("git", "push", "--quiet", "origin", "HEAD")
+    to = sweeps.remotes("origin", commit(inside_project))
+    with pytest.raises(SystemExit, match=r"^expected a DVC remote that takes a push; found: "):
+        sweeps.check_push(to, "origin")
 
 
 def test_a_sweep_refuses_a_git_remote_that_is_not_there(inside_project: Project) -> None:
@@ -179,20 +214,73 @@ def test_a_git_that_fails_is_not_taken_for_a_clean_checkout(
         "train.sed": "values of params.yaml",
         "train.sed=1,2": "values of params.yaml",
         "train.seed=range(3,0)": "at least one value of each parameter",
+        "recipe=fast,fst": "one of",
     }.items(),
 )
 def test_a_sweep_refuses_what_are_no_values_of_params_yaml(
     inside_project: Project, override: str, expected: str
 ) -> None:
-    with pytest.raises(SystemExit, match=f"^-S: expected {expected}.*$"):
+    with pytest.raises(SystemExit, match=f"^-S.*: expected {expected}.*$"):
         sweeps.combinations([override], "0" * 40)
 
 
+def test_a_sweep_of_a_thousand_is_checked_in_seconds_and_names_the_one_that_is_wrong(
+    inside_project: Project,
+) -> None:
+    seeds = ",".join(map(str, [*range(999), -1]))
+    start = time.process_time()
+    with pytest.raises(
+        SystemExit, match=r"^-S recipe=fast train\.seed=-1: params\.yaml: train\.seed: .*$"
+    ):
+        sweeps.combinations(["recipe=fast", f"train.seed={seeds}"], "0" * 40)
+    assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "recipes.original.network.2=softmax",
+        "recipes.original.augment={rotation:5,zoom:0.1}",
+        "+recipes.original.augment.flip=1e-1",
+        "recipes.original.layers.conv1.padding='a, b'",
+        "~recipes.original.epochs",
+        "recipes.original.network=[conv1,Flatten]",
+    ],
+)
+def test_what_is_checked_is_what_dvc_makes_of_params_yaml(
+    inside_project: Project, override: str
+) -> None:
+    committed = yaml12.load(params.FILE.read_bytes())
+    apply_overrides(params.FILE, [override])
+    changed = yaml12.load(params.FILE.read_bytes())
+    assert overrides.applied(committed, [override]) == changed
+
+
 def test_a_sweep_names_experiments_by_what_varies(inside_project: Project) -> None:
-    overrides = ["recipe=fast,best", "train.seed=range(0,2)", "plot.mistakes=5"]
-    names = sweeps.combinations(overrides, "0" * 40)
-    assert [name[:-9] for name in names] == ["fast-0", "fast-1", "best-0", "best-1"]
+    values = ["recipe=fast,best", "train.seed=range(0,2)", "plot.mistakes=5"]
+    names = sweeps.combinations(values, "0" * 40)
+    words = ["recipe-fast-seed-0", "recipe-fast-seed-1", "recipe-best-seed-0", "recipe-best-seed-1"]
+    assert [name[:-9] for name in names] == words
     assert len({name[-8:] for name in names}) == 4
+    assert set(map(tuple, names.values())) > {("recipe=fast", "train.seed=0", "plot.mistakes=5")}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["recipes.fast.epochs=1", "recipes.best.epochs=1"], "fast.epochs-1-best.epochs-1"),
+        (["recipe=fast", "recipes.fast.epochs=12345678"], "recipe-fast-epochs-12345678"),
+        (["a.learning_rate=0.0012345678"], "learning_rate-0.001235"),
+        (["a.b='x/../y ~^:?*[@{z.lock'"], "b-x-y"),
+        (["recipes.own.network=[Flatten,Dense,Softmax]"], "network-Flatten-Den"),
+        (["+a.flip=.5"], "flip-.5"),
+    ],
+)
+def test_a_name_is_short_and_fit_for_git(values: list[str], expected: str) -> None:
+    names = overrides.ends(map(overrides.key, values))
+    name = experiment.label(overrides.words(values, names), values, "0" * 40)
+    assert name[:-9] == expected
+    subprocess.run(["git", "check-ref-format", f"refs/exps/00/{'0' * 38}/{name}"], check=True)
 
 
 def test_a_sweep_refuses_a_git_remote_that_does_not_answer(
@@ -200,7 +288,7 @@ def test_a_sweep_refuses_a_git_remote_that_does_not_answer(
 ) -> None:
     away = sweeps.Remotes(str(tmp_path / "away"), "", "0" * 40)
     with pytest.raises(SystemExit, match=r"^origin: expected a Git remote that answers"):
-        sweeps.missing({}, away, "origin")
+        sweeps.there(away, "origin")
 
 
 def test_a_sweep_refuses_an_address_where_nobody_listens() -> None:
@@ -256,6 +344,8 @@ def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    swept.run("git", "remote", "add", "origin", str(swept.root))
+    swept.run("git", "fetch", "--quiet", "origin")
     options = ["--address", cluster.address, "-S", "train.seed=1,2,3"]
     try:
         with start(swept, *options) as process:
@@ -274,6 +364,35 @@ def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
     finally:
         cluster.shutdown()
     assert not inside(tmp_path / "clones")
+
+
+def test_a_sweep_on_one_machine_serves_no_other_and_no_stranger(swept: Project) -> None:
+    """Another user of the machine reaches the loopback address too, but lacks the token."""
+    with start(swept, "-S", "plot.mistakes=5") as process:
+        until(lambda: any((swept.root.parent / "clones").glob("*/*/.git")))
+        family = [
+            psutil.Process(process.pid),
+            *psutil.Process(process.pid).children(recursive=True),
+        ]
+        ports = {}
+        for member in family:
+            for connection in member.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    assert connection.laddr.ip.removeprefix("::ffff:") == "127.0.0.1", member
+                    ports[member.name()] = connection.laddr.port
+        assert {"gcs_server", "raylet"} <= ports.keys()
+        stranger = (
+            "import grpc; from ray.core.generated import gcs_service_pb2 as pb, "
+            "gcs_service_pb2_grpc as rpc; "
+            f"channel = grpc.insecure_channel('127.0.0.1:{ports['gcs_server']}'); "
+            "stub = rpc.NodeInfoGcsServiceStub(channel); "
+            "print(stub.GetAllNodeInfo(pb.GetAllNodeInfoRequest(), timeout=20))"
+        )
+        refused = swept.run("python", "-c", stranger, check=False)
+        printed = process.communicate()[0]
+    assert "UNAUTHENTICATED" in refused.stdout
+    assert process.returncode == 0, printed
+    assert not (Path.home() / ".ray/auth_token").exists()
 
 
 @pytest.mark.skipif(not SSHD.exists(), reason="needs Debian's openssh-server")
@@ -309,7 +428,7 @@ def test_both_remotes_may_be_reached_by_ssh(
             swept.run("git", "commit", "--quiet", "--all", "--message", "remote")
             swept.run("git", "push", "--quiet", "origin", "HEAD")
             swept.run("dvc", "push", "--run-cache")
-            status, printed = sweep(swept, "-S", "plot.mistakes=5")
+            status, printed = sweep(swept, "--git-remote", "origin", "-S", "plot.mistakes=5")
             assert status == 0, printed
         finally:
             server.terminate()

@@ -8,11 +8,13 @@ and is not run again.
 # Ray calls `experiment` on any node that has this environment; Slurm or Kubernetes may call the
 # program. Ray sends this module by value: what `experiment` uses stands here, or in a library.
 import argparse
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,8 @@ TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 # A command that ends when its parent does, even where that was killed. Linux alone has it.
 BOUND = ["setpriv", "--pdeathsig", "TERM"]
 METRICS = "reports/metrics.json"
+LONGEST = 50  # characters of an experiment's name, before its hash
+NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0"}
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,21 @@ class Failed(Exception):
 
 def label(words: str, overrides: list[str], commit: str) -> str:
     """A name for an experiment: in words, and by a hash of its values and its commit."""
-    start = re.sub(r"[^A-Za-z0-9.]+", "-", words)[:40].strip("-.")
+    start = re.sub(r"([^A-Za-z0-9._]|\.\.)+", "-", words)[:LONGEST].strip("-.")
     values = json.dumps([commit, *sorted(overrides)])
     digest = hashlib.sha256(values.encode()).hexdigest()[:8]
     return f"{start}-{digest}".lstrip("-")
+
+
+def probe(git: str, commit: str) -> list[list[str]]:
+    """Commands that push what changes nothing, and delete it: whether a Git remote takes a push.
+
+    `git push --dry-run` does not ask the remote's disk, hooks and rules. DVC overlooks what is in
+    refs/exps/exec.
+    """
+    reference = f"refs/exps/exec/probe-{secrets.token_hex(8)}"
+    push = ["git", "push", "--quiet", git]
+    return [[*push, f"{commit}:{reference}"], [*push, f":{reference}"]]
 
 
 def masked(text: str) -> str:
@@ -74,11 +89,13 @@ class Clone:
 
     def run(self, *command: str, status: int = TRY_AGAIN) -> str:
         """Return what a command printed; Failed with `status` where it failed."""
+        # Ray's own variables, its token among them, are not for what an experiment starts.
+        own = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         path = f"{sys.prefix}/bin:{os.environ['PATH']}"
         done = subprocess.run(
             [*(BOUND if shutil.which(BOUND[0]) else []), *command],
             cwd=self.folder / self.inner if command[0] == "dvc" else self.folder,
-            env={**os.environ, "PATH": path, "GIT_TERMINAL_PROMPT": "0"},
+            env={**own, **NO_QUESTIONS, "PATH": path},
             capture_output=True,
             text=True,
             errors="replace",
@@ -90,7 +107,14 @@ class Clone:
         return done.stdout.strip()  # and not stderr, where ssh may warn
 
     def run_experiment(self, name: str, overrides: list[str], commit: str, dvc: str) -> None:
-        """Run the experiment of a commit, and push its outputs and runs."""
+        """Run the experiment of a commit, and push its outputs and runs.
+
+        Failed before anything is computed where this machine may not push to the Git remote.
+        """
+        taken, cleared = probe("origin", commit)
+        self.run(*taken)
+        with contextlib.suppress(Failed):
+            self.run(*cleared)
         self.run("git", "checkout", "--quiet", "--detach", commit)
         if dvc:
             self.run("dvc", "remote", "add", "--local", "--default", "sweep", dvc)

@@ -5,18 +5,21 @@ tools/experiment.py). The same command, started again, runs what is missing.
 """
 
 import argparse
+import importlib.util
 import logging
-import shutil
+import os
+import secrets
 import socket
 import subprocess
 import sys
-import tempfile
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools import commands, experiment
+from tools import commands, experiment, overrides
 from tools.experiment import Outcome
 
 if TYPE_CHECKING:
@@ -45,72 +48,80 @@ class Remotes:
         return f"refs/exps/{self.commit[:2]}/{self.commit[2:]}/"
 
 
-def combinations(overrides: list[str], commit: str) -> Todo:
+def combinations(values: list[str], commit: str) -> Todo:
     """Name each experiment by what varies, and by a hash of all its values and of the commit."""
-    from dvc.exceptions import DvcException
-    from dvc.utils.cli_parse import to_path_overrides
-    from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
-    from hydra.errors import HydraException
-
-    try:
-        sweeps = [sweep["params.yaml"] for sweep in get_hydra_sweeps(to_path_overrides(overrides))]
-        if not sweeps:
-            raise SystemExit(
-                "-S: expected at least one value of each parameter; "
-                f"found none in {' '.join(overrides)}"
-            )
-        # A name that params.yaml lacks would fail in every experiment: try it on a copy.
-        with tempfile.TemporaryDirectory() as folder:
-            apply_overrides(shutil.copy("params.yaml", folder), sweeps[0])
-    except (DvcException, HydraException, KeyError) as error:
-        found = str(error.__cause__ or error).splitlines()[0]
-        raise SystemExit(
-            f"-S: expected values of params.yaml, as `dvc exp run -S` takes them; found: {found}"
-        ) from None
-
+    sweeps = overrides.combinations(values)
     fixed = set.intersection(*map(set, sweeps))
-    todo = {}
-    for values in sweeps:
-        words = [value.partition("=")[2] for value in values if value not in fixed]
-        todo[experiment.label("-".join(words), values, commit)] = values
-    return todo
+    varying = [[each for each in sweep if each not in fixed] for sweep in sweeps]
+    names = overrides.ends(overrides.key(each) for each in varying[0])
+    return {
+        experiment.label(overrides.words(own, names), whole, commit): whole
+        for own, whole in zip(varying, sweeps)
+    }
 
 
 def remotes(git: str, commit: str) -> Remotes:
-    """Return where experiments go; this checkout serves where there is no remote.
+    """Return where experiments go: to the Git remote of that name, or without one to this checkout.
 
     SystemExit where the commit does not say all, or is not in the Git remote.
     """
-    if changed := commands.output("git", "status", "--porcelain", "."):
+    if changed := commands.output("git", "status", "--porcelain", "--untracked-files=no", "."):
         raise SystemExit(f"a sweep runs what is committed; commit or stash these first:\n{changed}")
+    cache = commands.output("dvc", "cache", "dir")
+    inner = commands.output("git", "rev-parse", "--show-prefix")
+    if not git:
+        return Remotes(commands.output("git", "rev-parse", "--show-toplevel"), cache, commit, inner)
+
     address = commands.answer("git", "remote", "get-url", git, no=2)
-    if not address and git != ORIGIN:
+    if not address:
         raise SystemExit(f"--git-remote: expected a name that `git remote` prints; found {git}")
-    if address:
-        there = ["git", "branch", "--remotes", "--contains", commit, "--list", f"{git}/*"]
-        if not commands.output(*there):
-            raise SystemExit(
-                f"{git}: expected the present commit there, {commit[:7]}; "
-                f"found none such: git push {git} HEAD"
-            )
+    there = ["git", "branch", "--remotes", "--contains", commit, "--list", f"{git}/*"]
+    if not commands.output(*there):
+        raise SystemExit(
+            f"{git}: expected the present commit there, {commit[:7]}; "
+            f"found none such: git push {git} HEAD"
+        )
     settings = commands.output("dvc", "config", "--project", "--list").splitlines()
     named = any(line.startswith("core.remote=") for line in settings)
-    dvc = "" if named else commands.output("dvc", "cache", "dir")
-    top = commands.output("git", "rev-parse", "--show-toplevel")
-    inner = commands.output("git", "rev-parse", "--show-prefix")
-    return Remotes(address or top, dvc, commit, inner)
+    return Remotes(address, "" if named else cache, commit, inner)
 
 
-def missing(todo: Todo, to: Remotes, name: str) -> Todo:
-    """The experiments that the Git remote does not have."""
+def there(to: Remotes, name: str) -> dict[str, str]:
+    """The names of the experiments that the Git remote has, by the hash at their ends."""
     command = ["git", "ls-remote", to.git, f"{to.prefix}*"]
     listed = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if listed.returncode:
         raise SystemExit(
             f"{name}: expected a Git remote that answers; found none, for the reason above"
         )
-    there = {line.rpartition("/")[2] for line in listed.stdout.splitlines()}
-    return {name: values for name, values in todo.items() if name not in there}
+    names = [line.rpartition("/")[2] for line in listed.stdout.splitlines()]
+    return {name.rpartition("-")[2]: name for name in names}
+
+
+def check_push(to: Remotes, name: str) -> None:
+    """SystemExit where a remote would not take results: known before anything is computed."""
+    settings = {**os.environ, **experiment.NO_QUESTIONS}
+    taken, cleared = experiment.probe(to.git, to.commit)
+    if subprocess.run(taken, env=settings).returncode:
+        raise SystemExit(
+            f"{name}: expected a Git remote that takes a push; found that it does not, "
+            "for the reason above"
+        )
+    subprocess.run(cleared, env=settings)
+    if to.dvc:
+        return
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            store = repo.cloud.get_remote_odb()
+            path = store.fs.join(store.path, f"probe-{secrets.token_hex(8)}")
+            store.fs.makedirs(store.path, exist_ok=True)
+            store.fs.pipe_file(path, b"")
+            store.fs.rm_file(path)
+    except Exception as error:  # whatever the library of a kind of remote raises
+        found = " ".join(str(error).split())
+        raise SystemExit(f"expected a DVC remote that takes a push; found: {found}") from None
 
 
 class Sweep:
@@ -174,6 +185,15 @@ def result(done: "ray.ObjectRef") -> Outcome:
         return Outcome(experiment.TRY_AGAIN, {}, experiment.masked(str(error)))
 
 
+def keep_private() -> None:
+    """Let the Ray of a sweep on this machine, not imported yet, serve nobody but the sweep."""
+    os.environ |= {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # it listens on the loopback address alone,
+        "RAY_AUTH_MODE": "token",  # where other users of the machine are strangers too
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+
+
 def connect(address: str | None) -> None:
     """Start Ray here, or join the cluster at `address`; SystemExit where none answers there."""
     import ray
@@ -191,6 +211,11 @@ def connect(address: str | None) -> None:
         raise SystemExit(
             f"--address: expected that of a running Ray cluster; found {address}: {error}"
         ) from None
+    except ray.exceptions.AuthenticationError:
+        raise SystemExit(
+            f"--address: expected the cluster's token; found another or none for {address}: "
+            "docs/sweeps.md, A cluster"
+        ) from None
     except RuntimeError as error:  # another Ray or Python; Ray says which, in some lines
         found = " ".join(str(error).split())
         raise SystemExit(
@@ -198,26 +223,35 @@ def connect(address: str | None) -> None:
         ) from None
 
 
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Ray, for as long as the block runs; SystemExit where that is interrupted, or Ray is lost."""
+    if not address:
+        keep_private()
+    import ray
+
+    try:
+        connect(address)
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted; the same command goes on") from None
+    except ray.exceptions.RayError as error:
+        raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
+    finally:
+        ray.shutdown()
+
+
 def run(todo: Todo, done: int, to: Remotes, address: str | None) -> list[str]:
     """Run experiments, beside `done` that are there; return the names of those that failed."""
-    import ray
-    from ray.exceptions import RayError
     from tqdm import tqdm
 
     LOGS.mkdir(parents=True, exist_ok=True)
     total = len(todo) + done
-    try:
-        connect(address)
-        with tqdm(total=total, initial=done, unit=" experiments", disable=None) as bar:
-            sweep = Sweep(todo, to, bar)
-            sweep.run()
-        return sweep.failed
-    except KeyboardInterrupt:
-        raise SystemExit("interrupted; the same command goes on") from None
-    except RayError as error:
-        raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
-    finally:
-        ray.shutdown()
+    bar = tqdm(total=total, initial=done, unit=" experiments", disable=None)
+    with connected(address), bar:
+        sweep = Sweep(todo, to, bar)
+        sweep.run()
+    return sweep.failed
 
 
 def show(names: list[str], to: Remotes) -> None:
@@ -255,21 +289,24 @@ def main() -> None:
     )
     parser.add_argument(
         "--git-remote",
-        default=ORIGIN,
-        help="where the experiments go (origin; without one, to this checkout)",
+        help="where the experiments go (with --address: origin; without: this checkout)",
     )
     options = parser.parse_args()
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        raise SystemExit("a sweep needs Ray; to install it: make .venv/ready-sweep") from None
+    if not importlib.util.find_spec("ray"):
+        raise SystemExit("a sweep needs Ray; to install it: make .venv/ready-sweep")
 
     commit = commands.output("git", "rev-parse", "HEAD")
-    to = remotes(options.git_remote, commit)
-    todo = combinations(options.set_param, commit)
-    absent = missing(todo, to, options.git_remote)
+    git = options.git_remote or (ORIGIN if options.address else "")
+    to = remotes(git, commit)
+    known = there(to, git)
+    todo = {
+        known.get(name.rpartition("-")[2], name): values
+        for name, values in combinations(options.set_param, commit).items()
+    }
+    absent = {name: values for name, values in todo.items() if name not in known.values()}
     failed = []
     if absent:
+        check_push(to, git)
         failed = run(absent, len(todo) - len(absent), to, options.address)
     if whole := [name for name in todo if name not in failed]:
         show(whole, to)

@@ -1,0 +1,104 @@
+"""The values of -S: every combination of them, what params.yaml would hold then, and its name."""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from typing import Any
+
+from digits import params, yaml12
+
+LONGEST = 12  # characters of a value in a name
+
+
+def combinations(overrides: list[str]) -> list[list[str]]:
+    """Return the overrides of each combination; SystemExit where params.yaml would refuse one."""
+    from dvc.exceptions import DvcException
+    from dvc.utils.cli_parse import to_path_overrides
+    from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
+    from hydra.errors import HydraException
+
+    try:
+        found = get_hydra_sweeps(to_path_overrides(overrides))
+        sweeps = [sweep[str(params.FILE)] for sweep in found]
+        if not sweeps:
+            raise SystemExit(
+                "-S: expected at least one value of each parameter; "
+                f"found none in {' '.join(overrides)}"
+            )
+        # A name that params.yaml lacks, it lacks in each combination: try one on a copy.
+        with tempfile.TemporaryDirectory() as folder:
+            apply_overrides(shutil.copy(params.FILE, folder), sweeps[0])
+    except (DvcException, HydraException, KeyError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise SystemExit(
+            f"-S: expected values of params.yaml, as `dvc exp run -S` takes them; found: {reason}"
+        ) from None
+    check(sweeps)
+    return sweeps
+
+
+def check(sweeps: list[list[str]]) -> None:
+    """SystemExit where params.yaml would refuse a combination: before any of them runs."""
+    committed = json.dumps(yaml12.load(params.FILE.read_bytes()))
+    for overrides in sweeps:
+        wrong = params.errors(applied(json.loads(committed), overrides))
+        if wrong:
+            raise SystemExit(f"-S {' '.join(overrides)}: {wrong[0]}")
+
+
+def applied(values: Any, overrides: list[str]) -> Any:
+    """Set values of params.yaml in place, as DVC does, which takes 50 ms for each combination."""
+    from dvc.utils.collections import merge_dicts
+    from dvc.utils.hydra import to_hydra_overrides
+    from omegaconf._utils import split_key
+
+    for override in to_hydra_overrides(overrides):
+        *parents, key = split_key(override.key_or_group)
+        section = values
+        for parent in parents:
+            section = section[int(parent)] if isinstance(section, list) else section[parent]
+        if isinstance(section, list):
+            section[int(key)] = override.value()
+        elif override.is_delete():
+            section.pop(key, None)
+        else:
+            merge_dicts(section, {key: override.value()})
+    return values
+
+
+def key(override: str) -> str:
+    """The dotted path of the parameter that an override sets, adds (+) or deletes (~)."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def ends(keys: Iterable[str]) -> dict[str, str]:
+    """For each dotted path its shortest end that no other has."""
+    keys = set(keys)
+    found = {}
+    for path in keys:
+        parts = path.split(".")
+        for count in range(1, len(parts) + 1):
+            end = ".".join(parts[-count:])
+            if sum(f".{other}".endswith(f".{end}") for other in keys) == 1:
+                break
+        found[path] = end
+    return found
+
+
+def words(overrides: Iterable[str], names: dict[str, str]) -> str:
+    """Keys and values for the name of an experiment."""
+    return "-".join(
+        f"{names[key(override)]}-{short(override.partition('=')[2])}" for override in overrides
+    )
+
+
+def short(value: str) -> str:
+    """A number with at most four digits after its first; of a longer word, the start."""
+    if re.fullmatch(r"-?\d+", value) or len(value) <= len("0.0001"):
+        return value
+    try:
+        return f"{float(value):.4g}"
+    except ValueError:
+        return value[:LONGEST]
