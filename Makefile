@@ -21,6 +21,7 @@ define HELP
 Run
   make repro                bring data, network and figures up to date
   make sweep ARGS="-S ..."  many experiments, on all cores or on a Ray cluster
+  make search ARGS="-S ..." hyperparameters that Optuna proposes, the same way
 
 Look and compare
   make why                  what would run now, and why; CHECK=1: fail if any
@@ -58,7 +59,7 @@ help: ; $(info $(HELP)) @:
 
 # --- run ---
 
-.PHONY: repro sweep
+.PHONY: repro sweep search
 repro: repository .venv/ready
 	@$(TOOL).offline
 	$(DVC) repro
@@ -66,8 +67,8 @@ repro: repository .venv/ready
 	@echo "A page on this run: reports/report.md. What would run again, and why: make why"
 	@$(TOOL).offline --remind
 
-sweep: repository .venv/ready-sweep
-	@$(TOOL).sweep $(ARGS)
+sweep search: repository .venv/ready-sweep
+	@$(TOOL).$@ $(ARGS)
 
 # --- look and compare: these install nothing ---
 

@@ -14,35 +14,41 @@ LONGEST = 12  # characters of a value in a name
 
 def combinations(overrides: list[str]) -> list[list[str]]:
     """Return the overrides of each combination; SystemExit where params.yaml would refuse one."""
+    found = sweeps(overrides)
+    check(found)
+    return found
+
+
+def sweeps(overrides: list[str]) -> list[list[str]]:
+    """The same, before the values are checked: SystemExit where there is no such parameter."""
     from dvc.exceptions import DvcException
     from dvc.utils.cli_parse import to_path_overrides
     from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
     from hydra.errors import HydraException
 
     try:
-        found = get_hydra_sweeps(to_path_overrides(overrides))
-        sweeps = [sweep[str(params.FILE)] for sweep in found]
-        if not sweeps:
+        products = get_hydra_sweeps(to_path_overrides(overrides))
+        found = [product[str(params.FILE)] for product in products]
+        if not found:
             raise SystemExit(
                 "-S: expected at least one value of each parameter; "
                 f"found none in {' '.join(overrides)}"
             )
         # A name that params.yaml lacks, it lacks in each combination: try one on a copy.
         with tempfile.TemporaryDirectory() as folder:
-            apply_overrides(shutil.copy(params.FILE, folder), sweeps[0])
+            apply_overrides(shutil.copy(params.FILE, folder), found[0])
     except (DvcException, HydraException, KeyError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise SystemExit(
             f"-S: expected values of params.yaml, as `dvc exp run -S` takes them; found: {reason}"
         ) from None
-    check(sweeps)
-    return sweeps
+    return found
 
 
-def check(sweeps: list[list[str]]) -> None:
+def check(found: list[list[str]]) -> None:
     """SystemExit where params.yaml would refuse a combination: before any of them runs."""
     committed = json.dumps(yaml12.load(params.FILE.read_bytes()))
-    for overrides in sweeps:
+    for overrides in found:
         wrong = params.errors(applied(json.loads(committed), overrides))
         if wrong:
             raise SystemExit(f"-S {' '.join(overrides)}: {wrong[0]}")
@@ -65,6 +71,23 @@ def applied(values: Any, overrides: list[str]) -> Any:
             section.pop(key, None)
         else:
             merge_dicts(section, {key: override.value()})
+    return values
+
+
+def value(override: str) -> Any:
+    """The value that an override sets, as params.yaml then holds it."""
+    from dvc.utils.hydra import to_hydra_overrides
+
+    [parsed] = to_hydra_overrides([override])
+    return parsed.value()
+
+
+def get(values: Any, override: str) -> Any:
+    """What values of params.yaml hold where an override sets."""
+    from omegaconf._utils import split_key
+
+    for part in split_key(key(override)):
+        values = values[int(part)] if isinstance(values, list) else values[part]
     return values
 
 

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOGS = Path(".dvc/tmp/sweep")
 ORIGIN = "origin"
 TRIES = 3  # of an experiment whose worker died or did not reach a remote
-METRIC = "test_accuracy"  # printed as each experiment ends
+METRIC = "test_accuracy"
 
 Todo = dict[str, list[str]]  # the overrides of each experiment by its name
 
@@ -86,16 +86,15 @@ def remotes(git: str, commit: str) -> Remotes:
     return Remotes(address, "" if named else cache, commit, inner)
 
 
-def there(to: Remotes, name: str) -> dict[str, str]:
-    """The names of the experiments that the Git remote has, by the hash at their ends."""
+def there(to: Remotes, name: str) -> list[str]:
+    """The names of the experiments that the Git remote has."""
     command = ["git", "ls-remote", to.git, f"{to.prefix}*"]
     listed = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if listed.returncode:
         raise SystemExit(
             f"{name}: expected a Git remote that answers; found none, for the reason above"
         )
-    names = [line.rpartition("/")[2] for line in listed.stdout.splitlines()]
-    return {name.rpartition("-")[2]: name for name in names}
+    return [line.rpartition("/")[2] for line in listed.stdout.splitlines()]
 
 
 def check_push(to: Remotes, name: str) -> None:
@@ -127,6 +126,8 @@ def check_push(to: Remotes, name: str) -> None:
 class Sweep:
     """Runs experiments, as many at a time as there are cores."""
 
+    metric = METRIC
+
     def __init__(self, todo: Todo, to: Remotes, bar: "tqdm") -> None:
         import ray
 
@@ -139,25 +140,34 @@ class Sweep:
         self.running: dict[ray.ObjectRef, tuple[str, int]] = {}
         self.failed: list[str] = []
 
+    def more(self) -> None:
+        """Let more wait, by what has ended: nothing in a sweep, which knows all from the start."""
+
     def run(self) -> None:
         import ray
 
+        self.more()
         while self.waiting or self.running:
-            cores = max(1, ray.cluster_resources().get("CPU", 0))
-            while self.waiting and len(self.running) < cores:
+            while self.waiting and len(self.running) < self.cores():
                 self.start(*self.waiting.popleft())
             names = ", ".join(sorted(name for name, _ in self.running.values()))
             self.bar.set_postfix_str(f"{len(self.running)} running: {names}"[:60])
             for done in ray.wait(list(self.running), timeout=1)[0]:
                 self.end(done, *self.running.pop(done))
+            self.more()
+
+    def cores(self) -> int:
+        import ray
+
+        return max(1, int(ray.cluster_resources().get("CPU", 0)))
 
     def start(self, name: str, attempt: int) -> None:
         to = self.to
         reference = self.task.remote(name, self.todo[name], to.commit, to.git, to.dvc, to.inner)
         self.running[reference] = name, attempt
 
-    def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> None:
-        """Log what came of a try; put it at the end of the queue where another may help."""
+    def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> Outcome | None:
+        """Log and return what came of a try; None where another may help, at the queue's end."""
         outcome = result(done)
         with LOGS.joinpath(f"{name}.log").open("w" if attempt == 1 else "a") as log:
             print(f"try {attempt} of {TRIES}\n{outcome.log}", file=log)
@@ -165,13 +175,14 @@ class Sweep:
             again = f"another try, {attempt + 1} of {TRIES}"
             self.bar.write(f"{name}: its worker or a remote failed; {again}")
             self.waiting.append((name, attempt + 1))
-            return
+            return None
         if outcome.status:
             self.failed.append(name)
             self.bar.write(f"{name}: failed, see {LOGS}/{name}.log")
         else:
-            self.bar.write(f"{name}: {METRIC} {outcome.metrics.get(METRIC)}")
+            self.bar.write(f"{name}: {self.metric} {outcome.metrics.get(self.metric)}")
         self.bar.update()
+        return outcome
 
 
 def result(done: "ray.ObjectRef") -> Outcome:
@@ -254,14 +265,18 @@ def run(todo: Todo, done: int, to: Remotes, address: str | None) -> list[str]:
     return sweep.failed
 
 
-def show(names: list[str], to: Remotes) -> None:
-    """Bring experiments here from the Git remote, list them, and compare them over their seeds."""
+def fetch(names: Iterable[str], to: Remotes) -> None:
+    """Bring experiments here from the Git remote."""
     whole = [f"+{to.prefix}{name}:{to.prefix}{name}" for name in names]
-    if commands.status("git", "fetch", "--quiet", to.git, *whole):
+    if whole and commands.status("git", "fetch", "--quiet", to.git, *whole):
         raise SystemExit(
             "the experiments are in the Git remote, but could not be fetched; "
             "the same command goes on"
         )
+
+
+def show() -> None:
+    """List the experiments, and compare them over their seeds."""
     python = [sys.executable, "-E", "-m"]
     picture = str(LOGS / "study.png")
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -271,37 +286,36 @@ def show(names: list[str], to: Remotes) -> None:
     print(f"drawn in {picture}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.sweep",
-        description=__doc__,
-        epilog="For example: -S recipe=fast,original -S 'train.seed=range(0,10)'",
-    )
-    parser.add_argument(
-        "-S",
-        "--set-param",
-        action="append",
-        required=True,
-        help="as `dvc exp run --queue` takes them",
-    )
-    parser.add_argument(
-        "--address", help="of a running Ray cluster; without it, the cores of this machine"
-    )
-    parser.add_argument(
+def arguments(name: str, what: str | None, example: str) -> argparse.ArgumentParser:
+    """The options of a program that runs many experiments."""
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=what, epilog=example)
+    say = parser.add_argument
+    say("-S", "--set-param", action="append", required=True, help="as `dvc exp run --queue`")
+    say("--address", help="of a running Ray cluster; without it, the cores of this machine")
+    say(
         "--git-remote",
         help="where the experiments go (with --address: origin; without: this checkout)",
     )
-    options = parser.parse_args()
-    if not importlib.util.find_spec("ray"):
-        raise SystemExit("a sweep needs Ray; to install it: make .venv/ready-sweep")
+    return parser
 
+
+def destination(options: argparse.Namespace, *modules: str) -> tuple[Remotes, str]:
+    """Where the experiments go, and its name; SystemExit where a module is not installed."""
+    if not all(map(importlib.util.find_spec, modules)):
+        raise SystemExit(f"expected {' and '.join(modules)}; to install: make .venv/ready-sweep")
     commit = commands.output("git", "rev-parse", "HEAD")
     git = options.git_remote or (ORIGIN if options.address else "")
-    to = remotes(git, commit)
-    known = there(to, git)
+    return remotes(git, commit), git or "this checkout"
+
+
+def main() -> None:
+    example = "For example: -S recipe=fast,original -S 'train.seed=range(0,10)'"
+    options = arguments("tools.sweep", __doc__, example).parse_args()
+    to, git = destination(options, "ray")
+    known = {name.rpartition("-")[2]: name for name in there(to, git)}  # by their hashes
     todo = {
         known.get(name.rpartition("-")[2], name): values
-        for name, values in combinations(options.set_param, commit).items()
+        for name, values in combinations(options.set_param, to.commit).items()
     }
     absent = {name: values for name, values in todo.items() if name not in known.values()}
     failed = []
@@ -309,7 +323,8 @@ def main() -> None:
         check_push(to, git)
         failed = run(absent, len(todo) - len(absent), to, options.address)
     if whole := [name for name in todo if name not in failed]:
-        show(whole, to)
+        fetch(whole, to)
+        show()
     if failed:
         raise SystemExit(f"{len(failed)} of {len(todo)} experiments failed: {', '.join(failed)}")
 

@@ -1,0 +1,222 @@
+"""A search proposes the same trials whatever dies, asks no test image, repeats nothing."""
+
+import argparse
+import os
+import random
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from conftest import PIPE, ROOT, Project
+
+pytest.importorskip("optuna", reason="needs what `make .venv/ready-sweep` installs")
+from test_sweep import inside, locks, until
+
+from tools import search as searches
+from tools import search_report, space
+from tools.search import Search, Trial
+from tools.sweep import Remotes
+
+RATE = "recipes.fast.optimizer.learning_rate"
+RANGES = [f"{RATE}=0.001..0.02:log", "recipes.fast.batch_size=32..256:32"]
+FIXED = ["recipe=fast", "train.validation_split=0.1"]
+
+
+def options(**own: Any) -> argparse.Namespace:
+    usual = {"metric": "val_accuracy", "seed": 0, "seeds": 1, "trials": 16, "at_once": 3}
+    return argparse.Namespace(**usual | own)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process works in the project, as one that searches would."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PATH", f"{sys.prefix}/bin:{os.environ['PATH']}")
+
+
+def searched(ranges: list[str], **own: Any) -> Search:
+    return Search(space.read([*FIXED, *ranges]), options(**own), Remotes("", "", "0" * 40))
+
+
+def worth(trial: Trial, seed: int) -> float | None:
+    """What a training would give: best near 0.005; none above 0.015."""
+    rate = float(trial.values[RATE])
+    return None if rate > 0.015 else -abs(rate - 0.005) - 1e-6 * seed
+
+
+def simulate(search: Search, order: random.Random, killed_after: int = 10**6) -> Search:
+    """Let experiments end in some order, until all have or so many."""
+    running: list[str] = []
+    for _ in range(killed_after):
+        running += search.more()
+        if not running:
+            break
+        trial, seed = search.started[running.pop(order.randrange(len(running)))]
+        trial.results[seed] = worth(trial, seed)
+    return search
+
+
+def test_the_same_trials_are_proposed_whatever_ends_first_and_however_often_it_is_killed(
+    here: None,
+) -> None:
+    whole = simulate(searched(RANGES, seeds=2), random.Random(0))
+    values = [trial.values for trial in whole.trials]
+    assert len(values) == 16
+    known: dict[int, Trial] = {}
+    for kill in range(6):
+        part = searched(RANGES, seeds=2)
+        part.known = known
+        simulate(part, random.Random(kill), killed_after=5)
+        for trial in part.trials:
+            kept: dict[int, float | None] = {
+                seed: result for seed, result in trial.results.items() if result is not None
+            }
+            if kept:  # an experiment that failed left nothing behind
+                known[trial.number] = Trial(trial.number, trial.values, trial.names, kept)
+    end = simulate(part, random.Random(0))
+    assert [trial.values for trial in end.trials] == values
+    assert end.ranked()[0].values == whole.ranked()[0].values
+
+
+def test_no_values_are_tried_twice_and_the_search_ends_where_there_are_no_others(
+    here: None,
+) -> None:
+    ranges = [f"{RATE}=0.001,0.005", "recipes.fast.batch_size=32..96:32"]
+    found = simulate(searched(ranges, trials=50), random.Random(0))
+    tried = {tuple(trial.values.items()) for trial in found.trials}
+    assert len(tried) == len(found.trials) == found.wanted == 6
+
+
+def test_a_search_learns_from_its_trials(here: None) -> None:
+    """The later half lies nearer to the best value than chance does, on the logarithmic scale."""
+    found = simulate(searched([RANGES[0]], trials=40), random.Random(0))
+    rates = [float(trial.values[RATE]) for trial in found.trials]
+    near = [0.0035 < rate < 0.007 for rate in rates]
+    assert sum(near[20:]) > 2 * sum(near[:10]) and sum(near[20:]) >= 10
+
+
+def test_what_was_known_counts_with_wider_ranges_and_more_seeds(here: None) -> None:
+    first = simulate(searched(RANGES, trials=12), random.Random(0))
+    wider = searched([f"{RATE}=0.0001..0.014:log", RANGES[1]], trials=20, seeds=2)
+    assert wider.name == first.name
+    wider.known = {trial.number: trial for trial in first.trials if trial.found}
+    simulate(wider, random.Random(0))
+    same = [trial.values for trial in wider.trials[:12] if trial.number in wider.known]
+    assert same == [trial.values for trial in first.trials if trial.found]
+    assert all(len(trial.results) == 2 for trial in wider.trials)
+
+
+def test_it_prints_the_best_and_how_sure_that_is_and_draws_all_trials(
+    here: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    found = simulate(searched(RANGES, seeds=2), random.Random(0))
+    monkeypatch.chdir(tmp_path)
+    search_report.show(found)
+    printed = capsys.readouterr().out.splitlines()
+    best = found.ranked()[0]
+    failed = sum(trial.failed for trial in found.trials)
+    assert failed and printed[1] == f"16 trials, of which {failed} failed"
+    assert re.match(rf"the best is number {best.number}: val_accuracy .* %, seeds: 2", printed[2])
+    assert printed[3].startswith("0 others lie within its spread")
+    assert re.search(rf"{RATE} \d+ %, recipes.fast.batch_size \d+ %$", printed[4])
+    assert (tmp_path / ".dvc/tmp/sweep/search.png").exists()
+    assert printed[6] == f"to take it over: dvc exp apply {best.names[0]}"
+    assert f"-S {RATE}={best.values[RATE]} " in printed[7]
+
+
+def test_the_name_of_an_experiment_says_its_trial_and_seed(here: None) -> None:
+    found = searched(RANGES, seeds=2)
+    names = list(found.more())
+    assert re.fullmatch(r"search-\w{4}-000-seed-0-learning_rate-0\.\d+-b[a-z_]+-?\w{8}", names[0])
+    assert searched(RANGES, seed=1).name != found.name
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    {
+        "recipes.fast.batch_size=64": "expected a range, .*; found single values only",
+        "recipes.fast.batch_size=64..32": "expected a..b, .*; found: ",
+        "recipes.fast.batch_size=0..64": "batch_size: expected greater than or equal to 1; found 0",
+        f"{RATE}=0..0.1:log": "expected a..b, .*; found: ",
+        f"{RATE}=0.1..0.2:lg": "expected a..b, .*; found: lg",
+        "recipes.fast.batchsize=32..64": "expected values of params.yaml, ",
+        "train.seed=0..9": "expected no seed here; --seeds 3",
+        "train.validation_split=0.1..0.3": "by which the same images judge all trials",
+        "recipe=fast,fst": "recipe: expected one of",
+    }.items(),
+)
+def test_a_search_refuses_what_cannot_run(here: None, given: str, expected: str) -> None:
+    with pytest.raises(SystemExit, match=f"^-S.*{expected}.*$"):
+        space.read([*FIXED, given])
+
+
+def test_a_search_refuses_where_no_images_are_held_out(here: None) -> None:
+    with pytest.raises(SystemExit, match=r"recipe fast holds out none: -S train.validation_split="):
+        space.read(["recipe=original,fast"])
+    assert space.read(["recipes.original.batch_size=32..64"]).fixed == []
+
+
+def test_a_search_is_not_judged_by_test_images(here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["search", "-S", "a=1..2", "--metric", "test_accuracy"])
+    with pytest.raises(SystemExit, match=r"^--metric: .* can no longer test it$"):
+        searches.main()
+
+
+@pytest.mark.slow
+def test_a_search_killed_twice_goes_on_in_a_fresh_clone_to_the_same_trials(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the driver is killed, then a node with all its processes."""
+    from ray.cluster_utils import Cluster
+
+    (tmp_path / "clones").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "clones"))
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # its sockets want a short path
+    bare = str(tmp_path / "bare")
+    project.run("git", "init", "--quiet", "--bare", bare)
+    project.run("git", "remote", "add", "origin", bare)
+    project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    project.commit("remotes")
+    project.run("git", "push", "--quiet", "origin", "HEAD")
+    rate = "recipes.original.optimizer.learning_rate=0.001..0.02:log"
+    command = ["python", "-E", "-m", "tools.search", "-S", rate, "--trials=4", "--at-once=2"]
+
+    shutil.copytree(project.root, tmp_path / "whole", symlinks=True)
+    whole = Project(tmp_path / "whole")
+    printed = whole.run(*command).stdout
+    wanted = locks(whole)
+    assert len(wanted) == 4
+    assert (whole.root / ".dvc/tmp/sweep/search.png").stat().st_size > 10_000
+
+    command += ["--git-remote=origin"]
+    with project.start(*command, **PIPE) as process:
+        until(lambda: "search-" in project.run("git", "ls-remote", bare).stdout)
+        process.kill()
+    until(lambda: not inside(tmp_path / "clones"))
+    kept = project.run("git", "ls-remote", bare).stdout.count("search-")
+    assert 1 <= kept < 4
+
+    project.run("git", "clone", "--quiet", bare, str(tmp_path / "fresh"))
+    fresh = Project(tmp_path / "fresh")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    try:
+        with fresh.start(*command, f"--address={cluster.address}", **PIPE) as process:
+            until(lambda: any((tmp_path / "clones").glob("*/search-*/models/training.log")))
+            [raylet] = nodes[0].all_processes["raylet"]
+            node = psutil.Process(raylet.process.pid)
+            for each in [*node.children(recursive=True), node]:
+                each.kill()
+            said = process.communicate()[0]
+    finally:
+        cluster.shutdown()
+    assert process.returncode == 0, said
+    assert said.count(": val_accuracy") == 4 - kept, said
+    assert locks(fresh) == wanted
+    best = [line for line in printed.splitlines() if "dvc exp " in line]
+    assert best == [line for line in said.splitlines() if "dvc exp " in line]
+    assert fresh.run(*command).stdout.count(": val_accuracy") == 0

@@ -1,0 +1,257 @@
+"""Search for hyperparameters: Optuna proposes, Ray runs, DVC keeps each trial as experiments.
+
+A trial is judged by images that are held out from the training, never by test images. No database
+stands beside the experiments: the same command, started again anywhere, reads from them what was
+tried, goes on, and repeats nothing.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import re
+import statistics
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+try:
+    import optuna
+    from optuna.trial import TrialState, create_trial
+except ImportError:
+    raise SystemExit("a search needs Optuna; to install it: make .venv/ready-sweep") from None
+
+from digits import params, yaml12
+from tools import commands, experiment, experiments, overrides, space, study, sweep
+from tools.experiment import Outcome
+from tools.space import Space, Values
+from tools.sweep import Remotes, Sweep, Todo
+
+if TYPE_CHECKING:
+    import ray
+    from tqdm import tqdm
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+HELD_OUT = "val_"  # so the names of metrics of held-out images begin
+AT_ONCE = 4
+STARTUP = 10  # trials at random, before what came of them guides
+DRAWS, GUIDED = 100, 25  # for a trial with new values: so many, the first of them guided
+
+
+@dataclass
+class Trial:
+    """Values, and what came of them with each seed: None where that failed."""
+
+    number: int
+    values: Values
+    names: dict[int, str] = field(default_factory=dict)
+    results: dict[int, float | None] = field(default_factory=dict)
+
+    @property
+    def found(self) -> list[float]:
+        return [result for result in self.results.values() if result is not None]
+
+    @property
+    def failed(self) -> bool:
+        return None in self.results.values()
+
+    @property
+    def mean(self) -> float:
+        return statistics.mean(self.found)
+
+
+class Search:
+    """The trials of a search, as the experiments tell them, and what is to be tried next.
+
+    A proposal follows from the seed, the trial's number and the trials before it; of the last
+    `at_once - 1` of these it knows the values alone, whether they have ended or not. So it depends
+    neither on how long each took nor on how often the search was killed.
+    """
+
+    def __init__(self, space: Space, options: argparse.Namespace, to: Remotes) -> None:
+        self.space, self.to = space, to
+        self.metric, self.seed, self.seeds = options.metric, options.seed, range(options.seeds)
+        self.wanted, self.at_once = options.trials, options.at_once
+        self.exhausted = False  # no values are left that were not tried
+        self.trials: list[Trial] = []
+        self.known: dict[int, Trial] = {}
+        self.started: dict[str, tuple[Trial, int]] = {}  # by the name of the experiment
+        what = json.dumps([sorted(space.fixed), sorted(space.ranges), self.seed])
+        self.name = f"search-{hashlib.sha256(what.encode()).hexdigest()[:4]}"
+
+    def read(self, names: list[str]) -> None:
+        """Read the trials of which the experiments of these names are part."""
+        for name in names:
+            number, seed = map(int, re.findall(r"\d+", name.removeprefix(self.name))[:2])
+            if seed not in self.seeds:
+                continue
+            values = self.space.read(yaml12.load(self.file(name, str(params.FILE)).encode()))
+            trial = self.known.setdefault(number, Trial(number, values))
+            trial.names[seed] = name
+            trial.results[seed] = self.result(json.loads(self.file(name, experiment.METRICS)))
+
+    def file(self, name: str, path: str) -> str:
+        to = self.to
+        return commands.output("git", "show", f"{to.prefix}{name}:{to.inner}{path}")
+
+    def result(self, metrics: dict[str, Any]) -> float:
+        if self.metric not in metrics:
+            known = ", ".join(name for name in metrics if name.startswith(HELD_OUT))
+            raise SystemExit(f"--metric: expected one of {known}; found {self.metric}")
+        return metrics[self.metric]
+
+    def ended(self, trial: Trial) -> bool:
+        return all(seed in trial.results for seed in self.seeds)
+
+    def more(self) -> Todo:
+        """The experiments that may start now and have not: of a trial whose turn has come."""
+        todo = {}
+        while len(self.trials) < self.wanted and all(map(self.ended, self.settled())):
+            trial = self.known.get(len(self.trials)) or self.propose()
+            if not trial:
+                self.wanted, self.exhausted = len(self.trials), True
+                break
+            self.trials.append(trial)
+            for seed in self.seeds:
+                if seed not in trial.results:
+                    name, todo[name] = self.experiment(trial, seed)
+        return todo
+
+    def settled(self) -> list[Trial]:
+        """The trials whose results the next proposal knows."""
+        return self.trials[: max(0, len(self.trials) + 1 - self.at_once)]
+
+    def experiment(self, trial: Trial, seed: int) -> tuple[str, list[str]]:
+        """Name and values of an experiment: the name alone says which trial and seed it is of."""
+        values = [*self.space.overrides(trial.values), f"{study.SEED}={seed}"]
+        searched = values[len(self.space.fixed) : -1]
+        names = overrides.ends(map(overrides.key, searched))
+        words = f"{self.name}-{trial.number:03d}-seed-{seed}-{overrides.words(searched, names)}"
+        name = experiment.label(words, values, self.to.commit)
+        trial.names[seed] = name
+        self.started[name] = trial, seed
+        return name, values
+
+    def propose(self) -> Trial | None:
+        """The next trial, of values that none before it has; None where no new ones are found."""
+        tried = [trial.values for trial in self.trials]
+        for draw in range(DRAWS):
+            seed = int(np.random.default_rng([self.seed, len(tried), draw]).integers(2**32))
+            startup = STARTUP if draw < GUIDED else self.wanted + 1
+            sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
+            asked = self.told(len(self.settled()), sampler).ask(self.space.ranges)
+            values = self.space.rounded(asked.params)
+            if values not in tried:
+                return Trial(len(tried), values)
+        return None
+
+    def told(self, settled: int, sampler: Any = None) -> optuna.Study:
+        """What Optuna knows: so many trials have ended. One that failed counts as the worst."""
+        more = experiments.sign(self.metric) > 0
+        found = optuna.create_study(direction="maximize" if more else "minimize", sampler=sampler)
+        for trial in self.trials:
+            state = TrialState.PRUNED if trial.failed else TrialState.COMPLETE
+            state = state if trial.number < settled else TrialState.RUNNING
+            value = trial.mean if state == TrialState.COMPLETE else None
+            with contextlib.suppress(ValueError):  # where the ranges were wider once
+                known = create_trial(
+                    state=state,
+                    value=value,
+                    params=trial.values,
+                    distributions=self.space.ranges,
+                )
+                found.add_trial(known)
+        return found
+
+    def ranked(self) -> list[Trial]:
+        """The trials that ended well, the best first."""
+        done = [trial for trial in self.trials if self.ended(trial) and not trial.failed]
+        return sorted(done, key=lambda trial: -experiments.sign(self.metric) * trial.mean)
+
+
+class Run(Sweep):
+    """Runs what a search proposes."""
+
+    def __init__(self, search: Search, todo: Todo, bar: "tqdm") -> None:
+        super().__init__(todo, search.to, bar)
+        self.search, self.metric = search, search.metric
+
+    def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> Outcome | None:
+        outcome = super().end(done, name, attempt)
+        if outcome:
+            trial, seed = self.search.started[name]
+            failed = outcome.status != 0
+            trial.results[seed] = None if failed else self.search.result(outcome.metrics)
+        return outcome
+
+    def more(self) -> None:
+        new = self.search.more()
+        self.todo |= new
+        self.waiting.extend((name, 1) for name in new)
+
+
+def run(search: Search, first: Todo, address: str | None) -> None:
+    from tqdm import tqdm
+
+    sweep.LOGS.mkdir(parents=True, exist_ok=True)
+    total = search.wanted * len(search.seeds)
+    done = sum(len(trial.results) for trial in search.known.values())
+    bar = tqdm(total=total, initial=done, unit=" experiments", disable=None)
+    with sweep.connected(address), bar:
+        runner = Run(search, first, bar)
+        if (cores := runner.cores()) > search.at_once * len(search.seeds):
+            bar.write(f"{cores} cores; to use all: --at-once {cores // len(search.seeds)}")
+        runner.run()
+
+
+def options() -> argparse.Namespace:
+    example = (
+        "For example: -S recipe=fast -S train.validation_split=0.1 "
+        "-S recipes.fast.optimizer.learning_rate=0.001..0.02:log "
+        "-S recipes.fast.batch_size=32..256:32"
+    )
+    parser = sweep.arguments("tools.search", __doc__, example)
+    say = parser.add_argument
+    say("--trials", type=positive, default=30, help="in all, earlier ones included (30)")
+    say("--metric", default="val_accuracy", help="of held-out images (val_accuracy)")
+    say("--seeds", type=positive, default=1, help="of a trial, whose mean counts (1)")
+    say("--seed", type=int, default=0, help="of the proposals; another one: another search (0)")
+    at_once = f"trials at a time ({AT_ONCE}); the proposals follow from it"
+    say("--at-once", type=positive, default=AT_ONCE, help=at_once)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = options()
+    if not given.metric.startswith(HELD_OUT):
+        raise SystemExit(
+            f"--metric: expected one of held-out images, such as val_accuracy; found "
+            f"{given.metric}: test images by which a choice was made can no longer test it"
+        )
+    to, git = sweep.destination(given, "ray")
+    search = Search(space.read(given.set_param), given, to)
+    found = [name for name in sweep.there(to, git) if name.startswith(f"{search.name}-")]
+    sweep.fetch(found, to)
+    search.read(found)
+    if first := search.more():
+        sweep.check_push(to, git)
+        run(search, first, given.address)
+        names = [name for trial in search.ranked() for name in trial.names.values()]
+        sweep.fetch(names, to)
+
+    from tools import search_report  # late: slow
+
+    search_report.show(search)
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more; found {text}")
+    return number
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The values of -S for a search: what every trial sets, and where the others are searched.
+
+`key=a..b` is a range, `a..b:log` one on a logarithmic scale, `a..b:STEP` one of steps. Whole
+numbers at both ends propose whole numbers. Commas make a list, as in a sweep.
+"""
+
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from digits import params, yaml12
+from tools import overrides, study
+
+RANGE = re.compile(r"(.+?)\.\.(.+?)(?::(.+))?")
+EXPECTED = "a..b, a..b:log or a..b:STEP, in numbers"
+DIGITS = 4  # of a number that is proposed: more say nothing, and nobody reads them
+
+Values = dict[str, Any]  # of the parameters that are searched, by what stands left of =
+
+
+@dataclass
+class Space:
+    """What every trial sets, and between which bounds the others are searched."""
+
+    fixed: list[str]
+    ranges: dict[str, BaseDistribution]
+
+    def overrides(self, values: Values) -> list[str]:
+        return [*self.fixed, *(f"{key}={value}" for key, value in values.items())]
+
+    def rounded(self, values: Values) -> Values:
+        """Proposed values as they are run: numbers without a step with few digits."""
+        found = {}
+        for key, value in values.items():
+            bounds = self.ranges[key]
+            if isinstance(bounds, FloatDistribution):
+                near = float(f"{value:.{DIGITS}g}")
+                value = min(max(near, bounds.low), bounds.high)
+            found[key] = value
+        return found
+
+    def read(self, file: Any) -> Values:
+        """The values that an experiment's params.yaml holds; of a list, as the list writes it."""
+        found = {}
+        for key, bounds in self.ranges.items():
+            value = overrides.get(file, key)
+            if isinstance(bounds, CategoricalDistribution):
+                written = [f"{key}={choice}" for choice in bounds.choices]
+                same = [overrides.value(each) == value for each in written]
+                value = bounds.choices[same.index(True)] if any(same) else str(value)
+            found[key] = value
+        return found
+
+
+def number(text: str) -> int | float | None:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return None
+
+
+def bounds(override: str) -> BaseDistribution | None:
+    """The range that an override names, or its choices; None where it has one value."""
+    key, _, text = override.partition("=")
+    match = RANGE.fullmatch(text)
+    low, high = (number(match[1]), number(match[2])) if match else (None, None)
+    if not match or low is None or high is None:
+        choices = [each.partition("=")[2] for [each] in overrides.sweeps([override])]
+        return CategoricalDistribution(choices) if len(choices) > 1 else None
+
+    overrides.sweeps([f"{key}={low}"])
+    how = match[3]
+    log = how == "log"
+    step = number(how) if how and not log else None
+    try:
+        if how and not log and not step:
+            raise ValueError(how)
+        if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
+            return IntDistribution(low, high, log=log, step=step or 1)
+        return FloatDistribution(low, high, log=log, step=step)
+    except ValueError as error:
+        raise SystemExit(f"-S {override}: expected {EXPECTED}; found: {error}") from None
+
+
+def read(given: list[str]) -> Space:
+    """What -S says; SystemExit where params.yaml refuses a value, or no images are held out."""
+    space = Space([], {})
+    for override in given:
+        key = overrides.key(override)
+        if key == study.SEED:
+            raise SystemExit(f"-S {override}: expected no seed here; --seeds 3 takes 0, 1 and 2")
+        if between := bounds(override):
+            if key.startswith((*study.HELD_OUT, *study.SOURCE)) or key.endswith("_split"):
+                raise SystemExit(
+                    f"-S {override}: expected one value, by which the same images judge all trials"
+                )
+            space.ranges[override.partition("=")[0]] = between
+        else:
+            space.fixed.append(override)
+    if not space.ranges:
+        raise SystemExit(f"-S: expected a range, {EXPECTED}, or a list; found single values only")
+
+    first = {key: sides(between)[0] for key, between in space.ranges.items()}
+    tried = [first]
+    tried += [first | {key: side} for key, other in space.ranges.items() for side in sides(other)]
+    overrides.check([space.overrides(values) for values in tried])
+    for values in tried:
+        check_held_out(space.overrides(values))
+    return space
+
+
+def sides(between: BaseDistribution) -> list[Any]:
+    """Both ends of a range, or all of a list."""
+    if isinstance(between, CategoricalDistribution):
+        return list(between.choices)
+    assert isinstance(between, IntDistribution | FloatDistribution)
+    return [between.low, between.high]
+
+
+def check_held_out(values: list[str]) -> None:
+    file = overrides.applied(yaml12.load(params.FILE.read_bytes()), values)
+    own = file["train"]["validation_split"]
+    recipe = file["recipe"]
+    if not (file["recipes"][recipe]["validation_split"] if own is None else own):
+        raise SystemExit(
+            f"expected images that are held out, to judge trials by; recipe {recipe} holds out "
+            "none: -S train.validation_split=0.1"
+        )
