@@ -295,8 +295,18 @@ def test_a_sweep_refuses_an_address_where_nobody_listens() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
-        with pytest.raises(SystemExit, match=f"a running Ray cluster; found {address}: "):
+        expected = f"a running Ray cluster, and its token if it has one; found {address}: "
+        with pytest.raises(SystemExit, match=expected):
             sweeps.connect(address)
+
+
+def test_a_sweep_refuses_to_ask_a_cluster_without_the_token(inside_project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        program = f"from tools import sweep; sweep.connect({address!r})"
+        refused = inside_project.run("python", "-c", program, check=False, RAY_AUTH_MODE="token")
+    last = refused.stdout.splitlines()[-1]
+    assert last.startswith(f"--address: expected the token of the cluster {address}; found none")
 
 
 def test_a_sweep_refuses_a_cluster_of_another_ray(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 # A command that ends when its parent does, even where that was killed. Linux alone has it.
 BOUND = ["setpriv", "--pdeathsig", "TERM"]
 METRICS = "reports/metrics.json"
-LONGEST = 50  # characters of an experiment's name, before its hash
+LONGEST = 60  # characters of an experiment's name, before its hash
 NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0"}
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from optuna.distributions import CategoricalDistribution
 from optuna.importance import get_param_importances
 
-from tools import experiments, overrides, sweep
+from tools import experiments, overrides, sweep, tables
 from tools.study_figure import GREY, REFERENCE
 
 if TYPE_CHECKING:
@@ -106,11 +107,14 @@ def draw_parameter(axes: Axes, search: "Search", results: list[float], key: str,
     places = [trial.values[key] for trial in ranked]
     if isinstance(bounds, CategoricalDistribution):
         choices = list(bounds.choices)
-        axes.set_xticks(range(len(choices)), map(str, choices))
+        axes.set_xticks(range(len(choices)), [tables.cut(str(choice)) for choice in choices])
+        axes.margins(x=0.3)
         places = [choices.index(place) for place in places]
     draw_dots(axes, places, results, [trial.number for trial in ranked], ranked[0].number)
     if getattr(bounds, "log", False):
         axes.set_xscale("log")
+        axes.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel=name)
 
 
@@ -131,5 +135,6 @@ def draw(search: "Search") -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[count:]:
         axes.axis("off")
-    figure.supylabel(f"{search.metric}, %" if percent else search.metric, fontsize="medium")
+    for axes in panels[:count:columns]:
+        axes.set_ylabel(f"{search.metric}, %" if percent else search.metric)
     return figure

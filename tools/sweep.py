@@ -220,11 +220,12 @@ def connect(address: str | None) -> None:
         ray.init(address=address, **quiet)
     except (OSError, ValueError) as error:
         raise SystemExit(
-            f"--address: expected that of a running Ray cluster; found {address}: {error}"
+            "--address: expected that of a running Ray cluster, and its token if it has one; "
+            f"found {address}: {error}"
         ) from None
     except ray.exceptions.AuthenticationError:
         raise SystemExit(
-            f"--address: expected the cluster's token; found another or none for {address}: "
+            f"--address: expected the token of the cluster {address}; found none: "
             "docs/sweeps.md, A cluster"
         ) from None
     except RuntimeError as error:  # another Ray or Python; Ray says which, in some lines
