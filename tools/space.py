@@ -22,6 +22,7 @@ from tools import overrides, study
 RANGE = re.compile(r"(.+?)\.\.(.+?)(?::(.+))?")
 EXPECTED = "a..b, a..b:log or a..b:STEP, in numbers"
 DIGITS = 4  # of a number that is proposed: more say nothing, and nobody reads them
+EXACT = 12  # of one in steps: 0.1 + 0.2 is 0.3
 
 Values = dict[str, Any]  # of the parameters that are searched, by what stands left of =
 
@@ -37,25 +38,25 @@ class Space:
         return [*self.fixed, *(f"{key}={value}" for key, value in values.items())]
 
     def rounded(self, values: Values) -> Values:
-        """Proposed values as they are run: numbers without a step with few digits."""
+        """Proposed values as they are run: numbers with few digits."""
         found = {}
         for key, value in values.items():
-            bounds = self.ranges[key]
-            if isinstance(bounds, FloatDistribution):
-                near = float(f"{value:.{DIGITS}g}")
-                value = min(max(near, bounds.low), bounds.high)
+            between = self.ranges[key]
+            if isinstance(between, FloatDistribution):
+                near = float(f"{value:.{DIGITS if between.step is None else EXACT}g}")
+                value = min(max(near, between.low), between.high)
             found[key] = value
         return found
 
     def read(self, file: Any) -> Values:
         """The values that an experiment's params.yaml holds; of a list, as the list writes it."""
         found = {}
-        for key, bounds in self.ranges.items():
+        for key, between in self.ranges.items():
             value = overrides.get(file, key)
-            if isinstance(bounds, CategoricalDistribution):
-                written = [f"{key}={choice}" for choice in bounds.choices]
+            if isinstance(between, CategoricalDistribution):
+                written = [f"{key}={choice}" for choice in between.choices]
                 same = [overrides.value(each) == value for each in written]
-                value = bounds.choices[same.index(True)] if any(same) else str(value)
+                value = between.choices[same.index(True)] if any(same) else str(value)
             found[key] = value
         return found
 
