@@ -378,20 +378,25 @@ def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
     assert not inside(tmp_path / "clones")
 
 
+def listening(process: psutil.Process) -> list[tuple[str, Any]]:
+    """The addresses on which a process and those below it listen, with the names of these."""
+    found = []
+    for member in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for connection in member.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    found.append((member.name(), connection.laddr))
+    return found
+
+
 def test_a_sweep_on_one_machine_serves_no_other_and_no_stranger(swept: Project) -> None:
     """Another user of the machine reaches the loopback address too, but lacks the token."""
     with start(swept, "-S", "plot.mistakes=5") as process:
         until(lambda: any((swept.root.parent / "clones").glob("*/*/.git")))
-        family = [
-            psutil.Process(process.pid),
-            *psutil.Process(process.pid).children(recursive=True),
-        ]
         ports = {}
-        for member in family:
-            for connection in member.net_connections("inet"):
-                if connection.status == psutil.CONN_LISTEN:
-                    assert connection.laddr.ip.removeprefix("::ffff:") == "127.0.0.1", member
-                    ports[member.name()] = connection.laddr.port
+        for name, address in listening(psutil.Process(process.pid)):
+            assert address.ip.removeprefix("::ffff:") == "127.0.0.1", name
+            ports[name] = address.port
         assert {"gcs_server", "raylet"} <= ports.keys()
         stranger = (
             "import grpc; from ray.core.generated import gcs_service_pb2 as pb, "
