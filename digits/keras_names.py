@@ -99,6 +99,11 @@ def adapter(argument: str) -> TypeAdapter:
     return TypeAdapter(kind, config=ConfigDict(strict=True))
 
 
+@cache
+def adapter_schema(argument: str) -> dict[str, Any]:
+    return adapter(argument).json_schema()
+
+
 def wrong(path: str, definition: Any, classes: dict[str, Arguments]) -> Iterator[Refusal]:
     """Yield what Keras would not take in the mapping of a layer or an optimizer."""
     name = definition.get("class") if isinstance(definition, dict) else None
@@ -125,7 +130,7 @@ def schema(classes: dict[str, Arguments]) -> dict:
     """The JSON schema of a mapping with any of these classes, for editors."""
     choices = []
     for name, arguments in classes.items():
-        properties = {key: adapter(key).json_schema() for key in arguments}
+        properties = {key: adapter_schema(key) for key in arguments}
         properties = {"class": {"const": name, "description": "class in Keras"}, **properties}
         needed = ["class", *(key for key in arguments if arguments[key])]
         choices.append(

@@ -158,7 +158,9 @@ def forward(network: keras.Model, replicas: int) -> Forward:
     Each of `replicas` equal parts of the images is computed on a core of its own.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.float32)])
+    signature = [tf.TensorSpec(network.input_shape, tf.float32)]
+
+    @tf.function(input_signature=signature, autograph=False)
     def probabilities(images: tf.Tensor) -> tf.Tensor:
         size = tf.shape(images)[0]
         # No layer takes a part without images, so there are images of zeros at the end.

@@ -62,6 +62,7 @@ def batches(
             x = augmentation.augment(x, np.random.default_rng([seed, turn, batch]), **bounds)
         return x, y
 
+    @tf.autograph.experimental.do_not_convert
     def shaped(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x, y = tf.numpy_function(load, [step], [tf.float32, tf.float32], stateful=False)
         x = tf.ensure_shape(x, [None, *images.shape[1:]])
@@ -103,6 +104,7 @@ class Trainer:
             means = [gradient / tf.cast(size, tf.float32) for gradient in sums]
             self.optimizer.apply(means, self.network.trainable_variables)
 
+    @tf.autograph.experimental.do_not_convert  # it has no loop or branch for the graph
     def gradients(self, images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         """The gradients of the summed loss of a part, whose metrics are counted."""
         with tf.GradientTape() as tape:

@@ -114,6 +114,11 @@ def test_only_train_and_evaluate_import_tensorflow(project: Project) -> None:
     assert project.run("python", "-c", code).stdout == "set()\n"
 
 
+def test_keras_is_imported_without_matplotlib_which_stays_importable(project: Project) -> None:
+    code = "import sys, digits.determinism; print('matplotlib' in sys.modules); import matplotlib"
+    assert project.run("python", "-c", code).stdout == "False\n"
+
+
 def test_the_registered_model_is_the_one_that_train_writes() -> None:
     assert PIPELINE["artifacts"]["digit-reader"]["path"] in DAG["train"]["outs"]
 
