@@ -23,7 +23,7 @@ from digits import arrays
 from tools import predict
 
 TUNED = 1000  # seeds below are for those who change how photos are read
-REPORTED = 4000  # the seed of the committed table
+REPORTED = 5000  # the seed of the committed table
 COUNT = 40  # photos of each kind
 ODD = 100  # pictures without a digit
 Rng = np.random.Generator

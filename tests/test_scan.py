@@ -101,6 +101,16 @@ def test_a_straight_1_is_no_printed_rule() -> None:
     assert only(picture).sum(axis=0).argmax() in (13, 14)
 
 
+@pytest.mark.parametrize(("x", "y"), [(400, 100), (470, 330), (540, 200)])
+def test_the_spot_of_a_flash_is_no_sheet(drawn: tuple, x: int, y: int) -> None:
+    digit = drawn[0][4] / 255
+    ink = np.pad(digit.repeat(6, axis=0).repeat(6, axis=1), ((60, 172), (60, 372)))
+    rows, columns = np.indices(ink.shape)
+    spot = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 2 / 70**2)
+    flash = np.clip(130 + 125 * spot - 90 * ink, 0, 255).astype(np.uint8)
+    assert np.abs(only(flash) - digit).mean() < 0.02
+
+
 # --- numbers, and all that spoils a photo ---
 
 

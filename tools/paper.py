@@ -13,6 +13,7 @@ LARGEST = 1000  # pixels along a side that are looked at
 WIDEST = 0.4  # of the picture's side: a stroke is less wide
 GLANCE = 250  # pixels along a side that show what lies where
 FAINTEST = 0.08  # of the paper's light: less contrast is no ink
+SHARP = 0.25  # of the step from desk to sheet lies within a few pixels: not so of a flash's spot
 NOISE = 5  # times the usual deviation from the paper: less than that may be noise
 SPECK = 0.0001  # of the picture: a smaller patch is dirt
 DIRT = 0.02  # of the largest patch of ink: a smaller one is dirt
@@ -47,11 +48,19 @@ def fitted(pixels: np.ndarray, least: int, most: int) -> tuple[np.ndarray, float
     return cv2.resize(pixels, size, interpolation=kind), scale
 
 
+def edge_step(grey: np.ndarray, bright: np.ndarray) -> float:
+    """How much brighter it is just within the edge of what is bright than just outside."""
+    near = np.ones((7, 7), np.uint8)
+    within = bright & ~cv2.erode(bright, near, borderValue=1)
+    outside = cv2.dilate(bright, near) & ~bright
+    return float(np.median(grey[within > 0]) - np.median(grey[outside > 0]))
+
+
 def outline(grey: np.ndarray) -> np.ndarray | None:
     """The corners (4, 2) of a sheet that lies on something darker; None where there is none.
 
-    It is bright, has straight sides, and mostly ends before the picture does, which a lit part of
-    the paper does not.
+    It is bright, has straight sides and sharp edges, and mostly ends before the picture does. A lit
+    part of the paper does not.
     """
     small, scale = fitted(grey, 1, GLANCE)
     smooth = cv2.medianBlur(small, odd(GLANCE / 12))
@@ -60,7 +69,8 @@ def outline(grey: np.ndarray) -> np.ndarray | None:
     largest = max(contours, key=cv2.contourArea, default=None)
     if largest is None or bright.all():
         return None
-    if np.median(smooth[bright == 0]) > 0.8 * np.median(smooth[bright > 0]):
+    sheet, round_it = (np.median(smooth[bright == value]) for value in (1, 0))
+    if round_it > 0.8 * sheet or edge_step(smooth, bright) < SHARP * (sheet - round_it):
         return None
     border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
     rectangle = cv2.minAreaRect(largest)
@@ -85,8 +95,10 @@ def ink_is_light(grey: np.ndarray, on_sheet: np.ndarray) -> bool:
     usual = cv2.medianBlur(small, odd(min(small.shape) / 3)).astype(np.float32)
     contrast = (usual - small) / (np.maximum(usual, small) + 1)
     contrast[cv2.resize(on_sheet, small.shape[::-1]) == 0] = 0
-    strong = np.abs(contrast) > 0.5 * np.quantile(np.abs(contrast), 0.995)
-    return bool(contrast[strong].sum() < 0)
+    contrast[np.abs(contrast) <= 0.5 * np.quantile(np.abs(contrast), 0.995)] = 0
+    # a bright spot of light has no edges
+    edges = cv2.magnitude(cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1))
+    return bool(contrast.sum() < 0 and (contrast * edges).sum() < 0)
 
 
 def contrast(grey: np.ndarray, window: int, light: bool) -> np.ndarray:
@@ -139,10 +151,11 @@ def stroke_width(mask: np.ndarray) -> float:
     """How wide the strokes are in which three quarters of the ink lie, in pixels."""
     inner = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     halves = np.sort(inner[ridge(inner) > 0])
-    share = np.cumsum(
-        np.square(halves, dtype=np.float64)
-    )  # for each pixel along a stroke, as it is wide
-    return 2 * float(halves[np.searchsorted(share, 0.75 * share[-1])]) if len(halves) else 0
+    if not len(halves):
+        return 0
+    # a pixel of the ridge counts by the square of its width, so that dirt hardly does
+    ink = np.cumsum(np.square(halves, dtype=np.float64))
+    return 2 * float(halves[np.searchsorted(ink, 0.75 * ink[-1])])
 
 
 def tilt(mask: np.ndarray, corners: np.ndarray | None) -> float:

@@ -15,13 +15,11 @@ from tools import paper
 
 BOX = 20 / 28  # of a side of the image: what the ink may fill
 THINNEST = 2.0  # pixels of the image: a thinner stroke is widened to that, as in training
-NEAR = 0.1  # of that height: how far a part may be from the rest
 SMALLEST = 0.45  # of the usual height of symbols: lower ones are dirt, or a part of another one
+NEAR = 0.1  # of that height: how far a part may be from the rest
 FEWEST = 12  # pixels, where the photo has 1,000 along a side: a lower thing is not read
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
-
-
 Symbol = tuple[np.ndarray, list[int]]  # its image, and its box in pixels of the upright photo
 
 
