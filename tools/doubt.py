@@ -15,7 +15,7 @@ CELLS = 4  # along a side, in which edges are compared
 CELL = 4  # pixels along a side of one
 DIRECTIONS = 8  # of edges
 SEEN = 20_000  # training images that are looked at: more take longer
-ASKED = 300  # of a class, by which it is known what is usual
+ASKED = 2_000  # of a class, by which it is known what is usual
 NEIGHBOUR = 5  # the nearest ones may be chance
 RARE = 0.07  # of the training images are as odd: then the confidence begins to fall
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 CONFIDENT = 0.9  # a lower confidence is told with the second choice
-UNLIKE = 0.02  # of the probabilities are to be believed: what is there is no symbol
+UNLIKE = 0.005  # of the probabilities are to be believed: what is there is no symbol
 SEVERAL = 4  # symbols or more, of which most are not sure: a word, a page, a texture
 NONE = "no symbol found: what is in it looks like none of the classes"
 
