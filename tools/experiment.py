@@ -31,7 +31,7 @@ METRICS = "reports/metrics.json"
 LOG = "models/training.log"
 OF_THE_COMMIT = ["dvc.lock", METRICS, "reports/figures"]  # no results of one that was stopped
 NOBODY = ["-c", "user.name=search", "-c", "user.email=search@localhost"]
-LOOK = 0.5  # seconds between two looks at a training's log
+LOOK = 0.1  # seconds between two looks at a training's log
 STOPPED = "-stopped-"
 LONGEST = 60  # characters of an experiment's name, before its hash
 NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0"}
