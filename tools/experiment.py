@@ -199,7 +199,9 @@ class Clone:
         self.run("git", "rm", "-r", "--force", "--cached", "--ignore-unmatch", *others)
         self.run("git", "add", str(Path(self.inner, "params.yaml")))
         tree = self.run("git", "write-tree")
-        return self.run("git", *NOBODY, "commit-tree", "-p", commit, "-m", log, tree)
+        return self.run(
+            "git", *NOBODY, "commit-tree", "-p", commit, "-m", "stopped", "-m", log, tree
+        )
 
 
 def experiment(

@@ -38,7 +38,8 @@ def show(search: "Search") -> None:
     failed = len(search.trials) - len(ranked) - len(stopped)
     remarks = [f", {failed} failed"] if failed else []
     if stopped:
-        remarks += [f", {len(stopped)} stopped after epochs {', '.join(map(str, sorted(stopped)))}"]
+        epochs = " to ".join(map(str, sorted({min(stopped), max(stopped)})))
+        remarks += [f", {len(stopped)} stopped after {epochs} epochs"]
     remarks += ["; there are no other values"] if search.exhausted else []
     print(f"\n{len(search.trials)} trials", *remarks, sep="")
     print(f"the best is number {best.number}: {said(best, search.metric)}")
