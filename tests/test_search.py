@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -319,3 +320,23 @@ def test_hopeless_trials_are_stopped_and_the_others_give_the_bytes_of_a_run_alon
     project.run("dvc", "exp", "apply", name)
     for file in ("dvc.lock", "reports/metrics.json"):
         assert (alone.root / file).read_bytes() == (project.root / file).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_training_that_misses_a_bar_ends_with_all_that_it_started(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has epochs for hours. Its values are kept, and nothing of it is in DVC's cache."""
+    (tmp_path / "clones").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "clones"))
+    commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    places = commit, str(project.root), str(project.root / ".dvc/cache"), ""
+    values = ["recipes.original.epochs=100000"]
+    found = experiment.experiment("a-1", values, *places, Bars("val_accuracy", 1, {3: 1.1}))
+    assert len(experiment.curve(found.stopped, "val_accuracy")) == 3, found.log
+    assert not inside(tmp_path / "clones")
+    kept = f"refs/exps/{commit[:2]}/{commit[2:]}/a-stopped-1"
+    assert "epochs: 100000" in project.run("git", "show", f"{kept}:params.yaml").stdout
+    again = experiment.experiment("a-1", values, *places, None)
+    assert again.stopped == found.stopped and "dvc exp run" not in again.log
