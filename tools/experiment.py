@@ -130,7 +130,6 @@ class Clone:
     log: list[str] = field(default_factory=list)
 
     def missed(self) -> str:
-        """See Bars."""
         with contextlib.suppress(FileNotFoundError):
             if self.bars:
                 return self.bars.missed(Path(self.folder, self.inner, LOG).read_text())
@@ -161,7 +160,7 @@ class Clone:
                 if self.missed():
                     os.killpg(process.pid, signal.SIGKILL)
         self.log.append(masked(f"$ {' '.join(command[:3])}\n{out}{err}"))
-        if process.returncode:
+        if process.returncode and not (watched and self.missed()):
             raise Failed(status)
         return out.strip()  # and not stderr, where ssh may warn
 
@@ -180,11 +179,7 @@ class Clone:
             self.run("dvc", "remote", "add", "--local", "--default", "sweep", dvc)
         words = [word for override in overrides for word in ("-S", override)]
         run = ["dvc", "exp", "run", "--pull", "--name", name, *words]
-        try:
-            self.run(*run, status=1, watched=bool(self.bars))
-        except Failed:
-            if not self.missed():
-                raise
+        self.run(*run, status=1, watched=bool(self.bars))
         if log := self.missed():
             return log
         self.run("dvc", "push", "--run-cache")
@@ -223,7 +218,7 @@ def experiment(
     tidy(folder)
     clone = Clone(folder / name, inner, bars)
     whole = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
-    part = stopped(whole)
+    part = stopped(whole)  # does not contain the other
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(
             lock, fcntl.LOCK_EX
@@ -233,11 +228,12 @@ def experiment(
         try:
             # A clone that copies files, as of a folder, fails where another is being pushed to it.
             clone.run("git", "clone", "--quiet", "--no-local", "--no-checkout", git, ".")
-            if not clone.run("git", "ls-remote", "origin", whole, part):
+            found = clone.run("git", "ls-remote", "origin", whole, part)
+            if not found:
                 log = clone.run_experiment(name, overrides, commit, dvc)
-                what = f"{clone.kept(commit, log)}:{part}" if log else f"{whole}:{whole}"
-                clone.run("git", "push", "--quiet", "origin", what)
-            if not clone.run("git", "ls-remote", "origin", whole):
+                found = f"{clone.kept(commit, log)}:{part}" if log else f"{whole}:{whole}"
+                clone.run("git", "push", "--quiet", "origin", found)
+            if whole not in found:
                 clone.run("git", "fetch", "--quiet", "origin", part)
                 log = clone.run("git", "show", "--no-patch", "--format=%B", "FETCH_HEAD")
                 return Outcome(0, {}, "\n".join(clone.log), log)

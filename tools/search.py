@@ -133,30 +133,24 @@ class Search:
     def more(self) -> Todo:
         """The experiments that may start now and have not: of a trial whose turn has come."""
         todo = {}
-        while len(self.trials) < self.wanted:
-            number = len(self.trials)
-            if not all(map(self.ended, self.settled(number))):
-                break
-            trial = self.known.get(number) or self.propose()
+        while len(self.trials) < self.wanted and all(map(self.ended, self.settled())):
+            trial = self.known.get(len(self.trials)) or self.propose()
             if not trial:
                 self.wanted, self.exhausted = len(self.trials), True
                 break
-            self.trials.append(trial)
             for seed in self.seeds:
                 if seed not in trial.results:
                     name, todo[name] = self.experiment(trial, seed)
+            self.trials.append(trial)
         return todo
 
-    def settled(self, number: int) -> list[Trial]:
-        """The trials whose results are known to the proposal of that number."""
-        return self.trials[: max(0, number + 1 - self.at_once)]
+    def settled(self) -> list[Trial]:
+        """The trials whose results the next proposal knows."""
+        return self.trials[: max(0, len(self.trials) + 1 - self.at_once)]
 
-    def bars_of(self, number: int, seed: int) -> Bars | None:
-        """The median after each epoch of the trials that ended well: Optuna's median rule.
-
-        It looks at those alone that the proposal knows, so the same trials are stopped every time.
-        """
-        known = [trial for trial in self.settled(number) if trial.results[seed] is not None]
+    def next_bars(self, seed: int) -> Bars | None:
+        """Optuna's median rule for the next trial: of those its proposal knows that ended well."""
+        known = [trial for trial in self.settled() if trial.results[seed] is not None]
         if not self.pruning or len(known) < UNPRUNED:
             return None
         medians = map(statistics.median, zip(*(self.curve(trial, seed) for trial in known)))
@@ -173,11 +167,8 @@ class Search:
             sweep.fetch([name], self.to)
             try:
                 log = dvc.api.read(experiment.LOG, rev=f"{self.to.prefix}{name}")
-            except (DvcException, OSError) as error:
-                raise SystemExit(
-                    f"{name}: expected its {experiment.LOG} in DVC's cache or remote; "
-                    f"found: {error}; --no-pruning goes on without"
-                ) from None
+            except DvcException as error:
+                raise SystemExit(f"{name}: {error}; without it: --no-pruning") from None
             trial.curves[seed] = experiment.curve(log, self.metric)
         return trial.curves[seed]
 
@@ -190,7 +181,7 @@ class Search:
         name = experiment.label(words, values, self.to.commit)
         trial.names[seed] = name
         self.started[name] = trial, seed
-        self.bars[name] = self.bars_of(trial.number, seed)
+        self.bars[name] = self.next_bars(seed)
         return name, values
 
     def propose(self) -> Trial | None:
@@ -200,7 +191,7 @@ class Search:
             seed = int(np.random.default_rng([self.seed, len(tried), draw]).integers(2**32))
             startup = STARTUP if draw < GUIDED else self.wanted + 1
             sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
-            asked = self.told(len(self.settled(len(tried))), sampler).ask(self.space.ranges)
+            asked = self.told(len(self.settled()), sampler).ask(self.space.ranges)
             values = self.space.rounded(asked.params)
             if values not in tried:
                 return Trial(len(tried), values)
