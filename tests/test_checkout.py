@@ -77,7 +77,7 @@ def test_a_sweep_starts_from_a_folder_of_a_larger_repository(
     to = sweep.remotes("", commit)
     assert (to.git, to.inner) == (str(inner.root.parent), "digits/")
     values = ["plot.mistakes=5"]
-    outcome = experiment.experiment("five", values, commit, to.git, to.dvc, to.inner)
+    outcome = experiment.experiment("five", values, commit, to.git, to.dvc, to.inner, None)
     assert outcome.status == 0, outcome.log
     assert "test_accuracy" in outcome.metrics
     assert "five" in inner.run("dvc", "exp", "list").stdout

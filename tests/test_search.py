@@ -1,11 +1,14 @@
 """A search proposes the same trials whatever dies, asks no test image, repeats nothing."""
 
 import argparse
+import json
 import os
 import random
 import re
 import shutil
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,9 @@ pytest.importorskip("optuna", reason="needs what `make .venv/ready-sweep` instal
 from test_sweep import inside, locks, until
 
 from digits import params, yaml12
-from tools import overrides, search_report, space
+from tools import experiment, overrides, search_report, space
 from tools import search as searches
+from tools.experiment import Bars, Outcome
 from tools.search import Search, Trial
 from tools.sweep import Remotes
 
@@ -29,6 +33,7 @@ FIXED = ["recipe=fast", "train.validation_split=0.1"]
 
 def options(**own: Any) -> argparse.Namespace:
     usual = {"metric": "val_accuracy", "seed": 0, "seeds": 1, "trials": 16, "at_once": 3}
+    usual["pruning"] = True
     return argparse.Namespace(**usual | own)
 
 
@@ -49,6 +54,21 @@ def worth(trial: Trial, seed: int) -> float | None:
     return None if rate > 0.015 else -abs(rate - 0.005) - 1e-6 * seed
 
 
+def outcome(search: Search, name: str) -> Outcome:
+    """What an experiment gives of which a worker looks at the log at its end only."""
+    trial, seed = search.started[name]
+    found = worth(trial, seed)
+    if found is None:
+        return Outcome(1, {}, "")
+    lines = [f"epoch {epoch}/4  val_accuracy {found / epoch:.6f}" for epoch in range(1, 5)]
+    log = "\n".join(["seed: 0", *lines])
+    bars = search.bars[name]
+    if bars and (part := bars.missed(log)):
+        return Outcome(0, {}, "", part)
+    trial.curves[seed] = experiment.curve(log, search.metric)
+    return Outcome(0, {search.metric: found / 4}, "")
+
+
 def simulate(search: Search, order: random.Random, killed_after: int = 10**6) -> Search:
     """Let experiments end in some order, until all have or so many."""
     running: list[str] = []
@@ -56,8 +76,8 @@ def simulate(search: Search, order: random.Random, killed_after: int = 10**6) ->
         running += search.more()
         if not running:
             break
-        trial, seed = search.started[running.pop(order.randrange(len(running)))]
-        trial.results[seed] = worth(trial, seed)
+        name = running.pop(order.randrange(len(running)))
+        search.end(name, outcome(search, name))
     return search
 
 
@@ -73,14 +93,27 @@ def test_the_same_trials_are_proposed_whatever_ends_first_and_however_often_it_i
         part.known = known
         simulate(part, random.Random(kill), killed_after=5)
         for trial in part.trials:
-            kept: dict[int, float | None] = {
-                seed: result for seed, result in trial.results.items() if result is not None
+            kept = {
+                seed: result
+                for seed, result in trial.results.items()
+                if result is not None or experiment.STOPPED in trial.names[seed]
             }
             if kept:  # an experiment that failed left nothing behind
-                known[trial.number] = Trial(trial.number, trial.values, trial.names, kept)
+                known[trial.number] = replace(trial, results=kept)
     end = simulate(part, random.Random(0))
     assert [trial.values for trial in end.trials] == values
+    assert [trial.stopped for trial in end.trials] == [trial.stopped for trial in whole.trials]
+    assert 3 < sum(bool(trial.stopped) for trial in whole.trials) < 12
+    assert searched(RANGES).name == searched(RANGES, pruning=False).name
     assert end.ranked()[0].values == whole.ranked()[0].values
+
+
+def test_a_training_is_stopped_where_its_best_until_then_misses_a_bar_but_not_at_its_end() -> None:
+    log = "\n".join(f"epoch {i}/4  val_loss {loss}" for i, loss in enumerate([2, 5, 3, 4], start=1))
+    missed = [Bars("val_loss", -1, {2: 2.0, 4: 1.0}), Bars("val_loss", -1, {2: 1.5, 3: 1.0})]
+    assert [bars.missed(log) for bars in missed] == ["", log[: log.index("\nepoch 3")]]
+    for count, part in enumerate(["", "", missed[1].missed(log), missed[1].missed(log)]):
+        assert missed[1].missed("\n".join(log.splitlines()[:count])) == part
 
 
 def test_no_values_are_tried_twice_and_the_search_ends_where_there_are_no_others(
@@ -119,8 +152,11 @@ def test_it_prints_the_best_and_how_sure_that_is_and_draws_all_trials(
     search_report.show(found)
     printed = capsys.readouterr().out.splitlines()
     best = found.ranked()[0]
-    failed = sum(trial.failed for trial in found.trials)
-    assert failed and printed[1] == f"16 trials, of which {failed} failed"
+    stopped = sum(bool(trial.stopped) for trial in found.trials)
+    failed = sum(trial.failed for trial in found.trials) - stopped
+    assert failed and printed[1] == (
+        f"16 trials, {failed} failed, {stopped} stopped after 2 epochs"
+    )
     assert re.match(rf"the best is number {best.number}: val_accuracy .* %, seeds: 2", printed[2])
     assert printed[3].startswith("0 others lie within its spread")
     assert re.search(rf"{RATE} \d+ %, recipes.fast.batch_size \d+ %$", printed[4])
@@ -250,3 +286,57 @@ def test_a_search_killed_twice_goes_on_in_a_fresh_clone_to_the_same_trials(
     best = [line for line in printed.splitlines() if "dvc exp " in line]
     assert best == [line for line in said.splitlines() if "dvc exp " in line]
     assert ended(fresh.run(*command).stdout) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_hopeless_trials_are_stopped_and_the_others_give_the_bytes_of_a_run_alone(
+    project: Project, tmp_path: Path
+) -> None:
+    """Nothing runs again, and `dvc exp show` has no metrics of a trial that was stopped."""
+    rate = "recipes.original.optimizer.learning_rate=1e-6..0.01:log"
+    command = ["python", "-E", "-m", "tools.search", "-S", rate, "--at-once=2", "--trials=7"]
+    command += ["-S", "recipes.original.epochs=4"]
+    shutil.copytree(project.root, tmp_path / "alone", symlinks=True)
+    first = project.run(*command).stdout
+    stopped = re.findall(r"^(search-\S+): stopped after epoch (\d)/4 ", first, re.M)
+    assert stopped and all(epoch in "23" for _, epoch in stopped)
+    assert len(ended(first)) == 7 - len(stopped)
+    assert f"7 trials, {len(stopped)} stopped after" in first
+
+    again = project.run(*command).stdout
+    assert not ended(again) and ": stopped after" not in again
+    assert again.partition("7 trials")[2] == first.partition("7 trials")[2]
+    shown = json.loads(project.run("dvc", "exp", "show", "--json").stdout)[1]["experiments"]
+    metrics = {each["revs"][0]["name"]: each["revs"][0]["data"]["metrics"] for each in shown}
+    assert len(metrics) == 7
+    for name, _ in stopped:
+        assert "data" not in metrics[experiment.stopped(name)]["reports/metrics.json"]
+
+    [name] = re.findall("dvc exp apply (.*)", first)
+    [words] = re.findall("or: (dvc exp run .*)", first)
+    alone = Project(tmp_path / "alone")
+    alone.run(*words.split())
+    project.run("dvc", "exp", "apply", name)
+    for file in ("dvc.lock", "reports/metrics.json"):
+        assert (alone.root / file).read_bytes() == (project.root / file).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_training_that_misses_a_bar_ends_with_all_that_it_started(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has epochs for hours. Its values are kept, and nothing of it is in DVC's cache."""
+    (tmp_path / "clones").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "clones"))
+    commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    places = commit, str(project.root), str(project.root / ".dvc/cache"), ""
+    values = ["recipes.original.epochs=100000"]
+    found = experiment.experiment("a-1", values, *places, Bars("val_accuracy", 1, {3: 1.1}))
+    assert len(experiment.curve(found.stopped, "val_accuracy")) == 3, found.log
+    assert not inside(tmp_path / "clones")
+    kept = f"refs/exps/{commit[:2]}/{commit[2:]}/a-stopped-1"
+    assert "epochs: 100000" in project.run("git", "show", f"{kept}:params.yaml").stdout
+    again = experiment.experiment("a-1", values, *places, None)
+    assert again.stopped == found.stopped and "dvc exp run" not in again.log

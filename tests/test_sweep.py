@@ -185,7 +185,7 @@ def test_a_sweep_refuses_remotes_that_take_no_push_before_it_computes_anything(
         sweeps.check_push(to, "origin")
     clones = tmp_path / "clones"
     clones.mkdir()
-    failed = experiment.experiment("x", [], to.commit, to.git, to.dvc, to.inner)
+    failed = experiment.experiment("x", [], to.commit, to.git, to.dvc, to.inner, None)
     assert failed.status == experiment.TRY_AGAIN and "dvc" not in failed.log
 
     hook.unlink()

@@ -12,10 +12,12 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,11 @@ TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 # A command that ends when its parent does, even where that was killed. Linux alone has it.
 BOUND = ["setpriv", "--pdeathsig", "TERM"]
 METRICS = "reports/metrics.json"
+LOG = "models/training.log"
+OF_THE_COMMIT = ["dvc.lock", METRICS, "reports/figures"]  # no results of one that was stopped
+NOBODY = ["-c", "user.name=search", "-c", "user.email=search@localhost"]
+LOOK = 0.1  # seconds between two looks at a training's log
+STOPPED = "-stopped-"
 LONGEST = 60  # characters of an experiment's name, before its hash
 NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0"}
 
@@ -35,6 +42,29 @@ class Outcome:
     status: int
     metrics: dict[str, object]
     log: str
+    stopped: str = ""  # the training's log until then, where it was stopped
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What the best of a metric has to reach by the end of some epochs; else it is hopeless."""
+
+    metric: str
+    sign: int  # 1 where more is better, -1 where less is
+    values: dict[int, float]  # by the number of the epoch, from 1
+
+    def missed(self, log: str) -> str:
+        """A training's log until the first bar that it missed; nothing where it missed none.
+
+        None stands after the last epoch. So the same is missed however often one looks.
+        """
+        best = -math.inf
+        for epoch, value in enumerate(curve(log, self.metric), start=1):
+            best = max(best, self.sign * value)
+            hopeless = epoch in self.values and best < self.sign * self.values[epoch]
+            if hopeless and f"\nepoch {epoch}/{epoch} " not in log:
+                return log.partition(f"\nepoch {epoch + 1}/")[0].rstrip()
+        return ""
 
 
 class Failed(Exception):
@@ -47,6 +77,17 @@ def label(words: str, overrides: list[str], commit: str) -> str:
     values = json.dumps([commit, *sorted(overrides)])
     digest = hashlib.sha256(values.encode()).hexdigest()[:8]
     return f"{start}-{digest}".lstrip("-")
+
+
+def curve(log: str, metric: str) -> list[float]:
+    """A metric of held-out images after each epoch, by the log of the training."""
+    return [float(value) for value in re.findall(rf"^epoch .* {metric} (\S+)", log, re.MULTILINE)]
+
+
+def stopped(name: str) -> str:
+    """The name of what is kept of an experiment that was stopped."""
+    words, _, digest = name.rpartition("-")
+    return f"{words}{STOPPED}{digest}"
 
 
 def probe(git: str, commit: str) -> list[list[str]]:
@@ -85,30 +126,48 @@ class Clone:
 
     folder: Path
     inner: str
+    bars: Bars | None
     log: list[str] = field(default_factory=list)
 
-    def run(self, *command: str, status: int = TRY_AGAIN) -> str:
-        """Return what a command printed; Failed with `status` where it failed."""
+    def missed(self) -> str:
+        with contextlib.suppress(FileNotFoundError):
+            if self.bars:
+                return self.bars.missed(Path(self.folder, self.inner, LOG).read_text())
+        return ""
+
+    def run(self, *command: str, status: int = TRY_AGAIN, watched: bool = False) -> str:
+        """Return what a command printed; Failed with `status` where it failed.
+
+        One that is watched is killed, with all that it started, when its training misses a bar.
+        """
         # Ray's own variables, its token among them, are not for what an experiment starts.
         own = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         path = f"{sys.prefix}/bin:{os.environ['PATH']}"
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*(BOUND if shutil.which(BOUND[0]) else []), *command],
             cwd=self.folder / self.inner if command[0] == "dvc" else self.folder,
             env={**own, **NO_QUESTIONS, "PATH": path},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            process_group=0 if watched else None,
         )
-        said = f"$ {' '.join(command[:3])}\n{done.stdout}{done.stderr}"
-        self.log.append(masked(said))
-        if done.returncode:
+        while process.returncode is None:
+            try:
+                out, err = process.communicate(timeout=LOOK if watched else None)
+            except subprocess.TimeoutExpired:
+                if self.missed():
+                    os.killpg(process.pid, signal.SIGKILL)
+        self.log.append(masked(f"$ {' '.join(command[:3])}\n{out}{err}"))
+        if process.returncode and not (watched and self.missed()):
             raise Failed(status)
-        return done.stdout.strip()  # and not stderr, where ssh may warn
+        return out.strip()  # and not stderr, where ssh may warn
 
-    def run_experiment(self, name: str, overrides: list[str], commit: str, dvc: str) -> None:
+    def run_experiment(self, name: str, overrides: list[str], commit: str, dvc: str) -> str:
         """Run the experiment of a commit, and push its outputs and runs.
 
+        Return the log of a training that missed a bar, of which nothing is pushed; else nothing.
         Failed before anything is computed where this machine may not push to the Git remote.
         """
         taken, cleared = probe("origin", commit)
@@ -119,14 +178,35 @@ class Clone:
         if dvc:
             self.run("dvc", "remote", "add", "--local", "--default", "sweep", dvc)
         words = [word for override in overrides for word in ("-S", override)]
-        self.run("dvc", "exp", "run", "--pull", "--name", name, *words, status=1)
+        run = ["dvc", "exp", "run", "--pull", "--name", name, *words]
+        self.run(*run, status=1, watched=bool(self.bars))
+        if log := self.missed():
+            return log
         self.run("dvc", "push", "--run-cache")
         if json.loads(self.run("dvc", "status", "--cloud", "--json")):
             raise Failed(TRY_AGAIN)
+        return ""
+
+    def kept(self, commit: str, log: str) -> str:
+        """Keep the values and, as a message, the log; nothing of what the commit's own run gave."""
+        others = [str(Path(self.inner, path)) for path in OF_THE_COMMIT]
+        self.run("git", "read-tree", commit)
+        self.run("git", "rm", "-r", "--force", "--cached", "--ignore-unmatch", *others)
+        self.run("git", "add", str(Path(self.inner, "params.yaml")))
+        tree = self.run("git", "write-tree")
+        return self.run(
+            "git", *NOBODY, "commit-tree", "-p", commit, "-m", "stopped", "-m", log, tree
+        )
 
 
 def experiment(
-    name: str, overrides: list[str], commit: str, git: str, dvc: str, inner: str
+    name: str,
+    overrides: list[str],
+    commit: str,
+    git: str,
+    dvc: str,
+    inner: str,
+    bars: Bars | None,
 ) -> Outcome:
     """Run an experiment of a commit and push it; `git` and `dvc` are addresses of the remotes.
 
@@ -136,8 +216,9 @@ def experiment(
     folder = Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}")
     folder.mkdir(exist_ok=True)
     tidy(folder)
-    clone = Clone(folder / name, inner)
-    reference = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
+    clone = Clone(folder / name, inner, bars)
+    whole = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
+    part = stopped(whole)  # does not contain the other
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(
             lock, fcntl.LOCK_EX
@@ -147,10 +228,16 @@ def experiment(
         try:
             # A clone that copies files, as of a folder, fails where another is being pushed to it.
             clone.run("git", "clone", "--quiet", "--no-local", "--no-checkout", git, ".")
-            if not clone.run("git", "ls-remote", "origin", reference):
-                clone.run_experiment(name, overrides, commit, dvc)
-                clone.run("git", "push", "--quiet", "origin", f"{reference}:{reference}")
-            clone.run("git", "fetch", "--quiet", "origin", reference)
+            found = clone.run("git", "ls-remote", "origin", whole, part)
+            if not found:
+                log = clone.run_experiment(name, overrides, commit, dvc)
+                found = f"{clone.kept(commit, log)}:{part}" if log else f"{whole}:{whole}"
+                clone.run("git", "push", "--quiet", "origin", found)
+            if whole not in found:
+                clone.run("git", "fetch", "--quiet", "origin", part)
+                log = clone.run("git", "show", "--no-patch", "--format=%B", "FETCH_HEAD")
+                return Outcome(0, {}, "\n".join(clone.log), log)
+            clone.run("git", "fetch", "--quiet", "origin", whole)
             metrics = clone.run("git", "show", f"FETCH_HEAD:{Path(inner, METRICS)}")
             return Outcome(0, json.loads(metrics), "\n".join(clone.log))
         except Failed as failure:
@@ -184,7 +271,7 @@ def main() -> None:
     inner = options.folder
     if inner is None:
         inner = commands.output("git", "rev-parse", "--show-prefix")
-    outcome = experiment(name, options.set_param, commit, git, options.dvc, inner)
+    outcome = experiment(name, options.set_param, commit, git, options.dvc, inner, bars=None)
     print(outcome.log, file=sys.stderr)
     print(json.dumps(outcome.metrics))
     raise SystemExit(outcome.status)

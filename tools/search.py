@@ -2,7 +2,8 @@
 
 A trial is judged by images that are held out from the training, never by test images. No database
 stands beside the experiments: the same command, started again anywhere, reads from them what was
-tried, goes on, and repeats nothing.
+tried, goes on, and repeats nothing. A trial that is worse than most were after as many epochs is
+stopped; its experiment says so in its name.
 """
 
 import argparse
@@ -24,7 +25,7 @@ except ImportError:
 
 from digits import params, yaml12
 from tools import commands, experiment, experiments, overrides, space, study, sweep
-from tools.experiment import Outcome
+from tools.experiment import Bars, Outcome
 from tools.space import Space, Values
 from tools.sweep import Remotes, Sweep, Todo
 
@@ -37,17 +38,19 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 HELD_OUT = "val_"  # so the names of metrics of held-out images begin
 AT_ONCE = 4
 STARTUP = 10  # trials at random, before what came of them guides
+UNPRUNED, WARM_UP = 5, 1  # trials that end well before one is stopped, epochs of one that is
 DRAWS, GUIDED = 100, 25  # for a trial with new values: so many, the first of them guided
 
 
 @dataclass
 class Trial:
-    """Values, and what came of them with each seed: None where that failed."""
+    """Values, and what came of them with each seed: None where that failed or was stopped."""
 
     number: int
     values: Values
     names: dict[int, str] = field(default_factory=dict)
     results: dict[int, float | None] = field(default_factory=dict)
+    curves: dict[int, list[float]] = field(default_factory=dict)  # the metric after each epoch
 
     @property
     def found(self) -> list[float]:
@@ -56,6 +59,12 @@ class Trial:
     @property
     def failed(self) -> bool:
         return None in self.results.values()
+
+    @property
+    def stopped(self) -> list[list[float]]:
+        """The curves of those seeds that were stopped."""
+        seeds = [seed for seed, name in self.names.items() if experiment.STOPPED in name]
+        return [self.curves[seed] for seed in seeds]
 
     @property
     def mean(self) -> float:
@@ -74,6 +83,8 @@ class Search:
         self.space, self.to = space, to
         self.metric, self.seed, self.seeds = options.metric, options.seed, range(options.seeds)
         self.wanted, self.at_once = options.trials, options.at_once
+        self.pruning = options.pruning
+        self.bars: dict[str, Bars | None] = {}
         self.exhausted = False  # no values are left that were not tried
         self.trials: list[Trial] = []
         self.known: dict[int, Trial] = {}
@@ -90,7 +101,21 @@ class Search:
             values = self.space.read(yaml12.load(self.file(name, str(params.FILE)).encode()))
             trial = self.known.setdefault(number, Trial(number, values))
             trial.names[seed] = name
-            trial.results[seed] = self.result(json.loads(self.file(name, experiment.METRICS)))
+            if experiment.STOPPED in name:
+                show = ["git", "show", "--no-patch", "--format=%B", f"{self.to.prefix}{name}"]
+                trial.curves[seed] = experiment.curve(commands.output(*show), self.metric)
+                trial.results[seed] = None
+            else:
+                trial.results[seed] = self.result(json.loads(self.file(name, experiment.METRICS)))
+
+    def end(self, name: str, outcome: Outcome) -> None:
+        """Note what came of an experiment."""
+        trial, seed = self.started[name]
+        ended = not outcome.status and not outcome.stopped
+        trial.results[seed] = self.result(outcome.metrics) if ended else None
+        if outcome.stopped:
+            trial.names[seed] = experiment.stopped(name)
+            trial.curves[seed] = experiment.curve(outcome.stopped, self.metric)
 
     def file(self, name: str, path: str) -> str:
         to = self.to
@@ -113,15 +138,39 @@ class Search:
             if not trial:
                 self.wanted, self.exhausted = len(self.trials), True
                 break
-            self.trials.append(trial)
             for seed in self.seeds:
                 if seed not in trial.results:
                     name, todo[name] = self.experiment(trial, seed)
+            self.trials.append(trial)
         return todo
 
     def settled(self) -> list[Trial]:
         """The trials whose results the next proposal knows."""
         return self.trials[: max(0, len(self.trials) + 1 - self.at_once)]
+
+    def next_bars(self, seed: int) -> Bars | None:
+        """Optuna's median rule for the next trial: of those its proposal knows that ended well."""
+        known = [trial for trial in self.settled() if trial.results[seed] is not None]
+        if not self.pruning or len(known) < UNPRUNED:
+            return None
+        medians = map(statistics.median, zip(*(self.curve(trial, seed) for trial in known)))
+        values = dict(list(enumerate(medians, start=1))[WARM_UP:])
+        return Bars(self.metric, experiments.sign(self.metric), values)
+
+    def curve(self, trial: Trial, seed: int) -> list[float]:
+        """The metric after each epoch; of what ended well, from DVC's cache or remote."""
+        if seed not in trial.curves:
+            import dvc.api
+            from dvc.exceptions import DvcException
+
+            name = trial.names[seed]
+            sweep.fetch([name], self.to)
+            try:
+                log = dvc.api.read(experiment.LOG, rev=f"{self.to.prefix}{name}")
+            except DvcException as error:
+                raise SystemExit(f"{name}: {error}; without it: --no-pruning") from None
+            trial.curves[seed] = experiment.curve(log, self.metric)
+        return trial.curves[seed]
 
     def experiment(self, trial: Trial, seed: int) -> tuple[str, list[str]]:
         """Name and values of an experiment: the name alone says which trial and seed it is of."""
@@ -132,6 +181,7 @@ class Search:
         name = experiment.label(words, values, self.to.commit)
         trial.names[seed] = name
         self.started[name] = trial, seed
+        self.bars[name] = self.next_bars(seed)
         return name, values
 
     def propose(self) -> Trial | None:
@@ -148,17 +198,23 @@ class Search:
         return None
 
     def told(self, settled: int, sampler: Any = None) -> optuna.Study:
-        """What Optuna knows: so many trials have ended. One that failed counts as the worst."""
+        """What Optuna knows: so many trials have ended. One that failed counts as the worst.
+
+        One that was stopped counts as worse than those that were not, the sooner the worse.
+        """
         more = experiments.sign(self.metric) > 0
         found = optuna.create_study(direction="maximize" if more else "minimize", sampler=sampler)
         for trial in self.trials:
             state = TrialState.PRUNED if trial.failed else TrialState.COMPLETE
             state = state if trial.number < settled else TrialState.RUNNING
             value = trial.mean if state == TrialState.COMPLETE else None
+            until = map(statistics.mean, zip(*trial.stopped))
+            reached = dict(enumerate(until, start=1)) if state == TrialState.PRUNED else {}
             with contextlib.suppress(ValueError):  # where the ranges were wider once
                 known = create_trial(
                     state=state,
                     value=value,
+                    intermediate_values=reached,
                     params=trial.values,
                     distributions=self.space.ranges,
                 )
@@ -176,14 +232,12 @@ class Run(Sweep):
 
     def __init__(self, search: Search, todo: Todo, bar: "tqdm") -> None:
         super().__init__(todo, search.to, bar)
-        self.search, self.metric = search, search.metric
+        self.search, self.metric, self.bars = search, search.metric, search.bars
 
     def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> Outcome | None:
         outcome = super().end(done, name, attempt)
         if outcome:
-            trial, seed = self.search.started[name]
-            failed = outcome.status != 0
-            trial.results[seed] = None if failed else self.search.result(outcome.metrics)
+            self.search.end(name, outcome)
         return outcome
 
     def more(self) -> None:
@@ -220,6 +274,8 @@ def options() -> argparse.Namespace:
     say("--seed", type=int, default=0, help="of the proposals; another one: another search (0)")
     at_once = f"trials at a time ({AT_ONCE}); the proposals follow from it"
     say("--at-once", type=positive, default=AT_ONCE, help=at_once)
+    whole = "train hopeless trials to their end too"
+    say("--no-pruning", dest="pruning", action="store_false", help=whole)
     return parser.parse_args()
 
 

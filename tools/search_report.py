@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from optuna.distributions import CategoricalDistribution
 from optuna.importance import get_param_importances
+from optuna.trial import TrialState
 
 from tools import experiments, overrides, sweep, tables
 from tools.study_figure import GREY, REFERENCE
@@ -33,8 +34,12 @@ def show(search: "Search") -> None:
     if not ranked:
         raise SystemExit(f"no trial has ended well; their logs: {sweep.LOGS}")
     best = ranked[0]
-    failed = len(search.trials) - len(ranked)
-    remarks = [f", of which {failed} failed"] if failed else []
+    stopped = [min(map(len, trial.stopped)) for trial in search.trials if trial.stopped]
+    failed = len(search.trials) - len(ranked) - len(stopped)
+    remarks = [f", {failed} failed"] if failed else []
+    if stopped:
+        epochs = " to ".join(map(str, sorted({min(stopped), max(stopped)})))
+        remarks += [f", {len(stopped)} stopped after {epochs} epochs"]
     remarks += ["; there are no other values"] if search.exhausted else []
     print(f"\n{len(search.trials)} trials", *remarks, sep="")
     print(f"the best is number {best.number}: {said(best, search.metric)}")
@@ -68,7 +73,7 @@ def sure(ranked: list["Trial"]) -> str:
 
 def mattered(search: "Search") -> str:
     study = search.told(len(search.trials))
-    if len(study.trials) <= FEW:
+    if len(study.get_trials(states=[TrialState.COMPLETE])) <= FEW:
         return f"what mattered, {FEW} trials and fewer do not tell"
     found = get_param_importances(study)
     shares = [f"{overrides.key(key)} {100 * share:.0f} %" for key, share in found.items()]

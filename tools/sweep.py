@@ -139,6 +139,7 @@ class Sweep:
         self.waiting = deque((name, 1) for name in todo)
         self.running: dict[ray.ObjectRef, tuple[str, int]] = {}
         self.failed: list[str] = []
+        self.bars: dict[str, experiment.Bars | None] = {}  # of experiments that may be stopped
 
     def more(self) -> None:
         """Let more wait, by what has ended: nothing in a sweep, which knows all from the start."""
@@ -163,7 +164,10 @@ class Sweep:
 
     def start(self, name: str, attempt: int) -> None:
         to = self.to
-        reference = self.task.remote(name, self.todo[name], to.commit, to.git, to.dvc, to.inner)
+        bars = self.bars.get(name)
+        reference = self.task.remote(
+            name, self.todo[name], to.commit, to.git, to.dvc, to.inner, bars
+        )
         self.running[reference] = name, attempt
 
     def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> Outcome | None:
@@ -179,6 +183,8 @@ class Sweep:
         if outcome.status:
             self.failed.append(name)
             self.bar.write(f"{name}: failed, see {LOGS}/{name}.log")
+        elif outcome.stopped:
+            self.bar.write(f"{name}: stopped after {outcome.stopped.splitlines()[-1]}")
         else:
             self.bar.write(f"{name}: {self.metric} {outcome.metrics.get(self.metric)}")
         self.bar.update()
