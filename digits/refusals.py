@@ -43,7 +43,7 @@ class Refusal:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """A hint at the one of `words` that was probably meant, whatever its capitals."""
-    lower = {other.lower(): other for other in sorted(words) if other != word}
+    lower = {other.lower(): other for other in sorted(map(str, words)) if other != word}
     match = difflib.get_close_matches(word.lower(), lower, n=1)
     return f"; did you mean {lower[match[0]]!r}?" if match else ""
 

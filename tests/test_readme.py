@@ -253,7 +253,7 @@ def test_predict_says_of_each_test_picture_what_evaluate_said(project: Project) 
     said = project.run("python", "-m", "tools.predict", "--json", *map(str, files)).stdout
     found = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     one = sorted(
-        (Path(entry["file"]).parent.name, entry["name"], f"{max(entry['probabilities']):.4f}")
+        (Path(entry["file"]).parent.name, entry["read"], f"{entry['confidence']:.4f}")
         for entry in found
     )
     with (project.root / "reports/predictions.csv").open() as file:

@@ -206,7 +206,7 @@ def test_a_git_that_fails_is_not_taken_for_a_clean_checkout(
     inside_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    with pytest.raises(SystemExit, match=r"git status --porcelain \. ended with status 128"):
+    with pytest.raises(SystemExit, match=r"git status --porcelain .* ended with status 128"):
         sweeps.remotes("origin", "0" * 40)
 
 

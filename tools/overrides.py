@@ -7,8 +7,6 @@ import tempfile
 from collections.abc import Iterable
 from typing import Any
 
-from digits import params, yaml12
-
 LONGEST = 12  # characters of a value in a name
 
 
@@ -25,6 +23,8 @@ def sweeps(overrides: list[str]) -> list[list[str]]:
     from dvc.utils.cli_parse import to_path_overrides
     from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
     from hydra.errors import HydraException
+
+    from digits import params
 
     try:
         products = get_hydra_sweeps(to_path_overrides(overrides))
@@ -47,6 +47,8 @@ def sweeps(overrides: list[str]) -> list[list[str]]:
 
 def check(found: list[list[str]]) -> None:
     """SystemExit where params.yaml would refuse a combination: before any of them runs."""
+    from digits import params, yaml12  # late: pydantic
+
     committed = json.dumps(yaml12.load(params.FILE.read_bytes()))
     for overrides in found:
         wrong = params.errors(applied(json.loads(committed), overrides))

@@ -15,25 +15,16 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-try:
-    import optuna
-    from optuna.trial import TrialState, create_trial
-except ImportError:
-    raise SystemExit("a search needs Optuna; to install it: make .venv/ready-sweep") from None
-
-from digits import params, yaml12
-from tools import commands, experiment, experiments, overrides, space, study, sweep
+from tools import commands, experiment, experiments, overrides, study, sweep
 from tools.experiment import Bars, Outcome
-from tools.space import Space, Values
 from tools.sweep import Remotes, Sweep, Todo
 
 if TYPE_CHECKING:
+    import optuna
     import ray
     from tqdm import tqdm
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)
+    from tools.space import Space, Values
 
 HELD_OUT = "val_"  # so the names of metrics of held-out images begin
 AT_ONCE = 4
@@ -47,7 +38,7 @@ class Trial:
     """Values, and what came of them with each seed: None where that failed or was stopped."""
 
     number: int
-    values: Values
+    values: "Values"
     names: dict[int, str] = field(default_factory=dict)
     results: dict[int, float | None] = field(default_factory=dict)
     curves: dict[int, list[float]] = field(default_factory=dict)  # the metric after each epoch
@@ -79,7 +70,7 @@ class Search:
     neither on how long each took nor on how often the search was killed.
     """
 
-    def __init__(self, space: Space, options: argparse.Namespace, to: Remotes) -> None:
+    def __init__(self, space: "Space", options: argparse.Namespace, to: Remotes) -> None:
         self.space, self.to = space, to
         self.metric, self.seed, self.seeds = options.metric, options.seed, range(options.seeds)
         self.wanted, self.at_once = options.trials, options.at_once
@@ -94,6 +85,8 @@ class Search:
 
     def read(self, names: list[str]) -> None:
         """Read the trials of which the experiments of these names are part."""
+        from digits import params, yaml12  # late: pydantic
+
         for name in names:
             number, seed = map(int, re.findall(r"\d+", name.removeprefix(self.name))[:2])
             if seed not in self.seeds:
@@ -186,6 +179,9 @@ class Search:
 
     def propose(self) -> Trial | None:
         """The next trial, of values that none before it has; None where no new ones are found."""
+        import numpy as np
+        import optuna
+
         tried = [trial.values for trial in self.trials]
         for draw in range(DRAWS):
             seed = int(np.random.default_rng([self.seed, len(tried), draw]).integers(2**32))
@@ -197,11 +193,15 @@ class Search:
                 return Trial(len(tried), values)
         return None
 
-    def told(self, settled: int, sampler: Any = None) -> optuna.Study:
+    def told(self, settled: int, sampler: Any = None) -> "optuna.Study":
         """What Optuna knows: so many trials have ended. One that failed counts as the worst.
 
         One that was stopped counts as worse than those that were not, the sooner the worse.
         """
+        import optuna
+        from optuna.trial import TrialState, create_trial
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         more = experiments.sign(self.metric) > 0
         found = optuna.create_study(direction="maximize" if more else "minimize", sampler=sampler)
         for trial in self.trials:
@@ -286,7 +286,9 @@ def main() -> None:
             f"--metric: expected one of held-out images, such as val_accuracy; found "
             f"{given.metric}: test images by which a choice was made can no longer test it"
         )
-    to, git = sweep.destination(given, "ray")
+    to, git = sweep.destination(given, "ray", "optuna")
+    from tools import space  # late: Optuna
+
     search = Search(space.read(given.set_param), given, to)
     found = [name for name in sweep.there(to, git) if name.startswith(f"{search.name}-")]
     sweep.fetch(found, to)
