@@ -1,5 +1,7 @@
 """A picture of any kind and size -> an array, the same for training and for a prediction."""
 
+import os.path
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,8 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 from digits.output import printable
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-LARGEST = 89_478_485  # pixels, of which Pillow warns: more may be a bomb
+LARGEST = 89_478_485  # pixels, of which Pillow warns: more may be a bomb, and are refused here
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 class NoPicture(ValueError):
@@ -23,7 +26,9 @@ def identified(path: Path) -> Iterator[Image.Image]:
 
     ValueError says in a line what is wrong with it, there or in the block.
     """
-    if not path.is_file():
+    if os.path.isdir(path):
+        raise NoPicture("expected a picture, found a folder; name its files: FOLDER/*")
+    if not os.path.isfile(path):  # which a name that is too long is not, either
         raise NoPicture("no such file")
     try:
         # by its name, Pillow would map an uncompressed TIFF, and turn its pixels wrongly

@@ -69,8 +69,8 @@ def outline(grey: np.ndarray) -> np.ndarray | None:
     largest = max(contours, key=cv2.contourArea, default=None)
     if largest is None or bright.all():
         return None
-    sheet, round_it = (np.median(smooth[bright == value]) for value in (1, 0))
-    if round_it > 0.8 * sheet or edge_step(smooth, bright) < SHARP * (sheet - round_it):
+    sheet, desk = (np.median(smooth[bright == value]) for value in (1, 0))
+    if desk > 0.8 * sheet or edge_step(smooth, bright) < SHARP * (sheet - desk):
         return None
     border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
     rectangle = cv2.minAreaRect(largest)

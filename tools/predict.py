@@ -8,14 +8,16 @@ could not be read, or holds no symbol.
 import argparse
 import json
 import sys
-import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+    from tools import doubt
 
 CONFIDENT = 0.9  # a lower confidence is told with the second choice
 UNLIKE = 0.005  # of the probabilities are to be believed: what is there is no symbol
@@ -84,7 +86,7 @@ class Classifier:
     """The trained network of this checkout, with the test-time augmentation of its recipe."""
 
     def __init__(self) -> None:
-        from digits import arrays, determinism, network, params, preparation  # late: TensorFlow
+        from digits import determinism, network, params, preparation  # late: TensorFlow
 
         self.params = params.read()
         if not network.FILE.exists():
@@ -95,12 +97,17 @@ class Classifier:
         self.classes = self.data.classes
         self.forward = network.forward(trained, self.params.replicas)
         self.views = self.params.evaluate.test_time_augmentation[self.params.recipe]
-        if self.data.search:
-            doubt = with_opencv()
-            images, labels = (
-                arrays.read(f"train_{kind}")[: doubt.SEEN] for kind in ("images", "labels")
-            )
-            self.familiar = doubt.Familiar(images, labels.argmax(axis=1))
+
+    @cached_property
+    def familiar(self) -> "doubt.Familiar":
+        """What training images look like; only photos that are searched for ink are compared."""
+        from digits import arrays
+
+        doubt = with_opencv()
+        images, labels = (
+            arrays.read(f"train_{kind}")[: doubt.SEEN] for kind in ("images", "labels")
+        )
+        return doubt.Familiar(images, labels.argmax(axis=1))
 
     def taken_as_is(self, picture: "Image.Image") -> "np.ndarray | None":
         """The image (H, W, C) as in training; None for a photo, which is searched for ink."""
@@ -133,13 +140,14 @@ class Classifier:
         if image is not None:
             [probabilities] = self.probabilities(image[None])
             return [[Read(image, [0, 0, *picture.size], probabilities, 1)]]
+        familiar = self.familiar
         from tools import scan
 
         pixels = np.asarray(pictures.upright(picture))
         found = scan.scan(pixels, self.data.height, self.data.width)
         images = np.stack([image for line in found for image, _ in line])
         probabilities = self.probabilities(images)
-        trust = self.familiar.trust(images, probabilities.argmax(axis=1))
+        trust = familiar.trust(images, probabilities.argmax(axis=1))
         rest = zip(probabilities, trust.tolist())
         lines = [[Read(image, box, *next(rest)) for image, box in line] for line in found]
         unsure = np.mean([symbol.confidence < CONFIDENT for line in lines for symbol in line])
@@ -167,24 +175,18 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
 
-    from PIL.Image import DecompressionBombWarning
-
     from digits import output, pictures
 
-    # such a picture is refused in a line
-    warnings.simplefilter("ignore", DecompressionBombWarning)
     classifier = None
     status = 0
     for path in options.images:
         name = output.printable(path)
         try:
-            if path.is_dir():
-                raise ValueError("expected a picture, found a folder; name its files: FOLDER/*")
             picture = pictures.open(path)
             # only now, since TensorFlow takes seconds to start
             classifier = classifier or Classifier()
             lines = classifier.read(picture)
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             print(f"{name}: {error}", file=sys.stderr)
             status = 1
             continue

@@ -17,7 +17,7 @@ from optuna.importance import get_param_importances
 from optuna.trial import TrialState
 
 from tools import experiments, overrides, sweep, tables
-from tools.study_figure import GREY, REFERENCE
+from tools.study_figure import GREY, REFERENCE, label, scaled
 
 if TYPE_CHECKING:
     from tools.search import Search, Trial
@@ -124,8 +124,7 @@ def draw_parameter(axes: Axes, search: "Search", results: list[float], key: str,
 
 
 def draw(search: "Search") -> Figure:
-    percent = experiments.in_percent(search.metric)
-    results = [(100 if percent else 1) * trial.mean for trial in search.ranked()]
+    results = scaled(search.metric, [trial.mean for trial in search.ranked()])
     keys = list(search.space.ranges)
     names = overrides.ends(map(overrides.key, keys))
     count = 1 + len(keys)
@@ -141,5 +140,5 @@ def draw(search: "Search") -> Figure:
     for axes in panels[count:]:
         axes.axis("off")
     for axes in panels[:count:columns]:
-        axes.set_ylabel(f"{search.metric}, %" if percent else search.metric)
+        axes.set_ylabel(label(search.metric))
     return figure

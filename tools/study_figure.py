@@ -86,12 +86,12 @@ def numbers(study: Study) -> bool:
         return False
 
 
-def scaled(study: Study, values: list[float]) -> list[float]:
-    return [100 * value for value in values] if experiments.in_percent(study.metric) else values
+def scaled(metric: str, values: list[float]) -> list[float]:
+    return [100 * value for value in values] if experiments.in_percent(metric) else values
 
 
-def label(study: Study) -> str:
-    return f"{study.metric}, %" if experiments.in_percent(study.metric) else study.metric
+def label(metric: str) -> str:
+    return f"{metric}, %" if experiments.in_percent(metric) else metric
 
 
 def draw_line(axes: Axes, study: Study) -> None:
@@ -100,13 +100,15 @@ def draw_line(axes: Axes, study: Study) -> None:
     places = [float(group[0]) for group in groups]
     palette = colours(study)
     for group, place in zip(groups, places):
-        found = scaled(study, study.values(group))
+        found = scaled(study.metric, study.values(group))
         colour = palette.get(group, GREY)
         axes.plot([place] * len(found), found, "o", color=colour, alpha=0.6)
-    axes.plot(places, scaled(study, [study.mean(group) for group in groups]), color=GREY, zorder=0)
+    axes.plot(
+        places, scaled(study.metric, [study.mean(group) for group in groups]), color=GREY, zorder=0
+    )
     if min(places) > 0 and max(places) / min(places) > WIDE:
         axes.set_xscale("log")
-    axes.set(xlabel=study.names[0], title=f"{label(study)}: each seed, and the means")
+    axes.set(xlabel=study.names[0], title=f"{label(study.metric)}: each seed, and the means")
 
 
 def sides(study: Study) -> list[list[str]]:
@@ -120,13 +122,13 @@ def draw_map(axes: Axes, study: Study) -> None:
     means = np.full((len(rows), len(columns)), np.nan)
     for group in study.groups:
         x, y = columns.index(group[0]), rows.index(group[1])
-        [means[y, x]] = scaled(study, [study.mean(group)])
+        [means[y, x]] = scaled(study.metric, [study.mean(group)])
         style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9}
         axes.text(x, y, f"{means[y, x]:.4g}", bbox={"color": "#ffffffaa", "pad": 1}, **style)
     image = axes.imshow(means, cmap="viridis", aspect="auto", origin="lower")
     axes.set_xticks(range(len(columns)), map(tables.cut, columns))
     axes.set_yticks(range(len(rows)), map(tables.cut, rows))
-    axes.set(xlabel=study.names[0], ylabel=study.names[1], title=f"{label(study)}: means")
+    axes.set(xlabel=study.names[0], ylabel=study.names[1], title=f"{label(study.metric)}: means")
     axes.figure.colorbar(image, ax=axes)
 
 
@@ -135,7 +137,7 @@ def draw_ranking(axes: Axes, study: Study) -> None:
     groups = list(study.groups)[: tables.MOST]
     palette = colours(study)
     for place, group in enumerate(groups):
-        found = scaled(study, study.values(group))
+        found = scaled(study.metric, study.values(group))
         colour = palette.get(group, GREY)
         axes.plot(found, [place] * len(found), "o", color=colour, alpha=0.6)
         axes.plot([statistics.mean(found)] * 2, [place - 0.3, place + 0.3], color=colour)
@@ -146,7 +148,7 @@ def draw_ranking(axes: Axes, study: Study) -> None:
         else ""
     )
     axes.set_title(cut + ", ".join(study.names), loc="right")
-    axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel=label(study))
+    axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel=label(study.metric))
 
 
 def draw_results(axes: Axes, study: Study) -> None:
