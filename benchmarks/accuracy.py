@@ -1,7 +1,7 @@
 """How accurate the recipes are after a training with each seed, and how long that takes, in turn.
 
-Each seed is tested once, after the last step, and counts, whatever comes out. What stands already
-in benchmarks/results/accuracy.csv is not run again, unless the recipe, a version or the machine has
+Each seed is tested once, after the last step, and counts, whatever comes out. What this machine has
+in benchmarks/results/accuracy.csv already is not run again, unless the recipe or a version has
 changed since; where the code has, remove the file.
 `python -m benchmarks.accuracy [--seeds N] [notebook] [RECIPE ...]`
 """
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks import harness
 
 Row = dict[str, str]
-Table = dict[tuple[str, int], Row]  # by what was trained, and the seed
+Table = dict[tuple[str, str, int], Row]  # by what was trained, the machine, and the seed
 MEASURES = ["accuracy", "wall_seconds", "cpu_seconds"]
 
 
@@ -43,27 +43,28 @@ class Training:
 
 
 def read(path: Path) -> Table:
-    """The trainings in a file, if they were done on this machine, with these versions."""
+    """The trainings in a file, if they were done with these versions."""
     if not path.exists():
         return {}
     with path.open() as file:
         if file.readline() != head():
             return {}
-        return {(row["what"], int(row["seed"])): row for row in csv.DictReader(file)}
+        rows = csv.DictReader(file)
+        return {(row["what"], row["machine"], int(row["seed"])): row for row in rows}
 
 
 def write(path: Path, table: Table, measures: list[str]) -> None:
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="") as file:
         file.write(head())
-        header = ["what", "settings", "seed", *measures]
+        header = ["what", "machine", "settings", "seed", *measures]
         writer = csv.DictWriter(file, header, lineterminator="\n")
         writer.writeheader()
         writer.writerows(in_order(table))
 
 
 def head() -> str:
-    return f"# {harness.machine()}\n"
+    return f"# {harness.versions()}\n"
 
 
 def in_order(table: Table) -> list[Row]:
@@ -75,46 +76,44 @@ def collect(
 ) -> list[Row]:
     """Run each training with each seed: a row of benchmarks/results/NAME.csv each.
 
-    What stands there already, with the same settings, is not run again.
+    What stands there already, from this machine and with the same settings, is not run again.
+    Returns the rows of this machine.
     """
-    path = harness.RESULTS / f"{name}.csv"
+    path, machine = harness.RESULTS / f"{name}.csv", harness.machine()
     table = read(path)
     settings = {what: training.settings() for what, training in trainings.items()}
     runs = [(what, seed) for seed in range(seeds) for what in trainings]
     stale = [
         (what, seed)
         for what, seed in runs
-        if (what, seed) not in table or table[what, seed]["settings"] != settings[what]
+        if table.get((what, machine, seed), {}).get("settings") != settings[what]
     ]
     for what, seed in tqdm(stale, unit=" trainings"):
-        row = {"what": what, "settings": settings[what], "seed": str(seed)}
-        table[what, seed] = row | trainings[what].run(seed, measures)
+        row = {"what": what, "machine": machine, "settings": settings[what], "seed": str(seed)}
+        table[what, machine, seed] = row | trainings[what].run(seed, measures)
         write(path, table, measures)
-    return in_order(table)
+    return [row for row in in_order(table) if row["machine"] == machine]
 
 
 def summary(table: list[Row]) -> Iterator[list[object]]:
-    """Yield a row for each recipe: seeds, accuracy, then its seconds and how many times less.
+    """Yield a row for each recipe and machine: seeds, accuracy, seconds and times the notebook's.
 
-    A ratio is that of the notebook's seconds with the same seed.
+    That is the median of the ratios to the notebook's seconds with the same seed, on that machine.
     """
-    notebook = {row["seed"]: row for row in table if row["what"] == "notebook"}
-    for what in dict.fromkeys(row["what"] for row in table):
-        own = [row for row in table if row["what"] == what]
+    notebook = {(row["machine"], row["seed"]): row for row in table if row["what"] == "notebook"}
+    for what, machine in dict.fromkeys((row["what"], row["machine"]) for row in table):
+        own = [row for row in table if (row["what"], row["machine"]) == (what, machine)]
         right = [100 * float(row["accuracy"]) for row in own]
         deviation = statistics.stdev(right) if len(right) > 1 else 0.0
         line: list[object] = [what, len(own), f"{statistics.mean(right):.3f}", f"{deviation:.3f}"]
         line += [f"{min(right):.2f}", f"{max(right):.2f}"]
         for measure in ("wall_seconds", "cpu_seconds"):
             seconds = [float(row[measure]) for row in own]
-            ratios = [
-                float(notebook[row["seed"]][measure]) / float(row[measure])
-                for row in own
-                if row["seed"] in notebook
-            ]
+            pairs = [(row, notebook.get((machine, row["seed"]))) for row in own]
+            ratios = [float(row[measure]) / float(base[measure]) for row, base in pairs if base]
             line.append(f"{statistics.median(seconds):.2f}")
             line.append(f"{statistics.median(ratios):.2f}" if ratios else "")
-        yield line
+        yield [*line, machine]
 
 
 def shared(params: dict[str, Any]) -> list[object]:
@@ -141,10 +140,11 @@ def main() -> None:
     options = parser.parse_args()
     known = trainings()
     chosen = {what: known[what] for what in options.recipes}
-    table = collect("accuracy", chosen, options.seeds, MEASURES)
+    collect("accuracy", chosen, options.seeds, MEASURES)
+    table = in_order(read(harness.RESULTS / "accuracy.csv"))
     header = ["recipe", "seeds", "accuracy %", "sd", "least", "most"]
-    header += ["wall s", "times less", "CPU s", "times less"]
-    harness.publish("recipes", header, list(summary(table)))
+    header += ["wall s", "of notebook", "CPU s", "of notebook", "machine"]
+    harness.publish("recipes", header, list(summary(table)), harness.versions())
 
 
 if __name__ == "__main__":

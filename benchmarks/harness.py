@@ -46,10 +46,14 @@ def processor() -> str:
 
 
 def machine() -> str:
-    """Processor, cores, memory, system and versions."""
+    """Processor, cores and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    words = [processor(), f"{len(os.sched_getaffinity(0))} cores", f"{memory:.0f} GiB"]
-    words += [platform.system(), f"Python {platform.python_version()}"]
+    return f"{processor()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB"
+
+
+def versions() -> str:
+    """System, Python and libraries."""
+    words = [platform.system(), f"Python {platform.python_version()}"]
     for library in LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             words.append(f"{library} {importlib.metadata.version(library)}")
@@ -180,8 +184,10 @@ def compare(runs: dict[str, list[Figures]], baseline: str) -> list[list[object]]
     return rows
 
 
-def publish(name: str, header: list[str], rows: list[list[object]]) -> None:
-    """Print a table and the machine, and write both to benchmarks/results/NAME.md."""
+def publish(
+    name: str, header: list[str], rows: list[list[object]], where: str | None = None
+) -> None:
+    """Print a table and where it comes from, and write both to benchmarks/results/NAME.md."""
     cells = [header, *([str(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = []
@@ -189,7 +195,7 @@ def publish(name: str, header: list[str], rows: list[list[object]]) -> None:
         padded = [cell.ljust(width) for cell, width in zip(row, widths)]
         lines.append("| " + " | ".join(padded) + " |")
     lines.insert(1, "|" + " --- |" * len(header))
-    text = "\n".join([*lines, "", machine()])
+    text = "\n".join([*lines, "", where or f"{machine()}, {versions()}"])
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(text + "\n")
