@@ -4,7 +4,7 @@ The floor is `dvc repro` of an empty pipeline (five stages, each `true`) in the 
 for each stage of ours that runs again, a bare import of the libraries that it cannot do without.
 The data are a few synthetic digits, and the training is one epoch, whose time (`stages.train.main`
 as a whole, see fit.py) is taken off.
-`python -m benchmarks.overhead [--rounds N] [--train IMAGES] [--test IMAGES]`
+`python -m benchmarks.overhead [--rounds N] [--train IMAGES] [--test IMAGES] [SITUATION ...]`
 """
 
 import argparse
@@ -135,10 +135,13 @@ def floor(root: Path, name: str) -> harness.Figures:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
+    parser.add_argument("situations", nargs="*", default=SITUATIONS, metavar="SITUATION")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--test", type=int, default=1000)
     options = parser.parse_args()
+    if unknown := [name for name in options.situations if name not in SITUATIONS]:
+        parser.error(f"{unknown[0]}: expected one of: {', '.join(SITUATIONS)}")
     with (
         harness.clone(options.train, options.test, epochs=1) as ours,
         tempfile.TemporaryDirectory() as folder,
@@ -146,12 +149,12 @@ def main() -> None:
         commit(ours)
         empty = empty_pipeline(Path(folder, "empty"))
         tasks = {}
-        for name in SITUATIONS:
+        for name in options.situations:
             tasks[f"{name}: floor"] = functools.partial(floor, empty, name)
             tasks[f"{name}: project"] = functools.partial(project, ours, name)
         runs = harness.in_turn(tasks, options.rounds)
     rows = []
-    for name in SITUATIONS:
+    for name in options.situations:
         pair = f"{name}: floor", f"{name}: project"
         rows += harness.compare({each: runs[each] for each in pair}, pair[0])
     harness.publish("overhead", harness.HEADER, rows)
