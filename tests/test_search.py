@@ -206,6 +206,7 @@ def test_the_name_of_an_experiment_says_its_trial_and_seed(here: None) -> None:
         "train.seed=0..9": "expected no seed here; --seeds 3",
         "train.validation_split=0.1..0.3": "by which the same images judge all trials",
         "recipe=fast,fst": "recipe: expected one of",
+        "recipes.best.batch_size=32..64": "trained, fast; to train best: -S recipe=best",
     }.items(),
 )
 def test_a_search_refuses_what_cannot_run(here: None, given: str, expected: str) -> None:

@@ -217,6 +217,7 @@ def test_a_git_that_fails_is_not_taken_for_a_clean_checkout(
         "train.sed=1,2": "values of params.yaml",
         "train.seed=range(3,0)": "at least one value of each parameter",
         "recipe=fast,fst": "one of",
+        "recipes.fast.epochs=1,2": "parameters of the recipe that is trained, original",
     }.items(),
 )
 def test_a_sweep_refuses_what_are_no_values_of_params_yaml(

@@ -46,14 +46,27 @@ def sweeps(overrides: list[str]) -> list[list[str]]:
 
 
 def check(found: list[list[str]]) -> None:
-    """SystemExit where params.yaml would refuse a combination: before any of them runs."""
+    """SystemExit where params.yaml would refuse a combination, or a recipe is set and not trained.
+
+    So it is known before any of them runs.
+    """
     from digits import params, yaml12  # late: pydantic
 
     committed = json.dumps(yaml12.load(params.FILE.read_bytes()))
+    recipes = set()
     for overrides in found:
-        wrong = params.errors(applied(json.loads(committed), overrides))
-        if wrong:
+        values = applied(json.loads(committed), overrides)
+        if wrong := params.errors(values):
             raise SystemExit(f"-S {' '.join(overrides)}: {wrong[0]}")
+        recipes.add(values["recipe"])
+    for override in found[0]:
+        section, _, rest = key(override).partition(".")
+        recipe = rest.partition(".")[0]
+        if section == "recipes" and recipe not in recipes:
+            raise SystemExit(
+                f"-S {override}: expected parameters of the recipe that is trained, "
+                f"{', '.join(sorted(recipes))}; to train {recipe}: -S recipe={recipe}"
+            )
 
 
 def applied(values: Any, overrides: list[str]) -> Any:
