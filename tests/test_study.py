@@ -112,6 +112,17 @@ def test_seeds_are_compared_as_pairs_with_the_committed_parameters(project: Proj
     assert remark.startswith("2 comparisons at once: with 95 % all their intervals hold")
 
 
+def test_one_sweep_of_several_is_compared_alone(project: Project) -> None:
+    try_rates(project, seeds=2)
+    header, best, *_ = study(project, "r0-*", "r2-1")
+    assert header.split()[0] == "optimizer.learning_rate"
+    assert best.split()[:2] == ["0.002", "1"]
+    alone = study(project, "r0-*")  # with what it would be compared, it is not
+    assert [line.split()[0] for line in alone] == ["seeds", "2"] and "reference" not in alone[1]
+    done = project.run("python", "-E", "-m", "tools.study", "no-*", check=False)
+    assert done.stdout == "no experiment is named no-*; their names: make show\n"
+
+
 def test_each_data_set_has_a_table_of_its_own(project: Project) -> None:
     for name in ("mnist", "kmnist"):
         for seed in range(2):

@@ -82,8 +82,13 @@ def test_experiments_have_the_bytes_of_single_runs_and_are_not_run_twice(swept: 
     status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5,6,7")
     assert status == 0 and printed.count(": test_accuracy") == 1, printed
     assert found.items() <= locks(swept).items()
+    swept.change(train__seed=99)
+    swept.run("dvc", "exp", "save", "--name", "stray")
+    swept.run("git", "reset", "--quiet", "--hard")
     status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5")  # none varies
     assert status == 0 and ": test_accuracy" not in printed, printed
+    header, row, _ = printed.splitlines()  # the stray is no part of this sweep
+    assert header.startswith("seeds") and row.startswith("1 "), printed
     swept.run("dvc", "exp", "run", "--name", "alone", "-S", "train.seed=5", "-S", "plot.mistakes=5")
     alone = (swept.root / "dvc.lock").read_text()
     assert [name[:-9] for name in found if found[name] == alone] == ["mistakes-5"]

@@ -370,7 +370,7 @@ def main() -> None:
     prog = f"python -m {__spec__.name}" if __spec__ else None
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("stages", nargs="*", help="as `dvc repro` takes them (default: all)")
-    parser.add_argument("--project", default=".", help="a folder of it (default: this one)")
+    parser.add_argument("--project", default=".", help="a folder in it (default: this one)")
     parser.add_argument("--outside", action="store_true", help="tell files outside of it, too")
     options = parser.parse_args()
     if not shutil.which("strace"):

@@ -247,12 +247,10 @@ class Run(Sweep):
 
 
 def run(search: Search, first: Todo, address: str | None) -> None:
-    from tqdm import tqdm
-
     sweep.LOGS.mkdir(parents=True, exist_ok=True)
     total = search.wanted * len(search.seeds)
     done = sum(len(trial.results) for trial in search.known.values())
-    bar = tqdm(total=total, initial=done, unit=" experiments", disable=None)
+    bar = sweep.progress(total, done)
     with sweep.connected(address), bar:
         runner = Run(search, first, bar)
         if (cores := runner.cores()) > search.at_once * len(search.seeds):
@@ -312,4 +310,4 @@ def positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    sweep.interruptible(main)

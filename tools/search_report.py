@@ -65,19 +65,19 @@ def sure(ranked: list["Trial"]) -> str:
     """How far it can be trusted that the best is the best."""
     best, *others = ranked
     if len(best.found) == 1:
-        return "how much of that is luck, one seed does not tell: --seeds 3"
+        return "one seed does not tell how much of that is luck: --seeds 3"
     spread = statistics.stdev(best.found)
     near = sum(abs(trial.mean - best.mean) <= spread for trial in others)
-    return f"{near} others lie within its spread; the best of many owes that to chance too"
+    return f"{near} others lie within its spread; the best of many is also the luckiest"
 
 
 def mattered(search: "Search") -> str:
     study = search.told(len(search.trials))
     if len(study.get_trials(states=[TrialState.COMPLETE])) <= FEW:
-        return f"what mattered, {FEW} trials and fewer do not tell"
+        return f"which parameters mattered: it takes more than {FEW} trials to tell"
     found = get_param_importances(study)
     shares = [f"{overrides.key(key)} {100 * share:.0f} %" for key, share in found.items()]
-    return f"what mattered, by Optuna's PED-ANOVA: {', '.join(shares)}"
+    return f"which parameters mattered, by Optuna's PED-ANOVA: {', '.join(shares)}"
 
 
 def draw_order(axes: Axes, search: "Search", results: list[float]) -> None:

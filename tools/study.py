@@ -6,6 +6,7 @@ has a table of its own. A seed counts once, however often it ran.
 """
 
 import argparse
+import fnmatch
 import signal
 import statistics
 import sys
@@ -65,6 +66,8 @@ class Study:
         return sum(len(self.differences(group)) > 1 for group in others)
 
     def compared(self, group: Values) -> str:
+        if len(self.groups) == 1:
+            return ""
         if group == self.reference:
             return f"reference: {'as committed' if self.committed else 'the best'}"
         return pairs.words(self.differences(group), self.metric, self.comparisons)
@@ -92,7 +95,7 @@ class Study:
                 f"each alone with {each:.4g} % (Bonferroni)"
             )
         if self.comparisons and not self.committed:
-            found.append("the best of several owes that to chance too: its lead is smaller")
+            found.append("the best of several is also the luckiest: expect a smaller lead")
         others = [key for key in self.keys if key.startswith(HELD_OUT) or key.endswith("_split")]
         if others and self.metric.startswith("val_"):
             found.append(f"other images validate where another {', '.join(others)} stands")
@@ -209,6 +212,15 @@ def ended(runs: list[Run]) -> list[Run]:
     return found
 
 
+def named(runs: list[Run], patterns: list[str]) -> list[Run]:
+    """Those whose names fit a pattern, and what is no experiment; SystemExit where none does."""
+    names = [run.name for run in runs if run.is_experiment]
+    fit = {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
+    if not fit:
+        raise SystemExit(f"no experiment is named {' or '.join(patterns)}; their names: make show")
+    return [run for run in runs if run.name in fit or not run.is_experiment]
+
+
 def write(option: str, path: str, make: Callable[[], None]) -> None:
     try:
         make()
@@ -218,6 +230,9 @@ def write(option: str, path: str, make: Callable[[], None]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="of experiments, such as 'shift-*' (default: all)"
+    )
     parser.add_argument("--metric", help="of reports/metrics.json (default: one that all have)")
     parser.add_argument(
         "--figure", metavar="FILE", help="draw learning curves and results, to study.png, say"
@@ -230,8 +245,11 @@ def main() -> None:
     )
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # so does Ctrl-C
 
     runs = experiments.read()
+    if options.names:
+        runs = named(runs, options.names)
     having = ended(runs)
     metric = options.metric or choose(having)
     [commit] = [run for run in runs if not run.is_experiment and run.name != "workspace"]

@@ -4,11 +4,13 @@ A colour is a configuration, the same in both; orange is the reference.
 """
 
 import statistics
+import textwrap
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tools import curves, experiments, tables
 from tools.study import Study, Values
@@ -17,6 +19,7 @@ from tools.study import Study, Values
 REFERENCE, GREY = "#d55e00", "#6b6b6b"
 COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#222222"]
 MOST_CELLS = 12  # of a heat map, in a direction
+TITLE = 60  # characters of a title's line: more run into the figure beside it
 WIDE = 20  # values that far apart, as a factor, stand on a logarithmic axis
 
 Epochs = list[tuple[float, float, float]]  # mean, least and most of the seeds
@@ -34,7 +37,7 @@ def colours(study: Study) -> dict[Values, str]:
 
 
 def name(group: Values) -> str:
-    return ", ".join(map(tables.cut, group)) or "all"
+    return ", ".join(tables.cut(value) or "empty" for value in group) or "all"
 
 
 def epochs(study: Study, group: Values) -> dict[str, Epochs]:
@@ -74,8 +77,9 @@ def draw_curves(axes: Axes, study: Study) -> None:
     what = "error rate, %" if experiments.in_percent(first) else "loss"
     axes.set(title=f"{part} {what}: mean and range of the seeds", xlabel="epoch", yscale="log")
     axes.yaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
-    axes.locator_params(axis="x", integer=True)
-    axes.legend(title=", ".join(study.names) or None, frameon=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if not ranked(study):  # else its names have the colours
+        axes.legend(title=", ".join(study.names), frameon=False)
 
 
 def numbers(study: Study) -> bool:
@@ -142,23 +146,30 @@ def draw_ranking(axes: Axes, study: Study) -> None:
         axes.plot(found, [place] * len(found), "o", color=colour, alpha=0.6)
         axes.plot([statistics.mean(found)] * 2, [place - 0.3, place + 0.3], color=colour)
     axes.set_yticks(range(len(groups)), [name(group) for group in groups])
+    for text, group in zip(axes.get_yticklabels(), groups):
+        text.set_color(palette.get(group, GREY))
     cut = (
         f"the {len(groups)} best of {len(study.groups)}: "
         if len(groups) < len(study.groups)
         else ""
     )
-    axes.set_title(cut + ", ".join(study.names), loc="right")
+    axes.set_title(textwrap.fill(cut + ", ".join(study.names), TITLE), loc="right")
     axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel=label(study.metric))
 
 
+def ranked(study: Study) -> bool:
+    """Are configurations ranked, for want of one number to draw a line against, or a map of two?"""
+    few = len(study.keys) == 2 and numbers(study) and max(map(len, sides(study))) <= MOST_CELLS
+    return not few and not (len(study.keys) == 1 and numbers(study))
+
+
 def draw_results(axes: Axes, study: Study) -> None:
-    """A line against one number, a map of two; else the configurations, the best first."""
-    if len(study.keys) == 1 and numbers(study):
-        draw_line(axes, study)
-    elif len(study.keys) == 2 and numbers(study) and max(map(len, sides(study))) <= MOST_CELLS:
-        draw_map(axes, study)
-    else:
+    if ranked(study):
         draw_ranking(axes, study)
+    elif len(study.keys) == 1:
+        draw_line(axes, study)
+    else:
+        draw_map(axes, study)
 
 
 def draw(studies: list[Study]) -> Figure:

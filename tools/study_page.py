@@ -47,7 +47,7 @@ def section(study: Study) -> str:
     marked = 1 + list(study.groups).index(study.reference)
     parts = [
         f"<h2>{escape(study.data)}</h2>",
-        picture(study),
+        f"<figure>{picture(study)}</figure>",
         table(study.rows(), marked),
         *(f"<p>{escape(remark)}.</p>" for remark in study.remarks()),
         "<h3>The experiments</h3>",

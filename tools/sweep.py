@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,8 +151,7 @@ class Sweep:
         while self.waiting or self.running:
             while self.waiting and len(self.running) < self.cores():
                 self.start(*self.waiting.popleft())
-            names = ", ".join(sorted(name for name, _ in self.running.values()))
-            self.bar.set_postfix_str(f"{len(self.running)} running: {names}"[:60])
+            self.bar.set_postfix_str(f"{len(self.running)} running")
             for done in ray.wait(list(self.running), timeout=1)[0]:
                 self.end(done, *self.running.pop(done))
             self.more()
@@ -243,7 +242,7 @@ def connect(address: str | None) -> None:
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Ray, for as long as the block runs; SystemExit where that is interrupted, or Ray is lost."""
+    """Ray, for as long as the block runs; SystemExit where it is lost."""
     if not address:
         keep_private()
     import ray
@@ -251,21 +250,24 @@ def connected(address: str | None) -> Iterator[None]:
     try:
         connect(address)
         yield
-    except KeyboardInterrupt:
-        raise SystemExit("interrupted; the same command goes on") from None
     except ray.exceptions.RayError as error:
         raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
     finally:
         ray.shutdown()
 
 
-def run(todo: Todo, done: int, to: Remotes, address: str | None) -> list[str]:
-    """Run experiments, beside `done` that are there; return the names of those that failed."""
+def progress(total: int, done: int) -> "tqdm":
+    """How many experiments of all have ended, on a terminal."""
     from tqdm import tqdm
 
+    style = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+    return tqdm(total=total, initial=done, bar_format=style, disable=None)
+
+
+def run(todo: Todo, done: int, to: Remotes, address: str | None) -> list[str]:
+    """Run experiments, beside `done` that are there; return the names of those that failed."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    total = len(todo) + done
-    bar = tqdm(total=total, initial=done, unit=" experiments", disable=None)
+    bar = progress(len(todo) + done, done)
     with connected(address), bar:
         sweep = Sweep(todo, to, bar)
         sweep.run()
@@ -282,15 +284,14 @@ def fetch(names: Iterable[str], to: Remotes) -> None:
         )
 
 
-def show() -> None:
-    """List the experiments, and compare them over their seeds."""
-    python = [sys.executable, "-E", "-m"]
+def show(names: list[str]) -> None:
+    """Compare the experiments over their seeds."""
     picture = str(LOGS / "study.png")
     LOGS.mkdir(parents=True, exist_ok=True)
-    study = ["tools.study", "--metric", METRIC, "--figure", picture]
-    if commands.status(*python, "tools.show") or commands.status(*python, *study):
+    study = [sys.executable, "-E", "-m", "tools.study"]
+    if commands.status(*study, "--figure", picture, *names):
         raise SystemExit("the experiments are here; for the tables: make show; make study")
-    print(f"drawn in {picture}")
+    print(f"drawn in {picture}; each experiment: make show")
 
 
 def arguments(name: str, what: str | None, example: str) -> argparse.ArgumentParser:
@@ -331,10 +332,18 @@ def main() -> None:
         failed = run(absent, len(todo) - len(absent), to, options.address)
     if whole := [name for name in todo if name not in failed]:
         fetch(whole, to)
-        show()
+        show(whole)
     if failed:
         raise SystemExit(f"{len(failed)} of {len(todo)} experiments failed: {', '.join(failed)}")
 
 
+def interruptible(main: Callable[[], None]) -> None:
+    """Run a program; SystemExit, and no traceback, where a person interrupts it."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted; the same command goes on") from None
+
+
 if __name__ == "__main__":
-    main()
+    interruptible(main)
