@@ -355,6 +355,11 @@ def test_after_an_interrupt_nothing_is_left_running_and_the_same_command_goes_on
     status, printed = sweep(swept, *options)
     assert status == 0, printed
     assert len(locks(swept)) == 2
+    with start(swept, *options) as process:  # which has its table left to print
+        until(lambda: any("tools.study" in command for command in inside(swept.root)))
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate()[0]
+    assert (process.returncode, printed) == (1, "interrupted; the same command goes on\n")
 
 
 def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
