@@ -117,8 +117,8 @@ def test_one_sweep_of_several_is_compared_alone(project: Project) -> None:
     header, best, *_ = study(project, "r0-*", "r2-1")
     assert header.split()[0] == "optimizer.learning_rate"
     assert best.split()[:2] == ["0.002", "1"]
-    alone = study(project, "r0-*")  # with what it would be compared, it is not
-    assert [line.split()[0] for line in alone] == ["seeds", "2"] and "reference" not in alone[1]
+    header, row = study(project, "r0-*")  # there is nothing to compare or to choose
+    assert header.split() == ["seeds", "val_accuracy", "sd"] and row.startswith("2 ")
     done = project.run("python", "-E", "-m", "tools.study", "no-*", check=False)
     assert done.stdout == "no experiment is named no-*; their names: make show\n"
 
@@ -149,9 +149,9 @@ def test_what_another_recipe_holds_is_no_difference(project: Project) -> None:
 def test_by_default_a_metric_that_all_have_and_it_says_which(project: Project) -> None:
     by_hand(project, "a", {"recipe": "fast"}, [0.9], test_accuracy=0.9, loss=0.3)
     by_hand(project, "b", {}, [0.9], loss=0.2, test_accuracy=0.92, val_accuracy=0.93)
-    said, header, *_ = study(project)
-    assert said.startswith("by test_accuracy, which all have: 1 of 2 hold no images out")
-    assert "-S train.validation_split=0.1" in said
+    said, how, header, *_ = study(project)
+    assert said == "by test_accuracy, which all have: 1 of 2 hold no images out"
+    assert "-S train.validation_split=0.1" in how
     assert "test_accuracy" in header.split()
     assert study(project, "--metric", "val_accuracy")[0] == "left out: 1 without val_accuracy"
 

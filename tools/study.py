@@ -66,8 +66,6 @@ class Study:
         return sum(len(self.differences(group)) > 1 for group in others)
 
     def compared(self, group: Values) -> str:
-        if len(self.groups) == 1:
-            return ""
         if group == self.reference:
             return f"reference: {'as committed' if self.committed else 'the best'}"
         return pairs.words(self.differences(group), self.metric, self.comparisons)
@@ -83,7 +81,8 @@ class Study:
             deviation = self.shown(statistics.stdev(found)) if len(found) > 1 else ""
             numbers = [str(len(found)), self.shown(statistics.mean(found)), deviation]
             rows.append([*map(tables.cut, group), *numbers, self.compared(group)])
-        return rows
+        alone = len(self.groups) == 1
+        return [row[:-1] for row in rows] if alone else rows
 
     def remarks(self) -> list[str]:
         """What a reader of the table must know."""
@@ -187,14 +186,15 @@ def choose(runs: list[Run]) -> str:
     """The metric to compare by: one that all runs have; SystemExit where there is none."""
     if not (found := experiments.shared(runs)):
         raise SystemExit("the experiments have no metric in common; --metric names one")
+    return found[0]
+
+
+def caution(runs: list[Run], metric: str) -> None:
+    """Say why configurations are not compared by images that are held out."""
     lacking = sum("val_accuracy" not in run.metrics for run in runs)
     if lacking:
-        print(
-            f"by {found[0]}, which all have: {lacking} of {len(runs)} hold no images out. To "
-            "choose by test images spoils them as a test: -S train.validation_split=0.1 holds "
-            "images out in any recipe"
-        )
-    return found[0]
+        print(f"by {metric}, which all have: {lacking} of {len(runs)} hold no images out")
+        print("(-S train.validation_split=0.1 does); a choice by test images spoils them as a test")
 
 
 def ended(runs: list[Run]) -> list[Run]:
@@ -254,6 +254,8 @@ def main() -> None:
     metric = options.metric or choose(having)
     [commit] = [run for run in runs if not run.is_experiment and run.name != "workspace"]
     found = studies(with_metric(having, metric), metric, commit)
+    if not options.metric and any(len(study.groups) > 1 for study in found):
+        caution(having, metric)
     for study in found:
         rows = study.rows()
         most = options.rows or len(rows)

@@ -61,12 +61,12 @@ def save(studies: list[Study], path: str) -> None:
     """Write the page of the studies; OSError where that cannot be."""
     counts = [len(seeds) for study in studies for seeds in study.groups.values()]
     summary = (
-        f"{sum(counts)} experiments, {len(counts)} configurations, compared by "
-        f"{studies[0].metric}. Each is compared with the reference on the seeds that both have. "
+        f"Experiments: {sum(counts)}. Configurations: {len(counts)}, each compared with the "
+        "reference on the seeds that both have. "
         "A click on the head of a column sorts by it."
     )
     page = Template(TEMPLATE.read_text()).substitute(
-        title=f"A study of {len(counts)} configurations",
+        title=f"A study by {studies[0].metric}",
         summary=escape(summary),
         studies="\n".join(map(section, studies)),
     )
