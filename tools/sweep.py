@@ -257,9 +257,10 @@ def connected(address: str | None) -> Iterator[None]:
 
 
 def progress(total: int, done: int) -> "tqdm":
-    """How many experiments of all have ended, on a terminal."""
+    """Say how many experiments are to run; on a terminal, a bar of those that have ended."""
     from tqdm import tqdm
 
+    print(f"{total - done} of {total} experiments to run; their logs: {LOGS}", flush=True)
     style = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
     return tqdm(total=total, initial=done, bar_format=style, disable=None)
 
