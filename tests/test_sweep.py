@@ -215,6 +215,9 @@ def test_a_git_that_fails_is_not_taken_for_a_clean_checkout(
     {
         "train.sed": "values of params.yaml",
         "train.sed=1,2": "values of params.yaml",
+        "recipes.fast.network.x=ReLU": "values of params.yaml",
+        "train.seed=range(0,9,0)": "values of params.yaml",
+        "recipe='a\\nb'": "one of",
         "train.seed=range(3,0)": "at least one value of each parameter",
         "recipe=fast,fst": "one of",
     }.items(),
@@ -224,6 +227,12 @@ def test_a_sweep_refuses_what_are_no_values_of_params_yaml(
 ) -> None:
     with pytest.raises(SystemExit, match=f"^-S.*: expected {expected}.*$"):
         sweeps.combinations([override], "0" * 40)
+
+
+@pytest.mark.parametrize("first", ["train.seed=1,2", "params.yaml:train.seed=1"])
+def test_a_sweep_refuses_a_parameter_that_comes_twice(inside_project: Project, first: str) -> None:
+    with pytest.raises(SystemExit, match=r"^-S train\.seed: expected it once; found it 2 times$"):
+        sweeps.combinations([first, "train.seed=3"], "0" * 40)
 
 
 def test_a_sweep_of_a_thousand_is_checked_in_seconds_and_names_the_one_that_is_wrong(

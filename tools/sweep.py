@@ -255,6 +255,8 @@ def connected(address: str | None) -> Iterator[None]:
         raise SystemExit("interrupted; the same command goes on") from None
     except ray.exceptions.RayError as error:
         raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
+    except OSError as error:  # of this machine's disk
+        raise SystemExit(f"{error}; the same command goes on") from None
     finally:
         ray.shutdown()
 
@@ -263,7 +265,6 @@ def run(todo: Todo, done: int, to: Remotes, address: str | None) -> list[str]:
     """Run experiments, beside `done` that are there; return the names of those that failed."""
     from tqdm import tqdm
 
-    LOGS.mkdir(parents=True, exist_ok=True)
     total = len(todo) + done
     bar = tqdm(total=total, initial=done, unit=" experiments", disable=None)
     with connected(address), bar:
@@ -286,7 +287,6 @@ def show() -> None:
     """List the experiments, and compare them over their seeds."""
     python = [sys.executable, "-E", "-m"]
     picture = str(LOGS / "study.png")
-    LOGS.mkdir(parents=True, exist_ok=True)
     study = ["tools.study", "--metric", METRIC, "--figure", picture]
     if commands.status(*python, "tools.show") or commands.status(*python, *study):
         raise SystemExit("the experiments are here; for the tables: make show; make study")
@@ -310,7 +310,13 @@ def destination(options: argparse.Namespace, *modules: str) -> tuple[Remotes, st
     """Where the experiments go, and its name; SystemExit where a module is not installed."""
     if not all(map(importlib.util.find_spec, modules)):
         raise SystemExit(f"expected {' and '.join(modules)}; to install: make .venv/ready-sweep")
-    commit = commands.output("git", "rev-parse", "HEAD")
+    try:
+        LOGS.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"expected a folder for logs; found: {error}") from None
+    commit = commands.answer("git", "rev-parse", "--verify", "--quiet", "HEAD")
+    if not commit:
+        raise SystemExit("expected a commit, whose experiments these are; found none")
     git = options.git_remote or (ORIGIN if options.address else "")
     return remotes(git, commit), git or "this checkout"
 
