@@ -33,8 +33,13 @@ def colours(study: Study) -> dict[Values, str]:
     return found
 
 
+def plain(text: str) -> str:
+    """So that Matplotlib sets no dollar sign as mathematics."""
+    return text.replace("$", r"\$")
+
+
 def name(group: Values) -> str:
-    return ", ".join(map(tables.cut, group)) or "all"
+    return plain(", ".join(map(tables.cut, group))) or "all"
 
 
 def epochs(study: Study, group: Values) -> dict[str, Epochs]:
@@ -169,7 +174,7 @@ def draw(studies: list[Study]) -> Figure:
     rows = figure.subfigures(len(studies), 1, squeeze=False, height_ratios=heights)[:, 0]
     for row, study in zip(rows, studies):
         if len(studies) > 1:
-            row.suptitle(study.data)
+            row.suptitle(plain(study.data))
         left, right = row.subplots(1, 2)
         draw_curves(left, study)
         draw_results(right, study)

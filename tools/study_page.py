@@ -65,9 +65,9 @@ def save(studies: list[Study], path: str) -> None:
         f"{studies[0].metric}. Each is compared with the reference on the seeds that both have. "
         "A click on the head of a column sorts by it."
     )
-    page = Template(TEMPLATE.read_text()).substitute(
+    page = Template(TEMPLATE.read_text("utf-8")).substitute(
         title=f"A study of {len(counts)} configurations",
         summary=escape(summary),
         studies="\n".join(map(section, studies)),
     )
-    Path(path).write_text(page)
+    Path(path).write_text(page, "utf-8")

@@ -285,7 +285,7 @@ def fetch(names: Iterable[str], to: Remotes) -> None:
 
 def show() -> None:
     """List the experiments, and compare them over their seeds."""
-    python = [sys.executable, "-E", "-m"]
+    python = [sys.executable, "-E", "-X", "utf8", "-m"]
     picture = str(LOGS / "study.png")
     study = ["tools.study", "--metric", METRIC, "--figure", picture]
     if commands.status(*python, "tools.show") or commands.status(*python, *study):
