@@ -15,13 +15,14 @@ from typing import Any
 import psutil
 import pytest
 from conftest import PIPE, ROOT, Project
+from tqdm import tqdm
 
 pytest.importorskip("optuna", reason="needs what `make .venv/ready-sweep` installs")
 from test_study import by_hand, without_a_run
 from test_sweep import inside, locks, until
 
 from digits import params, yaml12
-from tools import experiment, overrides, search_report, space
+from tools import experiment, overrides, search_report, space, sweep
 from tools import search as searches
 from tools.experiment import Bars, Outcome
 from tools.search import Search, Trial
@@ -188,6 +189,22 @@ def test_all_trials_count_of_searches_that_did_not_know_of_each_other(
         32: {0: 0.32},
     }
     assert sorted(found.known) == [0, 1, 2] and not any(trial.stopped for trial in known.values())
+
+
+def test_a_machine_that_fails_again_and_again_ends_the_search_and_condemns_no_trial(
+    here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = searched(RANGES)
+    runner = searches.Run(found, found.more(), tqdm(disable=True))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweep, "result", lambda done: Outcome(experiment.TRY_AGAIN, {}, "died"))
+    sweep.LOGS.mkdir(parents=True)
+    done: Any = None
+    name, *_ = runner.todo
+    assert [runner.end(done, name, attempt) for attempt in (1, 2)] == [None, None]
+    with pytest.raises(SystemExit, match=r"again; the same command goes on$"):
+        runner.end(done, name, sweep.TRIES)
+    assert not found.trials[0].results
 
 
 def test_values_come_back_from_params_yaml_as_they_were_proposed(here: None) -> None:

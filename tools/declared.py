@@ -104,7 +104,10 @@ def copy_project(top: str, copy: str) -> None:
         names[:] = [name for name in names if not is_library(f"{folder}/{name}")]
     # where the file system can share blocks, this takes no space
     cp = ["xargs", "-0", "cp", "--archive", "--reflink=auto", "--parents", "--target-directory"]
-    subprocess.run([*cp, copy], cwd=top, input="\0".join(plain), check=True, **TEXT)
+    whole = "\0".join(plain)
+    done = subprocess.run([*cp, copy], cwd=top, input=whole, stderr=subprocess.PIPE, **TEXT)
+    if done.returncode:
+        raise OSError(done.stderr.partition("\n")[0])
 
 
 def tidy(tmp: str) -> Iterator[str]:
@@ -410,7 +413,7 @@ def main() -> None:
             fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
             here = Workspace(top, folder, start)
             raise SystemExit(look(here, options.stages, options.outside))
-    except (DvcException, OSError, subprocess.CalledProcessError) as error:
+    except (DvcException, OSError) as error:
         raise SystemExit(f"declared: {error}") from None
 
 

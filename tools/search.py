@@ -243,6 +243,8 @@ class Run(Sweep):
 
     def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> Outcome | None:
         outcome = super().end(done, name, attempt)
+        if outcome and outcome.status == experiment.TRY_AGAIN:  # which says nothing of its values
+            raise SystemExit("workers or remotes fail again and again; the same command goes on")
         if outcome:
             self.search.end(name, outcome)
         return outcome
