@@ -1,5 +1,6 @@
 """A sweep on real Ray: each experiment comes out, whatever dies, with the bytes of a single run."""
 
+import argparse
 import contextlib
 import getpass
 import os
@@ -149,6 +150,18 @@ def test_a_sweep_refuses_what_is_not_committed(inside_project: Project) -> None:
     inside_project.change(train__seed=5)
     with pytest.raises(SystemExit, match=r"commit or stash these first:\n M params\.yaml"):
         sweeps.remotes("origin", commit(inside_project))
+
+
+def test_a_sweep_refuses_where_there_is_no_commit_or_no_place_for_logs(
+    inside_project: Project,
+) -> None:
+    options = argparse.Namespace(git_remote="", address=None)
+    inside_project.root.joinpath(sweeps.LOGS).touch()
+    with pytest.raises(SystemExit, match=r"^expected a folder for logs; found: .*$"):
+        sweeps.destination(options)
+    inside_project.run("git", "update-ref", "-d", "HEAD")
+    with pytest.raises(SystemExit, match=r"^expected a commit, .*; found none$"):
+        sweeps.destination(options)
 
 
 def test_a_sweep_on_one_machine_goes_to_this_checkout_whatever_its_remotes(

@@ -310,15 +310,16 @@ def destination(options: argparse.Namespace, *modules: str) -> tuple[Remotes, st
     """Where the experiments go, and its name; SystemExit where a module is not installed."""
     if not all(map(importlib.util.find_spec, modules)):
         raise SystemExit(f"expected {' and '.join(modules)}; to install: make .venv/ready-sweep")
-    try:
-        LOGS.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SystemExit(f"expected a folder for logs; found: {error}") from None
     commit = commands.answer("git", "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         raise SystemExit("expected a commit, whose experiments these are; found none")
     git = options.git_remote or (ORIGIN if options.address else "")
-    return remotes(git, commit), git or "this checkout"
+    to = remotes(git, commit)
+    try:
+        LOGS.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"expected a folder for logs; found: {error}") from None
+    return to, git or "this checkout"
 
 
 def main() -> None:
