@@ -44,7 +44,7 @@ def inner(project: Project, tmp_path: Path) -> Project:
     larger = tmp_path / "larger"
     larger.mkdir()
     shutil.rmtree(project.root / ".git")
-    inner = Project(project.root.rename(larger / "digits"))
+    inner = Project(project.root.rename(larger / "größe"))
     (larger / "notes").touch()
     for command in ("init --quiet", "config user.name me", "config user.email me@example.org"):
         subprocess.run(["git", *command.split()], cwd=larger, check=True)
@@ -60,7 +60,7 @@ def test_the_programs_work_in_a_folder_of_a_larger_repository(inner: Project) ->
     inner.run("dvc", "exp", "run", "--name", "five", "-S", "plot.mistakes=5")
     assert "five" in inner.run(*tool, "tools.show").stdout
     assert "test_accuracy" in inner.run(*tool, "tools.study", "--metric", "test_accuracy").stdout
-    assert "digits/reports/figures/mistakes.png" in inner.run(*tool, "tools.compare", "HEAD").stdout
+    assert "größe/reports/figures/mistakes.png" in inner.run(*tool, "tools.compare", "HEAD").stdout
     lock = inner.root / "dvc.lock"
     lock.write_text(lock.read_text()[:-9])
     assert "dvc.lock was damaged" in inner.run(*tool, "tools.mend").stdout
@@ -75,7 +75,7 @@ def test_a_sweep_starts_from_a_folder_of_a_larger_repository(
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     commit = inner.run("git", "rev-parse", "HEAD").stdout.strip()
     to = sweep.remotes("", commit)
-    assert (to.git, to.inner) == (str(inner.root.parent), "digits/")
+    assert (to.git, to.inner) == (str(inner.root.parent), "größe/")
     values = ["plot.mistakes=5"]
     outcome = experiment.experiment("five", values, commit, to.git, to.dvc, to.inner, None)
     assert outcome.status == 0, outcome.log

@@ -194,11 +194,13 @@ def test_a_detached_head_is_mended(finished: Project, project: Project, again: b
     time.sleep(1)
     if again:
         project.run(*command)
-    (project.root / ".git/index.lock").touch()
+    left = [f".git/{name}.lock" for name in ("index", "packed-refs", "refs/heads/master")]
+    for lock in left:
+        (project.root / lock).touch()
     assert "HEAD (no branch)" in project.run("git", "status", "--branch", "--short").stdout
     mended = project.run("python", "-m", "tools.mend").stdout
     assert "HEAD was detached by an experiment that is gone: it is on " in mended
-    assert ".git/index.lock was left by a git that is gone: removed" in mended
+    assert all(f"{lock} was left by a git that is gone: removed" in mended for lock in left)
     assert project.run("git", "symbolic-ref", "--short", "HEAD").stdout == "master\n"
     assert "  dpi: 50" in (project.root / "params.yaml").read_text()
     assert project.run("git", "for-each-ref", "refs/exps/exec").stdout == ""

@@ -1,6 +1,7 @@
 """tools/declared.py: what it finds in projects of other kinds, and that its patch ends it."""
 
 import re
+import signal
 import shutil
 import subprocess
 import sys
@@ -256,6 +257,43 @@ def test_a_stage_that_fails_or_leaves_a_process_ends_well(tmp_path: Path) -> Non
     assert "it left processes running, which were ended: 1\n" in remarks
     assert "'two': failed to run: cp made.txt" in remarks
     assert "exited with 3; of this and later stages nothing is told" in remarks
+
+
+@needs_strace
+def test_names_of_any_bytes_and_lists_in_any_style_are_told(tmp_path: Path) -> None:
+    """Each on a line. The out that Git tracks would be refused by DVC: it is not in the patch."""
+    files = {"b\udcffad.txt": "1", "n\nl.txt": "2", "kept.txt": "3"}
+    stages = """\
+stages:
+  one:
+    cmd: cat b*.txt n*.txt > made.txt; echo 4 > kept.txt
+    outs: [{made.txt: {cache: false}}]
+"""
+    other = lay(tmp_path / "other", {**files, "dvc.yaml": stages})
+    found, patch, _, _ = declared(other)
+    no = " (not in the patch: it is made from a template, or not on a line of its own)"
+    assert found == [
+        f"one reads 'b\\udcffad.txt'{no}",
+        "one reads 'n\\nl.txt'",
+        f"one writes kept.txt{no}",
+    ]
+    assert '+    - "n\\nl.txt"\n' in patch
+
+
+@needs_strace
+def test_the_copy_of_one_that_was_killed_is_removed_and_that_of_one_at_work_is_not(
+    project: Project,
+) -> None:
+    command = [sys.executable, "-E", str(ROOT / "tools/declared.py"), "validate"]
+    places = project.root / ".dvc/tmp"
+    with project.start(*command, stderr=subprocess.PIPE) as process:
+        assert process.stderr and "runs validate" in process.stderr.readline()
+        process.send_signal(signal.SIGSTOP)  # or it may end before it is killed
+        assert project.run("python", "-m", "tools.mend").stdout == "nothing to mend\n"
+        process.kill()
+    said = project.run("python", "-m", "tools.mend").stdout
+    assert re.fullmatch(r"\.dvc/tmp/declared-\w+ was left by .* that is gone: removed\n", said)
+    assert not list(places.glob("declared-*"))
 
 
 def test_where_it_cannot_run_it_says_so_in_one_line(tmp_path: Path) -> None:

@@ -15,12 +15,14 @@ from typing import Any
 import psutil
 import pytest
 from conftest import PIPE, ROOT, Project
+from tqdm import tqdm
 
 pytest.importorskip("optuna", reason="needs what `make .venv/ready-sweep` installs")
+from test_study import by_hand, without_a_run
 from test_sweep import inside, locks, until
 
 from digits import params, yaml12
-from tools import experiment, overrides, search_report, space
+from tools import experiment, overrides, search_report, space, sweep
 from tools import search as searches
 from tools.experiment import Bars, Outcome
 from tools.search import Search, Trial
@@ -149,6 +151,7 @@ def test_it_prints_the_best_and_how_sure_that_is_and_draws_all_trials(
 ) -> None:
     found = simulate(searched(RANGES, seeds=2), random.Random(0))
     monkeypatch.chdir(tmp_path)
+    search_report.PICTURE.parent.mkdir(parents=True)
     search_report.show(found)
     printed = capsys.readouterr().out.splitlines()
     best = found.ranked()[0]
@@ -163,6 +166,45 @@ def test_it_prints_the_best_and_how_sure_that_is_and_draws_all_trials(
     assert (tmp_path / ".dvc/tmp/sweep/search.png").exists()
     assert printed[6] == f"to take it over: dvc exp apply {best.names[0]}"
     assert f"-S {RATE}={best.values[RATE]} " in printed[7]
+
+
+def test_all_trials_count_of_searches_that_did_not_know_of_each_other(
+    here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They gave two trials the number 0. A stopped one ended elsewhere; one was named by hand."""
+    project = without_a_run(tmp_path / "project")
+    monkeypatch.chdir(project.root)
+    commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    found = Search(space.read([*FIXED, *RANGES]), options(), Remotes("", "", commit))
+    ended = {"000-seed-0-a": 64, "000-seed-0-b": 96, "001-seed-0-c": 32}
+    names = {**ended, "000-seed-0-stopped-b": 96, "best": 96, "of-12-3": 96}
+    for name, size in names.items():
+        values = {RATE: 0.002, "recipes.fast.batch_size": size}
+        by_hand(project, f"{found.name}-{name}", values, [0.5], val_accuracy=size / 100)
+    found.read([f"{found.name}-{name}" for name in names])
+    known = {trial.values["recipes.fast.batch_size"]: trial for trial in found.known.values()}
+    assert {size: trial.results for size, trial in known.items()} == {
+        64: {0: 0.64},
+        96: {0: 0.96},
+        32: {0: 0.32},
+    }
+    assert sorted(found.known) == [0, 1, 2] and not any(trial.stopped for trial in known.values())
+
+
+def test_a_machine_that_fails_again_and_again_ends_the_search_and_condemns_no_trial(
+    here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = searched(RANGES)
+    runner = searches.Run(found, found.more(), tqdm(disable=True))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweep, "result", lambda done: Outcome(experiment.TRY_AGAIN, {}, "died"))
+    sweep.LOGS.mkdir(parents=True)
+    done: Any = None
+    name, *_ = runner.todo
+    assert [runner.end(done, name, attempt) for attempt in (1, 2)] == [None, None]
+    with pytest.raises(SystemExit, match=r"again; the same command goes on$"):
+        runner.end(done, name, sweep.TRIES)
+    assert not found.trials[0].results
 
 
 def test_values_come_back_from_params_yaml_as_they_were_proposed(here: None) -> None:
@@ -203,6 +245,11 @@ def test_the_name_of_an_experiment_says_its_trial_and_seed(here: None) -> None:
         f"{RATE}=0..0.1:log": "expected a..b, .*; found: ",
         f"{RATE}=0.1..0.2:lg": "expected a..b, .*; found: lg",
         "recipes.fast.batchsize=32..64": "expected values of params.yaml, ",
+        f"{RATE}=0.1..0.2:inf": "expected a..b, .*; found: ",
+        "recipes.fast.batch_size=32..100:32": "found: steps of which the last ends at 96",
+        "dvc.yaml:a=1..2": "dvc.yaml:a: expected a parameter of params.yaml",
+        "params.yaml:train.seed=3": "expected no seed here",
+        "plot.dpi=90..100": "expected what changes a training of recipe fast; ",
         "train.seed=0..9": "expected no seed here; --seeds 3",
         "train.validation_split=0.1..0.3": "by which the same images judge all trials",
         "recipe=fast,fst": "recipe: expected one of",
@@ -210,8 +257,9 @@ def test_the_name_of_an_experiment_says_its_trial_and_seed(here: None) -> None:
     }.items(),
 )
 def test_a_search_refuses_what_cannot_run(here: None, given: str, expected: str) -> None:
+    others = [each for each in FIXED if overrides.key(each) != overrides.key(given)]
     with pytest.raises(SystemExit, match=f"^-S.*{expected}.*$"):
-        space.read([*FIXED, given])
+        space.read([*others, given])
 
 
 def test_a_search_refuses_where_no_images_are_held_out(here: None) -> None:
@@ -220,9 +268,12 @@ def test_a_search_refuses_where_no_images_are_held_out(here: None) -> None:
     assert space.read(["recipes.original.batch_size=32..64"]).fixed == []
 
 
-def test_a_search_is_not_judged_by_test_images(here: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["search", "-S", "a=1..2", "--metric", "test_accuracy"])
-    with pytest.raises(SystemExit, match=r"^--metric: .* can no longer test it$"):
+@pytest.mark.parametrize("metric", ["test_accuracy", "val_nothing"])
+def test_a_search_is_judged_by_images_that_are_held_out(
+    here: None, monkeypatch: pytest.MonkeyPatch, metric: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["search", "-S", "a=1..2", "--metric", metric])
+    with pytest.raises(SystemExit, match=rf"^--metric: .*; found {metric}: .*test it$"):
         searches.main()
 
 
@@ -332,12 +383,15 @@ def test_a_training_that_misses_a_bar_ends_with_all_that_it_started(
     (tmp_path / "clones").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "clones"))
     commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
-    places = commit, str(project.root), str(project.root / ".dvc/cache"), ""
+    bare = str(tmp_path / "bare")
+    project.run("git", "clone", "--quiet", "--bare", str(project.root), bare)
+    places = commit, bare, str(project.root / ".dvc/cache"), ""
     values = ["recipes.original.epochs=100000"]
     found = experiment.experiment("a-1", values, *places, Bars("val_accuracy", 1, {3: 1.1}))
     assert len(experiment.curve(found.stopped, "val_accuracy")) == 3, found.log
     assert not inside(tmp_path / "clones")
     kept = f"refs/exps/{commit[:2]}/{commit[2:]}/a-stopped-1"
+    project.run("git", "fetch", "--quiet", bare, f"{kept}:{kept}")
     assert "epochs: 100000" in project.run("git", "show", f"{kept}:params.yaml").stdout
     again = experiment.experiment("a-1", values, *places, None)
     assert again.stopped == found.stopped and "dvc exp run" not in again.log

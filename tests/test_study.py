@@ -189,6 +189,27 @@ def test_experiments_whose_curves_are_elsewhere_are_compared_all_the_same(projec
     assert len(lines) == 4 and "1 pair" in lines[1]
 
 
+def test_odd_experiments_are_told_and_break_no_table_figure_or_page(project: Project) -> None:
+    """What is no number is no metric; no name is markup, mathematics or a terminal's command."""
+    by_hand(project, "<b>'q\"", {RATE: 0.1}, [0.5], val_accuracy=0.6)
+    by_hand(project, "a-stopped-1", {RATE: 0.2}, [0.5])
+    by_hand(project, "nan", {RATE: 0.3}, [0.5], val_accuracy=float("nan"), loss=1)
+    for place, path in enumerate(["<i>\n\x1b[31m", "$\\no{$"]):
+        values = {"download.dataset": "folder", "datasets.folder.path": path}
+        by_hand(project, f"own{place}", values, [0.5], val_accuracy=0.6)
+    lines = study(
+        project, "--metric=val_accuracy", "--rows=-1", "--page=study.html", "--figure=study.png"
+    )
+    assert lines[:2] == ["left out: 1 stopped", "left out: 1 without val_accuracy"]
+    assert (
+        "path <i>\\n\\x1b[31m, dataset folder" in lines and "path $\\no{$, dataset folder" in lines
+    )
+    page = (project.root / "study.html").read_text()
+    assert "<td>&lt;b&gt;&#x27;q&quot;</td>" in page and "<b>" not in page and "<i>" not in page
+    [row] = [line for line in show(project) if line.startswith("a-stopped-1")]
+    assert row.split()[:2] == ["a-stopped-1", "stopped"]
+
+
 # --- pairs ---
 
 

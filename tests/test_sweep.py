@@ -1,5 +1,6 @@
 """A sweep on real Ray: each experiment comes out, whatever dies, with the bytes of a single run."""
 
+import argparse
 import contextlib
 import getpass
 import os
@@ -156,6 +157,18 @@ def test_a_sweep_refuses_what_is_not_committed(inside_project: Project) -> None:
         sweeps.remotes("origin", commit(inside_project))
 
 
+def test_a_sweep_refuses_where_there_is_no_commit_or_no_place_for_logs(
+    inside_project: Project,
+) -> None:
+    options = argparse.Namespace(git_remote="", address=None)
+    inside_project.root.joinpath(sweeps.LOGS).touch()
+    with pytest.raises(SystemExit, match=r"^expected a folder for logs; found: .*$"):
+        sweeps.destination(options)
+    inside_project.run("git", "update-ref", "-d", "HEAD")
+    with pytest.raises(SystemExit, match=r"^expected a commit, .*; found none$"):
+        sweeps.destination(options)
+
+
 def test_a_sweep_on_one_machine_goes_to_this_checkout_whatever_its_remotes(
     inside_project: Project, remote: Path
 ) -> None:
@@ -220,6 +233,9 @@ def test_a_git_that_fails_is_not_taken_for_a_clean_checkout(
     {
         "train.sed": "values of params.yaml",
         "train.sed=1,2": "values of params.yaml",
+        "recipes.fast.network.x=ReLU": "values of params.yaml",
+        "train.seed=range(0,9,0)": "values of params.yaml",
+        "recipe='a\\nb'": "one of",
         "train.seed=range(3,0)": "at least one value of each parameter",
         "recipe=fast,fst": "one of",
         "recipes.fast.epochs=1,2": "parameters of the recipe that is trained, original",
@@ -230,6 +246,12 @@ def test_a_sweep_refuses_what_are_no_values_of_params_yaml(
 ) -> None:
     with pytest.raises(SystemExit, match=f"^-S.*: expected {expected}.*$"):
         sweeps.combinations([override], "0" * 40)
+
+
+@pytest.mark.parametrize("first", ["train.seed=1,2", "params.yaml:train.seed=1"])
+def test_a_sweep_refuses_a_parameter_that_comes_twice(inside_project: Project, first: str) -> None:
+    with pytest.raises(SystemExit, match=r"^-S train\.seed: expected it once; found it 2 times$"):
+        sweeps.combinations([first, "train.seed=3"], "0" * 40)
 
 
 def test_a_sweep_of_a_thousand_is_checked_in_seconds_and_names_the_one_that_is_wrong(

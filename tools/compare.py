@@ -6,19 +6,22 @@ were and as they are.
 
 import argparse
 import os
+from urllib.parse import quote
 
 from tools import commands
 
 
 def figures(base: str) -> str:
     """A table of the figures that differ, uncommitted ones included, as DVC's tables have them."""
-    differing = commands.output("git", "diff", "--name-only", base, "--", "reports/figures")
+    differing = commands.output("git", "diff", "--name-only", "-z", base, "--", "reports/figures")
     repository = os.environ.get("GITHUB_REPOSITORY")
     hashes = [commands.output("git", "rev-parse", revision) for revision in (base, "HEAD")]
     lines = [f"| {base} | now |", "| --- | --- |"]
-    for path in differing.splitlines():
+    for path in filter(None, differing.split("\0")):
         if repository:
-            addresses = [f"https://github.com/{repository}/raw/{sha}/{path}" for sha in hashes]
+            addresses = [
+                f"https://github.com/{repository}/raw/{sha}/{quote(path)}" for sha in hashes
+            ]
             before, now = [f"![]({address})" for address in addresses]
         else:
             before = now = path

@@ -9,6 +9,7 @@ patterns of what to leave out.
 import argparse
 import contextlib
 import difflib
+import fcntl
 import importlib.util
 import json
 import logging
@@ -39,6 +40,7 @@ HIDDEN = {".git", ".dvc", "__pycache__"}
 LIBRARIES = {"node_modules", "packrat", "renv"}
 OWN = ["*dvc.yaml", "*dvc.lock", "*.dvc", "*.dvcignore", "*.gitignore", "*.gitattributes"]
 SYSTEM = ["/dev", "/etc", "/lib", "/proc", "/sys", "/usr", sys.prefix, sys.base_prefix]
+TEXT: Any = {"text": True, "errors": "surrogateescape"}  # a name may be any bytes
 MANY = 20  # more files of one folder are named by the folder
 WORDS = {"+deps": "reads", "+outs": "writes", "-deps": "declares and does not open"}
 
@@ -55,10 +57,15 @@ def say(text: str) -> None:
     print(f"declared: {text}", file=sys.stderr, flush=True)
 
 
+def shown(path: str) -> str:
+    """A path in one line."""
+    return path if path.isprintable() else ascii(path)
+
+
 def git(folder: str, *command: str, given: Iterable[str] = ()) -> list[str]:
     """Return the paths that Git answers with; none where there is no repository."""
     whole = ["git", "-C", folder, *command]
-    done = subprocess.run(whole, input="\0".join(given), capture_output=True, text=True)
+    done = subprocess.run(whole, input="\0".join(given), capture_output=True, **TEXT)
     return re.findall(r"[^\0\n]+", done.stdout)
 
 
@@ -97,7 +104,21 @@ def copy_project(top: str, copy: str) -> None:
         names[:] = [name for name in names if not is_library(f"{folder}/{name}")]
     # where the file system can share blocks, this takes no space
     cp = ["xargs", "-0", "cp", "--archive", "--reflink=auto", "--parents", "--target-directory"]
-    subprocess.run([*cp, copy], cwd=top, input="\0".join(plain), text=True, check=True)
+    whole = "\0".join(plain)
+    done = subprocess.run([*cp, copy], cwd=top, input=whole, stderr=subprocess.PIPE, **TEXT)
+    if done.returncode:
+        raise OSError(done.stderr.partition("\n")[0])
+
+
+def tidy(tmp: str) -> Iterator[str]:
+    """Remove the copies of runs that were killed, and yield them: a living one holds its lock."""
+    for path in Path(tmp).glob("declared-*"):
+        folder = os.open(path, os.O_RDONLY)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+            yield str(path)
+        os.close(folder)
 
 
 class Workspace:
@@ -230,7 +251,7 @@ def findings(stage: "Stage", here: Workspace, outside: bool) -> Iterator[Finding
             yield Finding("-", "deps", dep.def_path)
     for path in sorted(opened if outside else []):
         if os.path.isabs(path) and os.path.isfile(path) and not inside(path, SYSTEM):
-            print(f"{stage.addressing} reads {path}, outside of the project")
+            print(f"{stage.addressing} reads {shown(path)}, outside of the project")
 
 
 # --- the patch ---
@@ -263,6 +284,8 @@ def edited(text: str, name: str, finding: Finding, by_git: bool) -> str:
     entries = block.get(kind, [])
     key, last = block.lc.key(kind if entries else "cmd"), len(entries) - 1
     if entries and entries.fa.flow_style():
+        if by_git or not all(isinstance(each, str) for each in entries):
+            raise ValueError
         paths = [*entries, path] if sign == "+" else [each for each in entries if each != path]
         before, _, after = lines[key[0]].partition("[")
         lines[key[0]] = f"{before}[{', '.join(map(written, paths))}]{after.partition(']')[2]}"
@@ -330,7 +353,7 @@ def explain(found: dict[str, set[Finding]], all_stages: "Iterable[Stage]") -> No
                 why = whys.get(finding, "it is not so of all that its template makes")
                 note = f" (not in the patch: {why})" if why else ""
                 words = WORDS[finding.sign + finding.kind]
-                print(f"{stage.addressing} {words} {finding.path}{note}")
+                print(f"{stage.addressing} {words} {shown(finding.path)}{note}")
 
 
 def patch(old: str, new: str, name: str) -> Iterator[str]:
@@ -385,10 +408,12 @@ def main() -> None:
         root = Repo.find_root(start)
         [top] = git(root, "rev-parse", "--show-toplevel") or [root]
         os.makedirs(f"{root}/.dvc/tmp", exist_ok=True)
+        list(tidy(f"{root}/.dvc/tmp"))
         with tempfile.TemporaryDirectory(prefix="declared-", dir=f"{root}/.dvc/tmp") as folder:
+            fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
             here = Workspace(top, folder, start)
             raise SystemExit(look(here, options.stages, options.outside))
-    except (DvcException, OSError, subprocess.CalledProcessError) as error:
+    except (DvcException, OSError) as error:
         raise SystemExit(f"declared: {error}") from None
 
 

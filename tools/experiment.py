@@ -176,7 +176,7 @@ class Clone:
             self.run(*cleared)
         self.run("git", "checkout", "--quiet", "--detach", commit)
         if dvc:
-            self.run("dvc", "remote", "add", "--local", "--default", "sweep", dvc)
+            self.name_remote(dvc)
         words = [word for override in overrides for word in ("-S", override)]
         run = ["dvc", "exp", "run", "--pull", "--name", name, *words]
         self.run(*run, status=1, watched=bool(self.bars))
@@ -186,6 +186,15 @@ class Clone:
         if json.loads(self.run("dvc", "status", "--cloud", "--json")):
             raise Failed(TRY_AGAIN)
         return ""
+
+    def name_remote(self, dvc: str) -> None:
+        """As `dvc remote add`, which takes no letters beyond ASCII."""
+        from configobj import ConfigObj
+
+        settings = {"core": {"remote": "sweep"}, 'remote "sweep"': {"url": dvc}}
+        config = ConfigObj(settings, encoding="utf-8")
+        with Path(self.folder, self.inner, ".dvc/config.local").open("wb") as file:
+            config.write(file)
 
     def kept(self, commit: str, log: str) -> str:
         """Keep the values and, as a message, the log; nothing of what the commit's own run gave."""

@@ -1,12 +1,14 @@
 """The experiments of `dvc exp show`, for the programs that make tables of them."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tools import commands
+from digits import output
+from tools import commands, experiment
 
 DONE = "success"
 LESS_IS_BETTER = ("loss", "val_loss", "errors", "ece")  # of other metrics, more is
@@ -29,14 +31,14 @@ class Run:
 
 
 def leaves(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each parameter as its dotted path and its value; a list is one value."""
+    """Yield each parameter as its dotted path and its value, in one line; a list is one value."""
     if isinstance(values, dict):
         for key, value in values.items():
             yield from leaves(value, f"{path}.{key}" if path else str(key))
     elif isinstance(values, list):
-        yield path, ",".join(map(str, values))
+        yield path, output.printable(",".join(map(str, values)))
     else:
-        yield path, "" if values is None else str(values)
+        yield path, "" if values is None else output.printable(values)
 
 
 def files(section: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
@@ -50,9 +52,16 @@ def run(revision: dict[str, Any], state: str, is_experiment: bool) -> Run:
     data = revision["data"] or {}
     params = dict(leaf for file in files(data.get("params")) for leaf in leaves(file))
     metrics = {name: value for file in files(data.get("metrics")) for name, value in file.items()}
+    metrics = {name: value for name, value in metrics.items() if is_number(value)}
     rev = revision["rev"]
     name = revision["name"] or (rev if rev == "workspace" else rev[:7])
+    if experiment.STOPPED in name and not metrics:
+        state = "stopped"
     return Run(name, state, is_experiment, params, metrics if state == DONE else {}, rev)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def sign(metric: str) -> int:
@@ -78,9 +87,9 @@ def read(*options: str) -> list[Run]:
     runs = []
     for commit in json.loads(commands.output(*dvc, "exp", "show", "--json", *options)):
         runs.append(run(commit, DONE, is_experiment=False))
-        for experiment in commit["experiments"] or []:
-            executor = experiment["executor"]
+        for each in commit["experiments"] or []:
+            executor = each["executor"]
             state = executor["state"] if executor else DONE
-            for revision in experiment["revs"] or []:
+            for revision in each["revs"] or []:
                 runs.append(run(revision, state, is_experiment=True))
     return runs

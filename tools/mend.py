@@ -1,8 +1,8 @@
 """Find and mend what a DVC that was killed leaves broken in this checkout. No result is touched.
 
-A cut dvc.lock, damaged records of runs, stale locks, changes that Git does not see, a HEAD that an
-experiment left detached: a line says what was mended. Where DVC or Git is at work, or Git does not
-answer, nothing is done.
+A cut dvc.lock, damaged records of runs, stale locks and copies, changes that Git does not see, a
+HEAD that an experiment left detached: a line says what was mended. Where DVC or Git is at work, or
+Git does not answer, nothing is done.
 """
 
 import argparse
@@ -12,10 +12,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import commands
+from tools import commands, declared
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc/tmp/rwlock")
+PROGRAMS = {"dvc", "git", "git-receive-pack"}
 REFS = "refs/exps/exec"  # where `dvc exp run` notes what it is about
 
 
@@ -38,7 +39,7 @@ def at_work() -> list[str]:
     for process in psutil.process_iter(["cmdline", "cwd"]):
         command = process.info["cmdline"] or []
         names = {Path(part).name for part in command[:4]}  # also `python -P -m dvc`
-        if names & {"dvc", "git"} and Path(process.info["cwd"] or "/").is_relative_to(top):
+        if names & PROGRAMS and Path(process.info["cwd"] or "/").is_relative_to(top):
             found.append(f"{' '.join(command)} (PID {process.pid})")
     return found
 
@@ -65,10 +66,11 @@ def whole(path: Path) -> bool:
 
 
 def staged() -> Iterator[str]:
-    left, index = (Path(git("rev-parse", "--git-path", name)) for name in ("index.lock", "index"))
-    if left.exists():
+    own, shared = (Path(git("rev-parse", option)) for option in ("--git-dir", "--git-common-dir"))
+    for left in {*own.glob("*.lock"), *shared.glob("*.lock"), *shared.glob("refs/**/*.lock")}:
         left.unlink()
         yield f"{left} was left by a git that is gone: removed"
+    index = own / "index"
     seen = git("status", "--porcelain")
     if index.exists():
         os.utime(index, (1, 1))  # older than each file: Git reads them, whatever it has noted
@@ -90,6 +92,11 @@ def lock() -> Iterator[str]:
         f"{LOCK} was damaged: it is that of the last commit again; "
         "`dvc repro` takes the rest from its cache"
     )
+
+
+def copies() -> Iterator[str]:
+    for path in declared.tidy(str(RWLOCK.parent)):
+        yield f"{path} was left by a `make declared` that is gone: removed"
 
 
 def runs() -> Iterator[str]:
@@ -152,7 +159,7 @@ def main() -> None:
     parser.parse_args()
     if busy := at_work():
         raise SystemExit("mend: wait for this to end, or stop it:\n" + "\n".join(busy))
-    mended = [line for check in (staged, lock, runs, rwlock, head) for line in check()]
+    mended = [line for check in (staged, lock, copies, runs, rwlock, head) for line in check()]
     print("\n".join(mended or ["nothing to mend"]))
 
 

@@ -12,8 +12,25 @@ LONGEST = 12  # characters of a value in a name
 
 def combinations(overrides: list[str]) -> list[list[str]]:
     """Return the overrides of each combination; SystemExit where params.yaml would refuse one."""
-    found = sweeps(overrides)
+    found = sweeps(plain(overrides))
     check(found)
+    return found
+
+
+def plain(overrides: list[str]) -> list[str]:
+    """They without the file, which must be params.yaml; SystemExit where a parameter comes twice.
+
+    DVC would silently take the last.
+    """
+    from digits import params
+
+    found = [override.removeprefix(f"{params.FILE}:") for override in overrides]
+    names = [override.partition("=")[0] for override in found]
+    for name in names:
+        if ":" in name:
+            raise SystemExit(f"-S {name}: expected a parameter of {params.FILE}")
+        if names.count(name) > 1:
+            raise SystemExit(f"-S {name}: expected it once; found it {names.count(name)} times")
     return found
 
 
@@ -37,7 +54,7 @@ def sweeps(overrides: list[str]) -> list[list[str]]:
         # A name that params.yaml lacks, it lacks in each combination: try one on a copy.
         with tempfile.TemporaryDirectory() as folder:
             apply_overrides(shutil.copy(params.FILE, folder), found[0])
-    except (DvcException, HydraException, KeyError) as error:
+    except (DvcException, HydraException, ValueError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise SystemExit(
             f"-S: expected values of params.yaml, as `dvc exp run -S` takes them; found: {reason}"
@@ -50,14 +67,14 @@ def check(found: list[list[str]]) -> None:
 
     So it is known before any of them runs.
     """
-    from digits import params, yaml12  # late: pydantic
+    from digits import output, params, yaml12  # late: pydantic
 
     committed = json.dumps(yaml12.load(params.FILE.read_bytes()))
     recipes = set()
     for overrides in found:
         values = applied(json.loads(committed), overrides)
         if wrong := params.errors(values):
-            raise SystemExit(f"-S {' '.join(overrides)}: {wrong[0]}")
+            raise SystemExit(f"-S {output.printable(' '.join(overrides))}: {wrong[0]}")
         recipes.add(values["recipe"])
     for override in found[0]:
         section, _, rest = key(override).partition(".")

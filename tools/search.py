@@ -87,12 +87,19 @@ class Search:
         """Read the trials of which the experiments of these names are part."""
         from digits import params, yaml12  # late: pydantic
 
-        for name in names:
-            number, seed = map(int, re.findall(r"\d+", name.removeprefix(self.name))[:2])
-            if seed not in self.seeds:
+        # One that ended counts more than one that was stopped, of the same seed and values.
+        for name in sorted(names, key=lambda name: experiment.STOPPED in name):
+            match = re.match(rf"{self.name}-(\d+)-seed-(\d+)-", name)
+            if not match or int(match[2]) not in self.seeds:
                 continue
+            number, seed = map(int, match.groups())
             values = self.space.read(yaml12.load(self.file(name, str(params.FILE)).encode()))
+            # Two searches that did not know of each other gave two trials one number.
+            while number in self.known and self.known[number].values != values:
+                number += 1
             trial = self.known.setdefault(number, Trial(number, values))
+            if seed in trial.results:
+                continue
             trial.names[seed] = name
             if experiment.STOPPED in name:
                 show = ["git", "show", "--no-patch", "--format=%B", f"{self.to.prefix}{name}"]
@@ -236,6 +243,8 @@ class Run(Sweep):
 
     def end(self, done: "ray.ObjectRef", name: str, attempt: int) -> Outcome | None:
         outcome = super().end(done, name, attempt)
+        if outcome and outcome.status == experiment.TRY_AGAIN:  # which says nothing of its values
+            raise SystemExit("workers or remotes fail again and again; the same command goes on")
         if outcome:
             self.search.end(name, outcome)
         return outcome
@@ -247,7 +256,6 @@ class Run(Sweep):
 
 
 def run(search: Search, first: Todo, address: str | None) -> None:
-    sweep.LOGS.mkdir(parents=True, exist_ok=True)
     total = search.wanted * len(search.seeds)
     done = sum(len(trial.results) for trial in search.known.values())
     bar = sweep.progress(total, done)
@@ -269,7 +277,7 @@ def options() -> argparse.Namespace:
     say("--trials", type=positive, default=30, help="in all, earlier ones included (30)")
     say("--metric", default="val_accuracy", help="of held-out images (val_accuracy)")
     say("--seeds", type=positive, default=1, help="of a trial, whose mean counts (1)")
-    say("--seed", type=int, default=0, help="of the proposals; another one: another search (0)")
+    say("--seed", type=natural, default=0, help="of the proposals; another one: another search (0)")
     at_once = f"trials at a time ({AT_ONCE}); the proposals follow from it"
     say("--at-once", type=positive, default=AT_ONCE, help=at_once)
     whole = "train hopeless trials to their end too"
@@ -279,11 +287,7 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     given = options()
-    if not given.metric.startswith(HELD_OUT):
-        raise SystemExit(
-            f"--metric: expected one of held-out images, such as val_accuracy; found "
-            f"{given.metric}: test images by which a choice was made can no longer test it"
-        )
+    check(given.metric)
     to, git = sweep.destination(given, "ray", "optuna")
     from tools import space  # late: Optuna
 
@@ -302,11 +306,26 @@ def main() -> None:
     search_report.show(search)
 
 
+def check(metric: str) -> None:
+    """SystemExit where it is none of held-out images, or no experiment will have it."""
+    committed = commands.answer("git", "show", f"HEAD:./{experiment.METRICS}", no=128)
+    known = {"val_accuracy", *json.loads(committed or "{}")}
+    held_out = sorted(name for name in known if name.startswith(HELD_OUT))
+    if metric not in held_out:
+        raise SystemExit(
+            f"--metric: expected one of held-out images, {', '.join(held_out)}; found {metric}: "
+            "test images by which a choice was made can no longer test it"
+        )
+
+
+def natural(text: str, least: int = 0) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"expected {least} or more; found {text}")
+    return int(text)
+
+
 def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more; found {text}")
-    return number
+    return natural(text, least=1)
 
 
 if __name__ == "__main__":

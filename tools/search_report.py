@@ -16,7 +16,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.importance import get_param_importances
 from optuna.trial import TrialState
 
-from tools import experiments, overrides, sweep, tables
+from tools import experiments, overrides, study, sweep, tables
 from tools.study_figure import GREY, REFERENCE, label, scaled
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def show(search: "Search") -> None:
     print(f"the best is number {best.number}: {said(best, search.metric)}")
     print(sure(ranked))
     print(mattered(search))
-    sweep.LOGS.mkdir(parents=True, exist_ok=True)
-    draw(search).savefig(PICTURE, dpi=100)
+    study.write("the figure", str(PICTURE), lambda: draw(search).savefig(PICTURE, dpi=100))
     print(f"drawn in {PICTURE}")
     words = " ".join(f"-S {shlex.quote(each)}" for each in search.space.overrides(best.values))
     print(f"to take it over: dvc exp apply {min(best.names.items())[1]}")
@@ -72,10 +71,10 @@ def sure(ranked: list["Trial"]) -> str:
 
 
 def mattered(search: "Search") -> str:
-    study = search.told(len(search.trials))
-    if len(study.get_trials(states=[TrialState.COMPLETE])) <= FEW:
+    told = search.told(len(search.trials))
+    if len(told.get_trials(states=[TrialState.COMPLETE])) <= FEW:
         return f"which parameters mattered: it takes more than {FEW} trials to tell"
-    found = get_param_importances(study)
+    found = get_param_importances(told)
     shares = [f"{overrides.key(key)} {100 * share:.0f} %" for key, share in found.items()]
     return f"which parameters mattered, by Optuna's PED-ANOVA: {', '.join(shares)}"
 

@@ -68,7 +68,7 @@ def best(runs: list[Run], most: int) -> tuple[list[Run], str]:
     The best come first, by the metric to choose by that all have; none is cut where few are there.
     """
     tried = [run for run in runs if run.is_experiment]
-    if not most or len(tried) <= most:
+    if most < 1 or len(tried) <= most:
         return runs, ""
     others = [run for run in runs if not run.is_experiment]
     having = [run for run in tried if run.metrics]

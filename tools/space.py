@@ -6,6 +6,7 @@ numbers at both ends propose whole numbers. Commas make a list, as in a sweep.
 
 import contextlib
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,20 +82,27 @@ def bounds(override: str) -> BaseDistribution | None:
     how = match[3]
     log = how == "log"
     step = number(how) if how and not log else None
+    whole = not any(isinstance(each, float) for each in (low, high, step))
     try:
         if how and not log and not step:
             raise ValueError(how)
-        if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
-            return IntDistribution(low, high, log=log, step=step or 1)
-        return FloatDistribution(low, high, log=log, step=step)
-    except ValueError as error:
+        with warnings.catch_warnings(action="ignore"):
+            found = (
+                IntDistribution(int(low), int(high), log=log, step=int(step or 1))
+                if whole
+                else FloatDistribution(low, high, log=log, step=step)
+            )
+        if found.high != high:
+            raise ValueError(f"steps of which the last ends at {found.high}")
+        return found
+    except (ValueError, ArithmeticError) as error:
         raise SystemExit(f"-S {override}: expected {EXPECTED}; found: {error}") from None
 
 
 def read(given: list[str]) -> Space:
     """What -S says; SystemExit where params.yaml refuses a value, or no images are held out."""
     space = Space([], {})
-    for override in given:
+    for override in overrides.plain(given):
         key = overrides.key(override)
         if key == study.SEED:
             raise SystemExit(f"-S {override}: expected no seed here; --seeds 3 takes 0, 1 and 2")
@@ -113,8 +121,7 @@ def read(given: list[str]) -> Space:
     tried = [first]
     tried += [first | {key: side} for key, other in space.ranges.items() for side in sides(other)]
     overrides.check([space.overrides(values) for values in tried])
-    for values in tried:
-        check_held_out(space.overrides(values))
+    check_use(space, tried)
     return space
 
 
@@ -126,12 +133,22 @@ def sides(between: BaseDistribution) -> list[Any]:
     return [between.low, between.high]
 
 
-def check_held_out(values: list[str]) -> None:
-    file = overrides.applied(yaml12.load(params.FILE.read_bytes()), values)
-    own = file["train"]["validation_split"]
-    recipe = file["recipe"]
-    if not (file["recipes"][recipe]["validation_split"] if own is None else own):
-        raise SystemExit(
-            f"expected images that are held out, to judge trials by; recipe {recipe} holds out "
-            "none: -S train.validation_split=0.1"
-        )
+def check_use(space: Space, tried: list[Values]) -> None:
+    """SystemExit where no images are held out, or what is searched changes no training."""
+    recipes = set()
+    for values in tried:
+        file = overrides.applied(yaml12.load(params.FILE.read_bytes()), space.overrides(values))
+        own = file["train"]["validation_split"]
+        recipe = file["recipe"]
+        recipes.add(recipe)
+        if not (file["recipes"][recipe]["validation_split"] if own is None else own):
+            raise SystemExit(
+                f"expected images that are held out, to judge trials by; recipe {recipe} holds out "
+                "none: -S train.validation_split=0.1"
+            )
+    for key in map(overrides.key, space.ranges):
+        if not any(study.counts(key, {"recipe": recipe}, "val_") for recipe in recipes):
+            raise SystemExit(
+                f"-S {key}: expected what changes a training of recipe {' or '.join(recipes)}; "
+                "found what does not"
+            )

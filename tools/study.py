@@ -258,7 +258,7 @@ def main() -> None:
         caution(having, metric)
     for study in found:
         rows = study.rows()
-        most = options.rows or len(rows)
+        most = options.rows if options.rows > 0 else len(rows)
         heading = [f"\n{study.data}"] if len(found) > 1 else []
         print(*heading, tables.aligned(rows[: most + 1]), *study.remarks(), sep="\n")
         if len(rows) > most + 1:

@@ -36,8 +36,13 @@ def colours(study: Study) -> dict[Values, str]:
     return found
 
 
+def plain(text: str) -> str:
+    """So that Matplotlib sets no dollar sign as mathematics."""
+    return text.replace("$", r"\$")
+
+
 def name(group: Values) -> str:
-    return ", ".join(tables.cut(value) or "empty" for value in group) or "all"
+    return plain(", ".join(tables.cut(value) or "empty" for value in group)) or "all"
 
 
 def epochs(study: Study, group: Values) -> dict[str, Epochs]:
@@ -180,7 +185,7 @@ def draw(studies: list[Study]) -> Figure:
     rows = figure.subfigures(len(studies), 1, squeeze=False, height_ratios=heights)[:, 0]
     for row, study in zip(rows, studies):
         if len(studies) > 1:
-            row.suptitle(study.data)
+            row.suptitle(plain(study.data))
         left, right = row.subplots(1, 2)
         draw_curves(left, study)
         draw_results(right, study)

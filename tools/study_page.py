@@ -65,9 +65,9 @@ def save(studies: list[Study], path: str) -> None:
         "reference on the seeds that both have. "
         "A click on the head of a column sorts by it."
     )
-    page = Template(TEMPLATE.read_text()).substitute(
+    page = Template(TEMPLATE.read_text("utf-8")).substitute(
         title=f"A study by {studies[0].metric}",
         summary=escape(summary),
         studies="\n".join(map(section, studies)),
     )
-    Path(path).write_text(page)
+    Path(path).write_text(page, "utf-8")

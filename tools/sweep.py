@@ -252,6 +252,8 @@ def connected(address: str | None) -> Iterator[None]:
         yield
     except ray.exceptions.RayError as error:
         raise SystemExit(f"the Ray cluster is lost: {error}; the same command goes on") from None
+    except OSError as error:  # of this machine's disk
+        raise SystemExit(f"{error}; the same command goes on") from None
     finally:
         ray.shutdown()
 
@@ -267,7 +269,6 @@ def progress(total: int, done: int) -> "tqdm":
 
 def run(todo: Todo, done: int, to: Remotes, address: str | None) -> list[str]:
     """Run experiments, beside `done` that are there; return the names of those that failed."""
-    LOGS.mkdir(parents=True, exist_ok=True)
     bar = progress(len(todo) + done, done)
     with connected(address), bar:
         sweep = Sweep(todo, to, bar)
@@ -288,8 +289,7 @@ def fetch(names: Iterable[str], to: Remotes) -> None:
 def show(names: list[str]) -> None:
     """Compare the experiments over their seeds."""
     picture = str(LOGS / "study.png")
-    LOGS.mkdir(parents=True, exist_ok=True)
-    study = [sys.executable, "-E", "-m", "tools.study"]
+    study = [sys.executable, "-E", "-X", "utf8", "-m", "tools.study"]
     if commands.status(*study, "--figure", picture, *names):
         raise SystemExit("the experiments are here; for the tables: make show; make study")
     print(f"drawn in {picture}; each experiment: make show")
@@ -312,9 +312,16 @@ def destination(options: argparse.Namespace, *modules: str) -> tuple[Remotes, st
     """Where the experiments go, and its name; SystemExit where a module is not installed."""
     if not all(map(importlib.util.find_spec, modules)):
         raise SystemExit(f"expected {' and '.join(modules)}; to install: make .venv/ready-sweep")
-    commit = commands.output("git", "rev-parse", "HEAD")
+    commit = commands.answer("git", "rev-parse", "--verify", "--quiet", "HEAD")
+    if not commit:
+        raise SystemExit("expected a commit, whose experiments these are; found none")
     git = options.git_remote or (ORIGIN if options.address else "")
-    return remotes(git, commit), git or "this checkout"
+    to = remotes(git, commit)
+    try:
+        LOGS.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"expected a folder for logs; found: {error}") from None
+    return to, git or "this checkout"
 
 
 def main() -> None:
