@@ -1,8 +1,8 @@
 """tools/declared.py: what it finds in projects of other kinds, and that its patch ends it."""
 
 import re
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
