@@ -37,6 +37,7 @@ SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 NAMES = "classes.txt"
+ARCHIVES = {".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"}
 ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 LINE = 2**24  # characters of a line of CSV
 BOMB = 500  # times its packed size: images do not pack that well
@@ -159,6 +160,7 @@ def look(path: Path, job: Job) -> Data:
     """Tell what lies at `path` by looking, and begin to read it."""
     if not path.is_dir() and not (path.is_file() and ending(path) in (".csv", ".npz")):
         found = "another file" if path.exists() else "nothing"
+        found = "an archive: unpack it first" if ending(path) in ARCHIVES else found
         raise wrong(path, "a folder, or a file .npz or .csv", found)
     inside = visible(path) if path.is_dir() else [path]
     files = [file for file in inside if file.is_file()]
@@ -251,7 +253,7 @@ def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
     left_out = f"left out: {listed(f'{count:,} {name}' for name, count in left.items())}"
     empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
     if empty or not kept:
-        found_none = f"no picture of {listed(empty)}; {left_out}"
+        found_none = f"{f'no picture of {listed(empty)}' if empty else 'none'}; {left_out}"
         raise wrong(root, "folders of pictures, one for each class", found_none)
     split, share = tested({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)

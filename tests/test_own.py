@@ -498,16 +498,17 @@ def in_folder(name: str, data: bytes) -> Path:
     return path
 
 
-NONE = "expected folders of pictures, one for each class, found no picture of"
+NO_CLASS = "expected folders of pictures, one for each class, found"
+NONE = f"{NO_CLASS} no picture of"
 BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
-    "an empty folder": (lambda: None, f"{NONE} nothing; left out: nothing"),
+    "an empty folder": (lambda: None, f"{NO_CLASS} none; left out: nothing"),
     "a folder of text files": (
         lambda: in_folder("a/notes.txt", b"hello"),
         f"{NONE} a; left out: 1 .txt",
     ),
     "pictures with no folder of their class": (
         lambda: [picture("1.png"), picture("2.png")],
-        f"{NONE} nothing; left out: 2 .png",
+        f"{NO_CLASS} none; left out: 2 .png",
     ),
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
     "257 classes": (
@@ -559,6 +560,8 @@ def test_a_place_that_holds_nothing_is_refused() -> None:
     assert refusal("lost") == f"lost: {expected} nothing"
     assert refusal("mine/some.txt") == f"mine/some.txt: {expected} another file"
     assert refusal("mine/some.npz") == f"mine/some.npz: {expected} another file"
+    in_folder("some.zip", b"PK")
+    assert refusal("mine/some.zip") == f"mine/some.zip: {expected} an archive: unpack it first"
 
 
 @fault("no image is left to train on, or none to test on")
