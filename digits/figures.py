@@ -62,6 +62,11 @@ class Run:
     def long_names(self) -> bool:
         return max(map(len, self.data.classes)) > 3
 
+    @property
+    def grey(self) -> str:
+        """The colours in which a grey image looks as it was given, and ink is always dark."""
+        return "gray_r" if self.data.search or self.data.inverted else "gray"
+
     def classes(self, width: int) -> list[str]:
         """The names of the classes, cut to a number of letters; numbers where they have others."""
         shown = []
@@ -82,9 +87,15 @@ def page(title: str, subtitle: str, height: float = 6.0) -> Figure:
 
 
 def tiles(
-    figure: Figure, left: float, columns: int, width: float, images: np.ndarray, captions: list[str]
+    figure: Figure,
+    left: float,
+    columns: int,
+    width: float,
+    images: np.ndarray,
+    captions: list[str],
+    grey: str,
 ) -> None:
-    """Draw images (n, H, W, C), grey ones as ink on paper, `width` inches each, with captions."""
+    """Draw images (n, H, W, C), `width` inches each, with captions."""
     height = width * images.shape[1] / images.shape[2]
     longest = max((len(line) for caption in captions for line in caption.split("\n")), default=0)
     size = min(10, max(6, 100 * width / max(1, longest)))  # points, of which 72 are an inch
@@ -96,7 +107,7 @@ def tiles(
         y = TOP + (height + line_height(captions)) * (i // columns)
         place = (x, x + width, y + height, y)
         shown = image if image.shape[2] == 3 else image[..., 0]
-        axes.imshow(shown, cmap="gray_r", vmin=0, vmax=1, extent=place)
+        axes.imshow(shown, cmap=grey, vmin=0, vmax=1, extent=place)
         below = (x + width / 2, y + height + 0.06)
         axes.text(*below, caption, color=GREY, fontsize=size, ha="center", va="top")
 
@@ -166,18 +177,18 @@ def mistakes(run: Run) -> Figure:
 
     tall, rows = run.test_images.shape[1] / run.test_images.shape[2], -(-len(shown) // 8)
     title = f"The {len(shown)} most confident of {len(wrong):,} mistakes"
-    if not len(wrong):
-        title = "No mistakes"
+    if len(shown) == len(wrong):
+        title = "All mistakes, the most confident first" if len(wrong) else "No mistakes"
     subtitle = f"{run.name} · actual → predicted, and the confidence in it"
     figure = page(title, subtitle, TOP + 0.2 + rows * (0.84 * tall + line_height(captions)))
-    tiles(figure, LEFT, 8, 0.84, run.test_images[shown], captions)
+    tiles(figure, LEFT, 8, 0.84, run.test_images[shown], captions, run.grey)
     return figure
 
 
 def name_ticks(axes: Axes, run: Run) -> None:
     """Name the classes below the axes, slanted where the names are long."""
     style: dict[str, Any] = {"rotation": 30, "ha": "right", "fontsize": 9}
-    names = run.classes(12)
+    names = run.classes(14)
     axes.set_xticks(range(len(names)), names, **(style if run.long_names else {}))
 
 
@@ -201,7 +212,7 @@ def confusion_matrix(run: Run) -> Figure:
         axes.locator_params(nbins=CROWDED, integer=True)
         return figure
     name_ticks(axes, run)
-    axes.set_yticks(range(classes), run.classes(10))
+    axes.set_yticks(range(classes), run.classes(14), fontsize=9 if run.long_names else None)
     style = {"fontsize": 10, "ha": "center", "va": "center_baseline"}
     for a, p in np.argwhere(counts):
         axes.text(p, a, counts[a, p], color=GREY if a == p else INK, **style)
@@ -251,8 +262,9 @@ def samples(run: Run) -> Figure:
     subtitle = f"{run.name} · each with its label"
     figure = page(f"Training images 0 to {len(images) - 1}", subtitle, height)
     large = [f"number 5, label {run.classes(20)[label]}" for label in labels[5:6]]
-    tiles(figure, LEFT, 1, 2.5, images[5:6], large)
-    tiles(figure, 3.1, 10, 0.42, images, [run.classes(6)[label] for label in labels])
+    tiles(figure, LEFT, 1, 2.5, images[5:6], large, run.grey)
+    small = [run.classes(6)[label] for label in labels]
+    tiles(figure, 3.1, 10, 0.42, images, small, run.grey)
     return figure
 
 

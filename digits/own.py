@@ -36,6 +36,8 @@ SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "tes
 SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
+NAMES = "classes.txt"
+ARCHIVES = {".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"}
 ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 LINE = 2**24  # characters of a line of CSV
 BOMB = 500  # times its packed size: images do not pack that well
@@ -158,11 +160,12 @@ def look(path: Path, job: Job) -> Data:
     """Tell what lies at `path` by looking, and begin to read it."""
     if not path.is_dir() and not (path.is_file() and ending(path) in (".csv", ".npz")):
         found = "another file" if path.exists() else "nothing"
+        found = "an archive: unpack it first" if ending(path) in ARCHIVES else found
         raise wrong(path, "a folder, or a file .npz or .csv", found)
-    root, inside = (path, visible(path)) if path.is_dir() else (path.parent, [path])
+    inside = visible(path) if path.is_dir() else [path]
     files = [file for file in inside if file.is_file()]
     zips, tables = ([file for file in files if ending(file) == end] for end in (".npz", ".csv"))
-    names = class_names(root / "classes.txt")
+    names = class_names(path / NAMES)
     if path.is_dir() and idx.candidates(path, "train", "images"):
         return from_arrays("IDX", path, from_idx(path, job), names, job)
     if zips:
@@ -250,12 +253,12 @@ def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
     left_out = f"left out: {listed(f'{count:,} {name}' for name, count in left.items())}"
     empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
     if empty or not kept:
-        found_none = f"no picture of {listed(empty)}; {left_out}"
+        found_none = f"{f'no picture of {listed(empty)}' if empty else 'none'}; {left_out}"
         raise wrong(root, "folders of pictures, one for each class", found_none)
     split, share = tested({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     job.said.extend([left_out] if left else [])
-    stream = read_pictures(kept, classes, shape, split, share)
+    stream = read_pictures(kept, classes, shape, split, share, job)
     return Data("pictures", shape if coloured else shape[:2], classes, stream)
 
 
@@ -277,7 +280,8 @@ def find(
             found += [Picture(path, folder.name, split or "") for path in files]
         left.update(f"{folder.name}/" for folder in inside if folder not in used)
         left.update([] if inside or top == root else [f"{top.name}/"])
-        left.update(ending(path) for path in visible(top) if split and not path.is_dir())
+        beside = [path for path in visible(top) if split and not path.is_dir()]
+        left.update(ending(path) for path in beside if path != root / NAMES)
         left.update(path.name for path in top.iterdir() if path.name.startswith("."))
     return found, names or sorted(classes, key=natural)
 
@@ -343,9 +347,14 @@ def common_size(sizes: Counter[tuple[int, int]], job: Job) -> tuple[int, int]:
 
 
 def read_pictures(
-    found: list[Picture], classes: list[str], shape: tuple[int, ...], split: str, share: float
+    found: list[Picture],
+    classes: list[str],
+    shape: tuple[int, ...],
+    split: str,
+    share: float,
+    job: Job,
 ) -> Stream:
-    """Read the pictures; SystemExit at the end names those that cannot be read."""
+    """Read the pictures; say which are in both sets; SystemExit names those that cannot be read."""
 
     def load(picture: Picture) -> tuple[np.ndarray | str, bool]:
         """Its pixels, or what is wrong with it; and whether it is a test image."""
@@ -359,6 +368,8 @@ def read_pictures(
             return pixels, chosen(hashlib.file_digest(file, "sha256").digest(), share)
 
     bad, codes = [], {name: code for code, name in enumerate(classes)}
+    seen: dict[bytes, tuple[bool, Path]] = {}
+    twice = []
     size = max(16, min(1024, idx.CHUNK // math.prod(shape)))
     loaded = parallel(load, found, size, "reading")
     while batch := list(islice(loaded, size)):
@@ -366,10 +377,17 @@ def read_pictures(
         if not bad:
             labels = [codes[one.name] for one, _ in batch]
             pixels, held = zip(*[result for _, result in batch])
+            for (one, _), label, array, test in zip(batch, labels, pixels, held):
+                digest = hashlib.sha256(array.tobytes() + bytes([label])).digest()
+                other_test, other = seen.setdefault(digest, (test, one.path))
+                if test != other_test:
+                    twice.append(f"{one.path} = {other}")
             yield np.stack(pixels), np.array(labels, np.uint8), np.array(held)
     if bad:
         text = f"{len(bad):,} of {len(found):,} pictures cannot be read; see docs/own-data.md"
         raise SystemExit("\n  ".join([f"{text}; the first:", *map(printable, bad[:10])]))
+    if twice:
+        job.said.append(f"both to train and to test on: {listed(twice)}")
 
 
 # --- Arrays ---------------------------------------------------------------------------------------
@@ -445,7 +463,7 @@ def numbered(
 ) -> tuple[list[np.ndarray], list[str]]:
     """Labels uint8 (N,) of each split, from 0 on, and the names of the classes.
 
-    What was given counts the lines of classes.txt, or is a name itself.
+    What was given counts the lines of classes.txt, from 0 or 1, or is a name itself.
     """
     values = np.concatenate([one.labels.astype(str) for one in found])
     distinct, codes = np.unique(values, return_inverse=True)
@@ -454,7 +472,9 @@ def numbered(
         raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
     order = names or sorted(given, key=natural)
     if not set(given) <= set(order):
-        order = [str(line) for line in range(len(order))]
+        # a label as high as there are lines: the first is 1, as in EMNIST's letters
+        first = int(str(len(order)) in given and "0" not in given)
+        order = [str(first + line) for line in range(len(order))]
     if unknown := sorted(set(given) - set(order), key=natural):
         expected = f"labels that are names, or numbers from 0, of the {len(order)} in classes.txt"
         raise wrong(place, expected, listed(unknown))
@@ -502,7 +522,7 @@ def turned(file: Path, images: np.ndarray, job: Job) -> np.ndarray:
     """Images (N, H, W) as they are, or transposed where the file is EMNIST's."""
     if "emnist" not in file.name.casefold():
         return images
-    job.said.append(f"{printable(file.name)} transposed, as EMNIST's images lie on their side")
+    job.said.append(f"{printable(file.name)} turned upright, as EMNIST's files are")
     return images.swapaxes(1, 2)
 
 
@@ -557,6 +577,7 @@ def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> np.nd
 def from_csv(files: list[Path], job: Job) -> list[Arrays]:
     """One file, or those whose names say train, val or test; what has no labels is left out."""
     found: dict[str, Arrays] = {}
+    unlabelled = []
     for file in files:
         split = "train" if len(files) == 1 else meaning(SPLITS, file.stem)
         if split in found:
@@ -564,10 +585,12 @@ def from_csv(files: list[Path], job: Job) -> list[Arrays]:
         if split and (read := read_csv(file, split, job)):
             found[split] = read
         else:
-            job.said.append(f"left out: {printable(file.name)}, which has no labels")
+            unlabelled.append(file.name)
     if "train" not in found:
         names = listed(file.name for file in files)
         raise wrong(files[0].parent, "a CSV file with labels, or train.csv and test.csv", names)
+    if unlabelled:
+        job.said.append(f"left out, since without labels: {listed(unlabelled)}")
     return list(found.values())
 
 

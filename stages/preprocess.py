@@ -104,16 +104,14 @@ def doubts(train: Split, test: Split, about: Preparation, leaked: int) -> Iterat
     names = np.array(about.classes)
     in_train = np.bincount(train.labels, minlength=len(names))
     in_test = np.bincount(test.labels, minlength=len(names))
-    for rows, words in (
-        (in_train == 0, "without training images (add some, or leave the class out)"),
-        (
-            (in_train > 0) & (in_train < FEW),
-            f"with fewer than {FEW} training images (add some, or leave the class out)",
-        ),
-        (in_test == 0, "without test images, so not tested (add some)"),
+    few = [f"{names[label]} ({in_train[label]})" for label in np.flatnonzero(in_train < FEW)]
+    for found, words in (
+        (few, f"with fewer than {FEW} training images (add some, or leave the class out)"),
+        (names[in_test == 0], "without test images, so not tested (add some)"),
     ):
-        if rows.any():
-            yield f"classes {words}: {', '.join(names[rows][:10])} ({rows.sum()} in all)"
+        more = f", ... ({len(found)} in all)" if len(found) > 10 else ""
+        if len(found):
+            yield f"classes {words}: {', '.join(found[:10])}{more}"
     if leaked:
         yield (
             f"{leaked:,} of {len(test.labels):,} test images are training images too, so the test "

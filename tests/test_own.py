@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import string
 import struct
 import tracemalloc
 import zipfile
@@ -212,7 +213,7 @@ def test_a_test_file_without_labels_is_left_out_as_kaggles_is(gather: Gather) ->
     Path("mine/test.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
     Path("mine/sample_submission.csv").write_text("ImageId,Label\n1,0\n")
     said = gather().said
-    assert "left out: sample_submission.csv, which has no labels; left out: test.csv" in said
+    assert "left out, since without labels: sample_submission.csv, test.csv" in said
     assert "no test set, so it is 20% of the images" in said
 
 
@@ -239,8 +240,12 @@ def test_emnist_is_turned_upright_and_keeps_its_letters_numbers(gather: Gather) 
     assert (found.arrays["train", "images"] == images.swapaxes(1, 2)).all()
     assert (found.arrays["train", "labels"] == np.arange(52) % 26).all()
     assert found.about["classes"] == [str(number) for number in range(1, 27)]
-    assert "emnist-letters-train.csv transposed" in found.said
+    assert "emnist-letters-train.csv turned upright" in found.said
     assert "labels are not 0 to 25, so they are taken as names" in found.said
+    Path("mine/classes.txt").write_text("\n".join(string.ascii_uppercase))
+    named = gather()
+    assert named.about["classes"] == [*string.ascii_uppercase]
+    assert (named.arrays["train", "labels"] == np.arange(52) % 26).all()
 
 
 @pytest.mark.parametrize("inside", ["{}-idx{}-ubyte", "{}.idx{}-ubyte"])
@@ -293,6 +298,8 @@ def test_classes_txt_gives_labels_their_names(gather: Gather) -> None:
     found = gather()
     assert found.about["classes"] == ["shoe", "Bag", "hat", "never seen"]
     assert set(found.arrays["train", "labels"]) == {0, 1, 2}
+    # DVC would not see that file change
+    assert gather("mine/some.npz").about["classes"] is None
 
 
 @pytest.mark.parametrize(
@@ -338,7 +345,7 @@ def test_classes_sort_naturally_or_as_classes_txt_says(gather: Gather) -> None:
     assert gather().about["classes"] == ["9", "10", "b", "Ä"]
     Path("mine/classes.txt").write_text("b\n9\n")
     found = gather()
-    assert found.about["classes"] == ["b", "9"] and "left out: 1 10/, 1 Ä/, 1 .txt" in found.said
+    assert found.about["classes"] == ["b", "9"] and "left out: 1 10/, 1 Ä/\n" in found.said
 
 
 @pytest.mark.parametrize(
@@ -369,6 +376,13 @@ def test_a_test_folder_without_classes_is_left_out_and_told(gather: Gather) -> N
 def test_a_class_may_be_called_train(gather: Gather) -> None:
     classes("bus", "train", "validation")
     assert gather().about["classes"] == ["bus", "train", "validation"]
+
+
+def test_what_is_in_both_sets_is_named(gather: Gather) -> None:
+    classes("train/a", "train/b", "test/a", "test/b", count=3)
+    again = picture("test/b/again.png", np.asarray(Image.open("mine/train/b/1.png")))
+    said = gather().said
+    assert f"both to train and to test on: mine/train/b/1.png = {again}\n" in said
 
 
 def test_a_picture_added_later_moves_no_other_one(gather: Gather) -> None:
@@ -484,16 +498,17 @@ def in_folder(name: str, data: bytes) -> Path:
     return path
 
 
-NONE = "expected folders of pictures, one for each class, found no picture of"
+NO_CLASS = "expected folders of pictures, one for each class, found"
+NONE = f"{NO_CLASS} no picture of"
 BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
-    "an empty folder": (lambda: None, f"{NONE} nothing; left out: nothing"),
+    "an empty folder": (lambda: None, f"{NO_CLASS} none; left out: nothing"),
     "a folder of text files": (
         lambda: in_folder("a/notes.txt", b"hello"),
         f"{NONE} a; left out: 1 .txt",
     ),
     "pictures with no folder of their class": (
         lambda: [picture("1.png"), picture("2.png")],
-        f"{NONE} nothing; left out: 2 .png",
+        f"{NO_CLASS} none; left out: 2 .png",
     ),
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
     "257 classes": (
@@ -506,11 +521,11 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "classes.txt names a folder that is not there": (
         lambda: [classes("a", "b"), in_folder("classes.txt", b"a\nb\nd\n")],
-        f"{NONE} d; left out: 1 .txt",
+        f"{NONE} d; left out: nothing",
     ),
     "classes.txt is no text": (
         lambda: [classes("a", "b"), in_folder("classes.txt", b"\xff\0\x81")],
-        f"{NONE} \\udcff\\x00\\udc81; left out: 1 a/, 1 b/, 1 .txt",
+        f"{NONE} \\udcff\\x00\\udc81; left out: 1 a/, 1 b/",
     ),
 }
 
@@ -545,6 +560,8 @@ def test_a_place_that_holds_nothing_is_refused() -> None:
     assert refusal("lost") == f"lost: {expected} nothing"
     assert refusal("mine/some.txt") == f"mine/some.txt: {expected} another file"
     assert refusal("mine/some.npz") == f"mine/some.npz: {expected} another file"
+    in_folder("some.zip", b"PK")
+    assert refusal("mine/some.zip") == f"mine/some.zip: {expected} an archive: unpack it first"
 
 
 @fault("no image is left to train on, or none to test on")

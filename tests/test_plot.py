@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -171,6 +172,25 @@ def test_no_text_leaves_its_figure(name: str, classes: int) -> None:
 
 def test_a_perfect_classifier_has_no_mistakes_to_show() -> None:
     assert texts(FIGURES["mistakes"](make(share_right=1)))[0] == "No mistakes"
+
+
+def test_all_mistakes_or_the_first_are_shown_and_the_title_says_which() -> None:
+    for count, title in ((24, "All mistakes, "), (30, "The 24 most confident of 30 mistakes")):
+        assert texts(FIGURES["mistakes"](make(count=count, share_right=0)))[0].startswith(title)
+
+
+@pytest.mark.parametrize(
+    "search, inverted, colours",
+    [(True, False, "gray_r"), (False, True, "gray_r"), (False, False, "gray")],
+)
+def test_grey_images_look_as_they_were_given_and_ink_is_dark(
+    search: bool, inverted: bool, colours: str
+) -> None:
+    run = make(share_right=0)
+    run = replace(run, data=replace(run.data, search=search, inverted=inverted))
+    for name in ("mistakes", "samples"):
+        for axes in FIGURES[name](run).axes:
+            assert {image.get_cmap().name for image in axes.images} == {colours}
 
 
 def test_the_most_confident_mistake_comes_first() -> None:

@@ -234,7 +234,7 @@ def test_the_page_on_own_data_does_what_it_says(project: Project, tmp_path: Path
         if "--name flowers" in example:
             assert shown.strip() in printed
         if "--name letters" in example:
-            assert "transposed" in printed
+            assert "turned upright" in printed
 
     # shared, as the last examples say
     project.commit("mine")

@@ -1,5 +1,7 @@
 """Facts of how a photo becomes the images that a network sees, and of what is doubted."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from PIL import Image
 
 from benchmarks import photos
 from digits import pictures, synthetic
-from tools import doubt, predict, scan
+from tools import demo, doubt, predict, scan
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +193,31 @@ def test_a_number_is_as_sure_as_its_least_sure_digit() -> None:
 def test_names_of_several_letters_stand_apart() -> None:
     line = [read([0.01, 0.99]), read([0.95, 0.05])]
     assert predict.words(line, ["yes", "no"]) == "no yes (95.0 %)"
+
+
+@pytest.mark.parametrize(
+    "names, search, title, hint",
+    [
+        ([*"0123456789"], True, "Which number is this?", "Draw a digit or a number"),
+        (
+            [*"AB"],
+            True,
+            "Which class is this?",
+            "Draw one, or drop in a picture. The network knows A, B.",
+        ),
+        (
+            ["cat", "dog"],
+            False,
+            "Which class is this?",
+            "Drop in a picture. The network knows cat, dog.",
+        ),
+    ],
+)
+def test_the_demo_asks_for_what_the_network_was_trained_on(
+    names: list[str], search: bool, title: str, hint: str
+) -> None:
+    data = SimpleNamespace(search=search, inverted=False)
+    page = demo.Page(SimpleNamespace(classes=names, data=data))  # type: ignore[arg-type]
+    assert page.title == title
+    assert page.look(None)[3] == page.hint
+    assert page.hint.startswith(hint)

@@ -1,5 +1,7 @@
 """A page on which a person draws digits, or drops in a photo of some, and sees what is read.
 
+Where the network was trained on photos of other things, one drops in such a photo.
+
 Each symbol gets a box. Beside it stands what the network gets of each. The page loads nothing from
 other machines.
 """
@@ -22,7 +24,9 @@ TAKE_BRUSH = """() => {
     if (brush) { brush.click(); clearInterval(wait); }
   }, 50);
 }"""
+DIGITS = [str(digit) for digit in range(10)]
 HINT = "Draw a digit or a number with the mouse or a finger, or drop in a photo of one."
+NAMED = 10  # classes at most in the hint
 SHOWN = 60  # symbols at most, as the network gets them
 BOX = (220, 40, 40)
 NO_PICTURE = "This file is no picture that can be read. Try PNG or JPEG."
@@ -58,14 +62,15 @@ def with_boxes(picture: "Image.Image", lines: "list[Line]") -> "Image.Image":
     return shown
 
 
-def as_given(symbol: "Read") -> "Image.Image":
-    """What the network gets of a symbol, enlarged, as ink on paper."""
+def as_given(symbol: "Read", ink: bool) -> "Image.Image":
+    """What the network gets of a symbol, enlarged; grey ones as ink on paper where it is ink."""
     import numpy as np
     from PIL import Image
 
     image = symbol.image
-    shown = image if image.shape[2] == 3 else 1 - image[..., 0]
-    seen = Image.fromarray((255 * shown).astype(np.uint8))
+    if image.shape[2] == 1:
+        image = 1 - image[..., 0] if ink else image[..., 0]
+    seen = Image.fromarray((255 * image).astype(np.uint8))
     return seen.resize((SIDE, SIDE), Image.Resampling.NEAREST)
 
 
@@ -74,6 +79,16 @@ class Page:
 
     def __init__(self, classifier: "Classifier") -> None:
         self.classifier = classifier
+        names, data = classifier.classes, classifier.data
+        self.ink = data.search or data.inverted
+        # what is searched for ink can be drawn
+        self.drawn = data.search
+        self.title, self.hint = "Which number is this?", HINT
+        if names != DIGITS or not self.drawn:
+            self.title = "Which class is this?"
+            some = ", ".join([*names[:NAMED], *["..."] * (len(names) > NAMED)])
+            what = "Draw one, or drop in" if self.drawn else "Drop in"
+            self.hint = f"{what} a picture. The network knows {some}."
 
     def look(self, given: "Image.Image | dict[str, Any] | None") -> tuple[Any, Any, Any, str]:
         """Return the boxes, images to show, the probability of each class, and what is read."""
@@ -81,16 +96,19 @@ class Page:
 
         picture = given["composite"] if isinstance(given, dict) else given
         if picture is None:
-            return None, None, None, HINT
+            return None, None, None, self.hint
         try:
             lines = self.classifier.read(picture)
         except ValueError as error:
             # of an empty canvas nothing needs to be said
-            return None, None, None, HINT if isinstance(given, dict) else str(error)
+            return None, None, None, self.hint if isinstance(given, dict) else str(error)
         names = self.classifier.classes
         symbols = [symbol for line in lines for symbol in line]
         seen = [
-            (as_given(symbol), f"{predict.text([symbol], names)} ({100 * symbol.confidence:.0f} %)")
+            (
+                as_given(symbol, self.ink),
+                f"{predict.text([symbol], names)} ({100 * symbol.confidence:.0f} %)",
+            )
             for symbol in symbols[:SHOWN]
         ]
         weakest = min(symbols, key=lambda symbol: symbol.confidence)
@@ -101,22 +119,24 @@ class Page:
     def blocks(self) -> "gr.Blocks":
         import gradio as gr
 
-        with gr.Blocks(title="Handwritten digits") as blocks:
-            gr.Markdown("# Which number is this?")
+        with gr.Blocks(title=self.title) as blocks:
+            gr.Markdown(f"# {self.title}")
             with gr.Row():
                 with gr.Column():
                     canvas = gr.Sketchpad(
                         type="pil",
-                        label="Draw digits",
+                        visible=self.drawn,
+                        label="Draw digits" if self.hint == HINT else "Draw one",
                         canvas_size=(2 * SIDE, SIDE),
                         height=SIDE + 100,
                         brush=gr.Brush(default_size=14, colors=["#222222"], color_mode="fixed"),
                         layers=False,
                     )
-                    photo = gr.Image(label="or drop in a photo", height=SIDE)
+                    words = "or drop in a photo" if self.drawn else "Drop in a picture"
+                    photo = gr.Image(label=words, height=SIDE)
                     photo.preprocess = opened  # type: ignore[assignment,method-assign]
                 with gr.Column():
-                    said = gr.Markdown(HINT)
+                    said = gr.Markdown(self.hint)
                     boxes = gr.Image(
                         label="What is read", height=SIDE, interactive=False, buttons=[]
                     )
@@ -132,8 +152,9 @@ class Page:
                     )
             for source in (canvas, photo):
                 source.change(self.look, source, [boxes, seen, bars, said], show_progress="hidden")
-            blocks.load(js=TAKE_BRUSH)
-            canvas.clear(js=TAKE_BRUSH)
+            if self.drawn:
+                blocks.load(js=TAKE_BRUSH)
+                canvas.clear(js=TAKE_BRUSH)
         return blocks
 
 
