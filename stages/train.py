@@ -84,11 +84,15 @@ def publish(live: Live, log: list[str]) -> None:
     output.write_text(LOG, "\n".join(log) + "\n")
 
 
-def announce(progress: Progress, steps: int, params: Params) -> None:
-    """Say where a training goes on, whose it is, and since when it has been waiting."""
+def announce(progress: Progress, job: training.Training, params: Params) -> None:
+    """Say what is trained or, of a training that goes on, where, whose it is, and since when."""
+    what = f"recipe {params.recipe}, seed {params.train.seed}"
+    if not progress.step:
+        tqdm.write(f"trains {what}: {job.epochs} epochs, {job.steps} steps")
+        return
     tqdm.write(
-        f"goes on from step {progress.step} of {steps}: recipe {params.recipe}, seed "
-        f"{params.train.seed}, saved {progress.saved} in {progress.folder}"
+        f"goes on from step {progress.step} of {job.steps}: {what}, saved {progress.saved} in "
+        f"{progress.folder}"
     )
 
 
@@ -104,8 +108,7 @@ def main(params: Params) -> None:
     progress = state.restore()
 
     log = [head(chosen, job.network)]
-    if progress.step:
-        announce(progress, job.steps, params)
+    announce(progress, job, params)
     with tempfile.TemporaryDirectory() as scratch:
         folder = f"{scratch}/training"
         with Live(folder, dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:
