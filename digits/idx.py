@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from digits.output import printable
+
 # What download makes. Not data/raw, where people put files: DVC removes the outputs of a stage,
 # whatever they hold, before it runs the stage or takes its result from the cache.
 FOLDER = Path("data/idx")
@@ -63,7 +65,7 @@ def find(folder: Path, split: str, kind: str) -> Path:
     found = candidates(folder, split, kind)
     if not found:
         there = ", ".join(sorted(path.name for path in folder.glob("*"))[:5]) or "nothing"
-        raise SystemExit(f"{folder}: expected {name} or {name}.gz, found {there}")
+        raise SystemExit(f"{folder}: expected {name} or {name}.gz, found {printable(there)}")
     if len(found) > 1 and len({digest(path, kind) for path in found}) > 1:
         names = ", ".join(str(path.relative_to(folder)) for path in found)
         raise SystemExit(

@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from PIL import Image
@@ -40,6 +40,8 @@ NAMES = "classes.txt"
 ARCHIVES = {".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"}
 ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 LINE = 2**24  # characters of a line of CSV
+LABEL = 255  # characters of a label
+WHOLE = re.compile(r"\d+\.0*|\d\.\d{18}e\+\d\d")  # a 5 as 5.0, or as NumPy's savetxt writes it
 BOMB = 500  # times its packed size: images do not pack that well
 DARK = 64  # the largest value of a whole data set is higher where 255 is white
 OWN = 512  # pixels along a side: pictures that all have one size keep it up to here
@@ -104,7 +106,7 @@ def natural(name: object) -> tuple[str, str]:
 
 def meaning(words: dict[str, str], *names: str) -> str | None:
     """The meaning of the first word that has one, in the first name that has such a word."""
-    found = [word for name in names for word in re.split(r"[^a-z0-9]+", name.casefold())]
+    found = [word for name in names for word in re.split(r"[^a-z]+", name.casefold())]
     return next((words[word] for word in found if word in words), None)
 
 
@@ -137,17 +139,19 @@ def gather(
             if len(data.classes) == 1 and deeper.is_dir() and len(folders(deeper)) > 1:
                 found += f", which holds folders: did you mean {deeper}?"
             raise wrong(path, "2 to 256 classes", found)
+        if math.prod(data.shape) > idx.CHUNK:
+            found = f"{data.shape}; set datasets.folder.size"
+            raise wrong(path, f"images of at most {idx.CHUNK:,} values", found)
         train, test = write(target, data)
     amount = f"{train:,} training and {test:,} test images"
     if not train or not test:
         raise wrong(path, "images to train on and images to test on", amount)
     height, width, channels = (*data.shape, 1)[:3]
-    numbers = [str(number) for number in range(len(data.classes))]
     brought = {"channels": channels, "height": height, "width": width}
     idx.describe(
         target,
         name=printable(path.stem if path.is_file() else path.resolve().name),
-        classes=None if data.classes == numbers else [printable(name) for name in data.classes],
+        classes=[printable(name) for name in data.classes],
         own=True,
         pictures=brought if data.form == "pictures" else None,
     )
@@ -165,6 +169,7 @@ def look(path: Path, job: Job) -> Data:
     inside = visible(path) if path.is_dir() else [path]
     files = [file for file in inside if file.is_file()]
     zips, tables = ([file for file in files if ending(file) == end] for end in (".npz", ".csv"))
+    # of a folder alone: what lies beside a file DVC does not follow
     names = class_names(path / NAMES)
     if path.is_dir() and idx.candidates(path, "train", "images"):
         return from_arrays("IDX", path, from_idx(path, job), names, job)
@@ -179,12 +184,22 @@ def class_names(file: Path) -> list[str] | None:
     """The lines of classes.txt; None where there is none."""
     if not file.is_file():
         return None
-    lines = file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    with opened(file) as text:
+        lines = text.read().splitlines()
     names = [line.strip() for line in lines if line.strip()]
     if len(set(names)) < len(names):
         twice = [name for name, count in Counter(names).items() if count > 1]
         raise wrong(file, "each name once", f"more of {listed(twice)}")
     return names or None
+
+
+def opened(file: Path) -> TextIO:
+    """Open a text in UTF-8, or as Windows writes it in UTF-16; other bytes are kept apart."""
+    with file.open("rb") as raw:
+        wide = raw.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    if wide:
+        return file.open(encoding="utf-16", errors="replace")
+    return file.open(encoding="utf-8-sig", errors="surrogateescape")
 
 
 def tested(splits: Iterable[str], job: Job) -> tuple[str, float]:
@@ -266,9 +281,12 @@ def find(
     root: Path, names: list[str] | None, left: Counter[str]
 ) -> tuple[list[Picture], list[str]]:
     """What lies in folders of classes, be it SPLIT/CLASS or CLASS; and the classes in order."""
-    splits = {folder: meaning(SPLITS, folder.name) for folder in folders(root)}
+    splits = {unpacked(folder): meaning(SPLITS, folder.name) for folder in folders(root)}
     # one without folders is a class: among vehicles, one is called train
     if not any(split == "train" and folders(folder) for folder, split in splits.items()):
+        if splits and all(splits.values()) and not names:
+            parts = listed(folder.name for folder in splits)
+            raise wrong(root, "a folder for each class: train/CLASS/1.png", f"none in {parts}")
         splits = {root: "train"}
     found, classes = [], set()
     for top, split in splits.items():
@@ -284,6 +302,12 @@ def find(
         left.update(ending(path) for path in beside if path != root / NAMES)
         left.update(path.name for path in top.iterdir() if path.name.startswith("."))
     return found, names or sorted(classes, key=natural)
+
+
+def unpacked(folder: Path) -> Path:
+    """The folder, or the only one in it where that has its name, as archives of Kaggle unpack."""
+    inner = folder / folder.name
+    return inner if folders(folder) == [inner] else folder
 
 
 def ending(path: Path) -> str:
@@ -397,11 +421,14 @@ def from_arrays(
     form: str, place: Path, found: list[Arrays], names: list[str] | None, job: Job
 ) -> Data:
     """Look at all values for what they have in common; they are written a chunk at a time."""
+    flat = form == "CSV" or found[0].images.ndim == 2
     found = [as_images(place, one) for one in found]
     given = found[0].images.shape[1:]
     for one in found:
         if one.images.shape[1:] != given:
             raise wrong(place, f"images of {given} in all", one.images.shape[1:])
+    if len(given) == 3 and flat:
+        job.said.append("each pixel's red, green and blue are taken to stand side by side")
     codes, classes = numbered(place, found, names, job)
     scales = [pixel_scale(place, one, job) for one in found]
     split, share = tested({one.split for one in found}, job)
@@ -434,11 +461,14 @@ def as_images(place: Path, one: Arrays) -> Arrays:
         sides.pop()
     if len(sides) not in (2, 3) or sides[2:] not in ([], [3]) or not count * math.prod(sides):
         raise wrong(place, "images (N, H, W) or (N, H, W, 3)", f"an array {one.images.shape}")
+    if one.images.dtype.kind not in "biuf":
+        raise wrong(place, "numbers as pixels", one.images.dtype)
     labels = one.labels
-    if labels.size != count or labels.shape[:1] != (count,) or labels.dtype.kind not in "iufU":
+    usable = labels.dtype.kind in "iufU" and labels.itemsize <= 4 * LABEL
+    if labels.size != count or labels.shape[:1] != (count,) or not usable:
         expected = f"{count:,} labels, one for each {one.split} image"
         raise wrong(place, expected, f"an array {labels.shape} of {labels.dtype}")
-    if labels.dtype.kind == "f" and (labels == np.rint(labels)).all():
+    if labels.dtype.kind == "f" and (labels % 1 == 0).all():
         labels = labels.astype(np.int64)
     return Arrays(one.split, one.images.reshape(count, *sides), labels.reshape(count))
 
@@ -491,8 +521,6 @@ def pixel_scale(place: Path, one: Arrays, job: Job) -> int:
     low, high, whole = np.inf, -np.inf, True
     for _, chunk in chunks(one.images):
         kind = chunk.dtype.kind
-        if kind not in "biuf":
-            raise wrong(place, "numbers as pixels", chunk.dtype)
         low, high = np.minimum(low, chunk.min()), np.maximum(high, chunk.max())
         whole = whole and (kind in "iu" or bool((kind == "f") & (chunk == np.rint(chunk)).all()))
     values = f"{low:g} to {high:g} in {one.split}"
@@ -520,7 +548,7 @@ def spool(rows: Iterable[np.ndarray], file: Path, dtype: type, shape: tuple[int,
 
 def turned(file: Path, images: np.ndarray, job: Job) -> np.ndarray:
     """Images (N, H, W) as they are, or transposed where the file is EMNIST's."""
-    if "emnist" not in file.name.casefold():
+    if not re.search("(?<![a-z])emnist", file.name.casefold()):  # TissueMNIST's stand upright
         return images
     job.said.append(f"{printable(file.name)} turned upright, as EMNIST's files are")
     return images.swapaxes(1, 2)
@@ -532,7 +560,11 @@ def from_idx(root: Path, job: Job) -> list[Arrays]:
     for split in ("train", "test"):
         if split == "train" or idx.candidates(root, split, "images"):
             file = idx.find(root, split, "images")
-            (_, *sides), rows = idx.read(file, "images")
+            (count, *sides), rows = idx.read(file, "images")
+            promised, there = count * math.prod(sides), file.stat().st_size
+            if bomb(promised, there):
+                expected = f"{promised:,} bytes of data, as its header says"
+                raise wrong(file, expected, f"a file of {there:,}")
             images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
             _, labels = idx.read(idx.find(root, split, "labels"), "labels")
             found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
@@ -565,9 +597,13 @@ def from_npz(files: list[Path], job: Job) -> list[Arrays]:
     return [Arrays(split, arrays[split, "images"], arrays[split, "labels"]) for split in splits]
 
 
+def bomb(size: int, packed: int) -> bool:
+    return size > max(2**26, BOMB * packed)
+
+
 def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> np.ndarray:
     """Map an array of an .npz into memory; ValueError where it is none, or a bomb."""
-    if info.file_size > max(2**26, BOMB * info.compress_size):
+    if bomb(info.file_size, info.compress_size):
         raise ValueError(f"{info.filename}, which unpacks to {info.file_size:,} bytes")
     with archive.open(info) as packed, file.open("wb") as plain:
         shutil.copyfileobj(packed, plain)
@@ -596,24 +632,30 @@ def from_csv(files: list[Path], job: Job) -> list[Arrays]:
 
 def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
     """Lines of a label, as text, and the pixels of an image; None where they are pixels alone."""
-    with file.open(encoding="utf-8-sig", errors="replace") as text:
+    with opened(file) as text:
         rest = iter(partial(text.readline, LINE), "")
         first = next(rest, "")
         mark = max(",;\t", key=first.count)
         fields = [field.strip(' "\n').casefold() for field in first.split(mark)]
-        at = next((at for at, name in enumerate(fields) if KINDS.get(name) == "labels"), -1)
+        counted = fields == [str(at) for at in range(len(fields))]  # a header of Pandas
+        middle = fields[len(fields) // 2]
+        headed = counted or not re.fullmatch(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", middle)
+        named = [at for at, name in enumerate(fields) if KINDS.get(name) == "labels"]
+        if headed and not named:  # the column that is called otherwise than pixel1, pixel2, ...
+            named = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
+        at = named[0] if named else -1
         shape = square(len(fields) - 1)
         if at < 0 and not shape and square(len(fields)):
             return None
         if not shape:
             expected = "lines of a label and the pixels of a square image"
             raise wrong(file, expected, f"{len(fields):,} columns")
-        headed = not re.fullmatch(r"[-+.e\d]+", fields[len(fields) // 2])
         lines = enumerate(rest if headed else chain([first], rest), 1 + headed)
         labels: list[str] = []
         rows = csv_rows(file, lines, mark, len(fields), max(0, at), labels)
         images = spool(rows, job.scratch / split, np.float32, shape)
-    return Arrays(split, turned(file, images, job), np.array(labels))
+    kind = float if all(map(WHOLE.fullmatch, labels)) else str
+    return Arrays(split, turned(file, images, job), np.array(labels, kind))
 
 
 def csv_rows(
@@ -627,6 +669,9 @@ def csv_rows(
             cells = line.split(mark)
             if len(cells) != width:
                 raise wrong(f"{file}, line {number}", f"{width:,} columns", f"{len(cells):,}")
+            if len(cells[at]) > LABEL:
+                found = f"one of {len(cells[at]):,}"
+                raise wrong(f"{file}, line {number}", f"a label of at most {LABEL} letters", found)
             labels.append(cells[at].strip())
         texts = [line for _, line in batch]
         try:

@@ -3,7 +3,7 @@
 import os.path
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -64,21 +64,27 @@ def sides(picture: Image.Image) -> tuple[int, int]:
     """Its height and width once it is upright, by its header alone."""
     # a TIFF tells its sides as they are when upright; getexif would read all of a PNG without
     noted = picture.format != "TIFF" and {"exif", "xmp"} & picture.info.keys()
-    turned = noted and picture.getexif().get(0x0112) in (5, 6, 7, 8)
-    return picture.size if turned else picture.size[::-1]
+    with suppress(Exception):
+        if noted and picture.getexif().get(0x0112) in (5, 6, 7, 8):
+            return picture.size
+    return picture.size[::-1]
 
 
 def upright(picture: Image.Image) -> Image.Image:
     """Turn it as its EXIF data say, and make it 8 bits of grey ("L") or colour ("RGB")."""
-    turned = ImageOps.exif_transpose(picture)
+    turned = picture.copy()
+    with suppress(Exception):  # EXIF data may be damaged in all ways where the pixels are not
+        ImageOps.exif_transpose(turned, in_place=True)
     if turned.mode == "F":
         raise ValueError("expected whole numbers as pixels, found floats")
     if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut
         high = np.clip(np.asarray(turned) >> 8, 0, 255)
         turned = Image.fromarray(high.astype(np.uint8))
     if turned.has_transparency_data:
-        return on_paper(turned.convert("RGBA"))
-    return turned.convert("L" if turned.mode in ("1", "L") else "RGB")
+        return on_paper(turned if turned.mode == "RGBA" else turned.convert("RGBA"))
+    result = turned.convert("L" if turned.mode in ("1", "L") else "RGB")
+    result.info.clear()  # or what is damaged would turn it once more
+    return result
 
 
 def on_paper(picture: Image.Image) -> Image.Image:

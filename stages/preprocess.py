@@ -15,6 +15,7 @@ from digits.preparation import Preparation
 
 SAMPLE = 1000  # images that tell what all are like
 BYTES = 2**25  # of these images
+DIM = 64  # of 255 lie between the darkest and the brightest pixel where next to nothing is seen
 FEW = 10  # training images of a class, below which hardly anything is learned
 
 
@@ -116,6 +117,13 @@ def doubts(train: Split, test: Split, about: Preparation, leaked: int) -> Iterat
         yield (
             f"{leaked:,} of {len(test.labels):,} test images are training images too, so the test "
             "accuracy will be too high: take them out of one of the two"
+        )
+    sample = train.sample()
+    low, high = int(sample.min()), int(sample.max())
+    if high - low < DIM:
+        yield (
+            f"pixels are {low} to {high} of 0 to 255, so next to nothing is seen: bring them "
+            "there first (16 bits of which fewer are used? numbers of classes in place of colours?)"
         )
     if on_their_side(train, about):
         yield (

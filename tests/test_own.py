@@ -161,7 +161,8 @@ def test_the_same_data_in_each_form_give_the_same_images(gather: Gather, form: s
         assert found.pairs(split) == expected
     said = "120 training and 50 test images of 28 x 28, grey; 10 classes (0, 1, 2, 3"
     assert found.said.startswith(f"mine: {form.replace('floats', 'arrays')}: {said}")
-    assert found.about["classes"] is None and found.about["own"] and found.about["name"] == "mine"
+    assert found.about["classes"] == [*"0123456789"]
+    assert found.about["own"] and found.about["name"] == "mine"
 
 
 def test_what_is_written_does_not_depend_on_the_order_in_which_a_folder_lists(
@@ -230,6 +231,63 @@ def test_csv_in_colour_with_names_quoted_and_in_the_last_column(gather: Gather) 
     assert sorted(found.pairs("train") + found.pairs("test")) == sorted(
         (1 - i % 2, image.tobytes()) for i, image in enumerate(images)
     )
+
+
+PIXEL_NAMES = [f"pixel{number}" for number in range(1, 17)]
+TABLES: dict[str, tuple[list[str], Callable[[int], str]]] = {
+    "OpenML's, the class last": ([*PIXEL_NAMES, "class"], lambda label: ""),
+    "the label in the middle": ([*PIXEL_NAMES[:5], "Digit", *PIXEL_NAMES[5:]], lambda label: ""),
+    "columns that Pandas counted": ([*map(str, range(17))], lambda label: ""),
+    "labels as NumPy's savetxt writes them": (
+        ["label", *PIXEL_NAMES],
+        lambda label: f".{18 * '0'}e+00",
+    ),
+    "labels as Pandas writes them after a gap": (["label", *PIXEL_NAMES], lambda label: ".0"),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("head, more", TABLES.values(), ids=TABLES)
+def test_the_label_is_found_in_any_column(
+    gather: Gather, head: list[str], more: Callable[[int], str], encoding: str
+) -> None:
+    images = noise(40, 4, 4)
+    at = next((at for at, name in enumerate(head) if name in ("class", "Digit")), 0)
+    rows = [[*map(str, image.ravel())] for image in images]
+    for number, row in enumerate(rows):
+        row.insert(at, f"{number % 3}{more(number)}")
+    text = "\n".join(map(",".join, [head, *rows]))
+    Path("mine/some.csv").write_text(text, encoding=encoding)
+    found = gather()
+    expected = sorted((number % 3, image.tobytes()) for number, image in enumerate(images))
+    assert sorted(found.pairs("train") + found.pairs("test")) == expected
+    assert found.about["classes"] == ["0", "1", "2"]
+
+
+def test_versions_are_names_of_classes(gather: Gather) -> None:
+    csv("a.csv", ["1.0", "1.1", "1.10", "v.2"] * 20, noise(80, 4, 4))
+    assert gather().about["classes"] == ["1.0", "1.1", "1.10", "v.2"]
+
+
+def test_labels_of_another_encoding_stay_apart(gather: Gather) -> None:
+    csv("a.csv", ["Bär", "Bör"] * 30, noise(60, 4, 4))
+    Path("mine/a.csv").write_bytes(Path("mine/a.csv").read_text().encode("latin-1"))
+    assert len(gather().about["classes"]) == 2
+
+
+@pytest.mark.parametrize("name", ["tissuemnist", "femnist"])
+def test_other_data_sets_whose_names_end_as_emnists_are_not_turned(
+    gather: Gather, name: str
+) -> None:
+    images = noise(30, 8, 8)
+    csv(f"{name}_train.csv", np.arange(30) % 3, images)
+    csv(f"{name}_test.csv", np.arange(30) % 3, images)
+    assert (gather().arrays["train", "images"] == images).all()
+
+
+def test_rows_of_pixels_in_colour_are_told_as_they_are_taken(gather: Gather) -> None:
+    npz(x_train=noise(30, 48), x_test=noise(30, 48))
+    assert "red, green and blue are taken to stand side by side" in gather().said
 
 
 def test_emnist_is_turned_upright_and_keeps_its_letters_numbers(gather: Gather) -> None:
@@ -356,6 +414,8 @@ def test_classes_sort_naturally_or_as_classes_txt_says(gather: Gather) -> None:
         (["train", "valid", "test"], 4, 2, "val joins train"),
         (["seg_train", "seg_test"], 2, 2, ""),
         (["train", "TEST", "validation"], 4, 2, "val joins train"),
+        (["train2017", "val2017"], 2, 2, "val is the test set"),
+        (["seg_train/seg_train", "seg_test/seg_test"], 2, 2, ""),
     ],
 )
 def test_splits_have_the_names_that_are_in_use(
@@ -510,6 +570,19 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: [picture("1.png"), picture("2.png")],
         f"{NO_CLASS} none; left out: 2 .png",
     ),
+    "pictures right below train and test, as of Kaggle's cats and dogs": (
+        lambda: classes("train", "test1"),
+        "expected a folder for each class: train/CLASS/1.png, found none in test1, train",
+    ),
+    "classes in test and val, and no train": (
+        lambda: classes("test/a", "test/b", "val/a", "val/b"),
+        "expected a folder for each class: train/CLASS/1.png, found none in test, val",
+    ),
+    "pictures of more pixels than an image may have": (
+        lambda: classes("a", "b", count=1) and picture("a/x.png", noise(8, 8, 3)),
+        "expected images of at most 4,194,304 values, found (2000, 2000, 3); "
+        "set datasets.folder.size",
+    ),
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
     "257 classes": (
         lambda: classes(*map(str, range(257)), count=1),
@@ -536,7 +609,14 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
 )
 def test_a_folder_that_is_no_data_set_is_refused(build: Callable[[], Any], message: str) -> None:
     build()
-    assert refusal() == f"mine: {message}"
+    size = 2000 if "set datasets.folder.size" in message else None
+    assert refusal(size=size) == f"mine: {message}"
+
+
+def test_a_file_alone_has_no_classes_txt_since_dvc_would_not_follow_it(gather: Gather) -> None:
+    npz()
+    in_folder("classes.txt", b"cat\ndog\nbird\n")
+    assert gather("mine/some.npz").about["classes"] == ["0", "1", "2"]
 
 
 def test_an_empty_classes_txt_says_nothing(gather: Gather) -> None:
@@ -666,6 +746,14 @@ WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "labels that are dates": (
         {"y_train": np.zeros(30, "datetime64[s]")},
         "mine: expected 30 labels, one for each train image, found an array (30,) of datetime64[s]",
+    ),
+    "a label of 256 letters": (
+        {"y_test": np.array(["a", "b", "c" * 256] * 10)},
+        "mine: expected 30 labels, one for each test image, found an array (30,) of <U256",
+    ),
+    "images of no bytes": (
+        {"x_train": np.zeros((30, 8, 8), "V0")},
+        "mine: expected numbers as pixels, found |V0",
     ),
     "text in place of images": (
         {"x_train": np.full((30, 8, 8), "x")},
@@ -797,6 +885,17 @@ def test_a_bomb_is_not_unpacked() -> None:
     tracemalloc.stop()
 
 
+@fault("IDX: a bomb, 128 MB of zeros", f"{LINE}; nothing of it is unpacked")
+def test_a_gzipped_bomb_of_images_is_not_unpacked() -> None:
+    idx_file("train-labels-idx1-ubyte", np.zeros(128, np.uint8))
+    with gzip.open("mine/train-images-idx3-ubyte.gz", "wb") as file:
+        file.write(idx.header((128, 1024, 1024)))
+        for _ in range(128):
+            file.write(bytes(2**20))
+    expected = "expected 134,217,728 bytes of data, as its header says, found a file of 130,"
+    assert refusal().startswith(f"mine/train-images-idx3-ubyte.gz: {expected}")
+
+
 @fault(".npz: a member called ../../x_train", "nothing is written elsewhere")
 def test_a_member_whose_name_leads_elsewhere_writes_nothing_there(gather: Gather) -> None:
     members: dict[str, Any] = {"../../x_train": noise(30, 8, 8), "/y_train": np.arange(30) % 3}
@@ -841,6 +940,10 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
     "a pixel is missing": (
         {"a": 2 * GOOD + GOOD.replace(",16,", ",,")},
         "mine/a.csv, line 3: expected numbers as pixels, found could not convert string ''",
+    ),
+    "a label of 256 letters": (
+        {"a": GOOD + line(256 * "x", *range(64))},
+        "mine/a.csv, line 2: expected a label of at most 255 letters, found one of 256",
     ),
     "it is no text": ({"a": "\0\1\2" * 99}, "mine/a.csv: expected lines of a label"),
     "pixels alone": (

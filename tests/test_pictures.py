@@ -71,6 +71,12 @@ KINDS: dict[str, tuple[Callable[[], Image.Image], str, dict[str, Any], np.ndarra
     "PNG with transparency": (lambda: alpha("RGBA"), "x.png", {}, ON_WHITE),
     "PNG in grey with transparency": (lambda: alpha("LA"), "x.png", {}, ON_WHITE),
     "WebP with transparency": (lambda: alpha("RGBA"), "x.webp", {"lossless": True}, ON_WHITE),
+    "WebP with EXIF data that are none": (
+        lambda: Image.fromarray(COLOUR),
+        "x.webp",
+        {"lossless": True, "exif": b"Exif\0\0garbage!"},
+        COLOUR,
+    ),
     "PNG with a transparent grey": (
         lambda: Image.fromarray(GREY),
         "x.png",
@@ -89,6 +95,8 @@ def test_each_kind_gives_the_pixels_that_were_saved(
     expected: np.ndarray,
 ) -> None:
     path = saved(tmp_path, image(), name, **options)
+    with pictures.identified(path) as header:
+        assert pictures.sides(header) == (6, 8)
     assert (seen(path, 3 if expected.ndim == 3 else 1) == expected).all()
 
 

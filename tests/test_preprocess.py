@@ -247,6 +247,14 @@ def test_a_published_data_set_and_photos_are_not_inverted():
     assert (found["classes"], found["channels"]) == (["cat", "dog"], 3)
 
 
+def test_pixels_that_fill_a_small_part_of_their_range_are_told(capsys):
+    """Such as 12 bits saved as 16."""
+    (images, labels), test = ink(60), ink(10, seed=1)
+    own((images // 16, labels), test)
+    run()
+    assert "pixels are 0 to 15 of 0 to 255, so next to nothing" in capsys.readouterr().out
+
+
 def test_what_looks_wrong_is_told_with_what_to_do(capsys):
     images, labels = ink(60)
     labels[:5] = 2
