@@ -139,6 +139,9 @@ def gather(
             if len(data.classes) == 1 and deeper.is_dir() and len(folders(deeper)) > 1:
                 found += f", which holds folders: did you mean {deeper}?"
             raise wrong(path, "2 to 256 classes", found)
+        # DVC writes them into its page of plots as they are
+        if tags := [name for name in data.classes if re.search("</|<!--", name)]:
+            raise wrong(path, "names of classes without HTML", listed(tags))
         if math.prod(data.shape) > idx.CHUNK:
             found = f"{data.shape}; set datasets.folder.size"
             raise wrong(path, f"images of at most {idx.CHUNK:,} values", found)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from html import escape
 
 import numpy as np
 
@@ -14,7 +15,9 @@ Rows = list[list[str]]
 def table(header: list[str], rows: Iterable[Iterable[object]]) -> str:
     """A table of Markdown."""
     lines = [header, ["---"] * len(header), *rows]
-    cells = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    cells = [
+        [escape(str(cell), quote=False).replace("|", r"\|") for cell in line] for line in lines
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 

@@ -776,6 +776,10 @@ WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         {"y_train": np.zeros(30, "datetime64[s]")},
         "mine: expected 30 labels, one for each train image, found an array (30,) of datetime64[s]",
     ),
+    "labels that would run in a page of plots": (
+        {"y_test": np.array(["</script><script>alert(1)</script>", "<b>", "2"] * 10)},
+        "mine: expected names of classes without HTML, found </script><script>alert(1)</script>",
+    ),
     "a label of 256 letters": (
         {"y_test": np.array(["a", "b", "c" * 256] * 10)},
         "mine: expected 30 labels, one for each test image, found an array (30,) of <U256",
