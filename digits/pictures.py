@@ -2,9 +2,10 @@
 
 import os.path
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
@@ -78,13 +79,22 @@ def upright(picture: Image.Image) -> Image.Image:
     if turned.mode == "F":
         raise ValueError("expected whole numbers as pixels, found floats")
     if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut
-        high = np.clip(np.asarray(turned) >> 8, 0, 255)
-        turned = Image.fromarray(high.astype(np.uint8))
+        turned = Image.fromarray(eight_bits(np.asarray(turned), getattr(picture, "tag_v2", {})))
     if turned.has_transparency_data:
         return on_paper(turned if turned.mode == "RGBA" else turned.convert("RGBA"))
     result = turned.convert("L" if turned.mode in ("1", "L") else "RGB")
     result.info.clear()  # or what is damaged would turn it once more
     return result
+
+
+def eight_bits(pixels: np.ndarray, tags: Mapping[int, Any]) -> np.ndarray:
+    """Pixels of 16 bits, or of 12 as a TIFF's tags may say; or say that 0 is white."""
+    if pixels.min() < 0 or pixels.max() >= 2**16:
+        found = f"{pixels.min()} to {pixels.max()}"
+        raise ValueError(f"expected pixels of 8 or 16 bits, found {found}")
+    [bits, *_] = tags.get(258, (16,))
+    high = (pixels >> min(16, bits) - 8).astype(np.uint8)
+    return ~high if tags.get(262) == 0 else high
 
 
 def on_paper(picture: Image.Image) -> Image.Image:

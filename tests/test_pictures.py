@@ -44,6 +44,19 @@ def alpha(mode: str) -> Image.Image:
     return Image.fromarray(np.dstack(layers), mode)
 
 
+def tiff(pixels: np.ndarray, bits: int, zero_is_black: int) -> Image.Image:
+    """A picture as a microscope or an X-ray machine saves it, which Pillow cannot write."""
+    words = "".join(f"{value:0{bits}b}" for value in pixels.ravel())
+    data = int(words, 2).to_bytes(len(words) // 8)
+    if bits == 16:
+        data = np.frombuffer(data, ">u2").astype("<u2").tobytes()
+    tags = {256: pixels.shape[1], 257: pixels.shape[0], 258: bits, 262: zero_is_black}
+    tags |= {273: 8, 277: 1, 278: pixels.shape[0], 279: len(data)}
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data
+    return Image.open(io.BytesIO(head + struct.pack("<H", 8) + b"".join(entries) + bytes(4)))
+
+
 ON_WHITE = np.where(np.arange(8) % 2, 255, GREY)
 KINDS: dict[str, tuple[Callable[[], Image.Image], str, dict[str, Any], np.ndarray]] = {
     "PNG": (lambda: Image.fromarray(GREY), "x.png", {}, GREY),
@@ -107,6 +120,15 @@ def test_jpeg_of_every_colour_space_keeps_its_colours(tmp_path: Path, mode: str)
     image = Image.fromarray(colours).convert(mode)
     path = saved(tmp_path, image, "x.jpg", quality=95)
     assert np.abs(seen(path, 3, 64, 64)[8::16, 8::16].astype(int) - colours[8::16, 8::16]).max() < 9
+
+
+@pytest.mark.parametrize("bits, zero_is_black", [(16, 1), (16, 0), (12, 1), (8, 0)])
+def test_tiff_of_many_bits_is_scaled_and_turned_positive_as_its_tags_say(
+    bits: int, zero_is_black: int
+) -> None:
+    deep = GREY.astype(int) << (bits - 8)
+    image = tiff(deep if zero_is_black else 2**bits - 1 - deep, bits, zero_is_black)
+    assert np.abs(np.asarray(pictures.upright(image)).astype(int) - GREY).max() <= 1
 
 
 def test_white_on_transparent_ground_is_seen_on_black(tmp_path: Path) -> None:
@@ -193,6 +215,12 @@ def header(width: int, height: int) -> bytes:
     return bytes(data)
 
 
+def saved_bytes(image: Image.Image, kind: str) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
 BAD = {
     "no file": (None, "no such file"),
     "an empty file": (b"", "expected PNG, JPEG, GIF, BMP, WebP or TIFF, found nothing"),
@@ -203,6 +231,10 @@ BAD = {
     ),
     "10⁸ pixels promised": (header(10_000, 10_000), "expected at most 89,478,485 pixels, found"),
     "10⁹ pixels promised": (header(50_000, 20_000), "Image size (1000000000 pixels) exceeds limit"),
+    "32 bits": (
+        saved_bytes(Image.fromarray(GREY.astype(np.int32) << 20), "TIFF"),
+        "expected pixels of 8 or 16 bits, found 0 to 246415360",
+    ),
     "no pixel promised": (header(0, 0), ""),
 }
 
