@@ -471,7 +471,7 @@ def as_images(place: Path, one: Arrays) -> Arrays:
     if labels.size != count or labels.shape[:1] != (count,) or not usable:
         expected = f"{count:,} labels, one for each {one.split} image"
         raise wrong(place, expected, f"an array {labels.shape} of {labels.dtype}")
-    if labels.dtype.kind == "f" and (labels % 1 == 0).all():
+    if labels.dtype.kind == "f" and (labels == labels.astype(np.int64)).all():
         labels = labels.astype(np.int64)
     return Arrays(one.split, one.images.reshape(count, *sides), labels.reshape(count))
 
@@ -501,7 +501,7 @@ def numbered(
     values = np.concatenate([one.labels.astype(str) for one in found])
     distinct, codes = np.unique(values, return_inverse=True)
     given = distinct.tolist()
-    if empty := [name for name in given if name.strip().casefold() in ("", "nan")]:
+    if empty := [name for name in given if name.strip().casefold() in ("", "nan", "inf")]:
         raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
     order = names or sorted(given, key=natural)
     if not set(given) <= set(order):
@@ -640,15 +640,15 @@ def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
         first = next(rest, "")
         mark = max(",;\t", key=first.count)
         fields = [field.strip(' "\n').casefold() for field in first.split(mark)]
-        counted = fields == [str(at) for at in range(len(fields))]  # a header of Pandas
-        middle = fields[len(fields) // 2]
-        headed = counted or not re.fullmatch(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", middle)
+        headed = is_header(fields)
         named = [at for at, name in enumerate(fields) if KINDS.get(name) == "labels"]
         if headed and not named:  # the column that is called otherwise than pixel1, pixel2, ...
             named = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
         at = named[0] if named else -1
         shape = square(len(fields) - 1)
-        if at < 0 and not shape and square(len(fields)):
+        pixels_alone = at < 0 and not shape and square(len(fields))
+        counted = named and shape and fields[at] in ("", "id", "imageid", "index")
+        if counted or pixels_alone:
             return None
         if not shape:
             expected = "lines of a label and the pixels of a square image"
@@ -659,6 +659,15 @@ def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
         images = spool(rows, job.scratch / split, np.float32, shape)
     kind = float if all(map(WHOLE.fullmatch, labels)) else str
     return Arrays(split, turned(file, images, job), np.array(labels, kind))
+
+
+def is_header(fields: list[str]) -> bool:
+    """Whether these are names of columns, as Pandas' are that count from 0."""
+    digits = [name for name in fields if name.isdecimal()]
+    if len(digits) >= len(fields) - 1:
+        start = int(digits[:1] == ["1"])
+        return digits == [str(start + at) for at in range(len(digits))]
+    return not re.fullmatch(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", fields[len(fields) // 2])
 
 
 def csv_rows(

@@ -209,9 +209,12 @@ def test_csv_with_and_without_a_header_in_one_file_or_two(
     assert sum(counts) == 50 * len(names) and min(counts) > 0
 
 
-def test_a_test_file_without_labels_is_left_out_as_kaggles_is(gather: Gather) -> None:
+@pytest.mark.parametrize("head", [[], ["id", *(f"pixel{number}" for number in range(64))]])
+def test_a_test_file_without_labels_is_left_out_as_kaggles_is(
+    gather: Gather, head: list[str]
+) -> None:
     csv("train.csv", np.arange(50) % 3, noise(50, 8, 8))
-    rows = noise(5, 64).tolist()
+    rows = [head] * bool(head) + noise(5, len(head) or 64).tolist()
     Path("mine/test.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
     Path("mine/sample_submission.csv").write_text("ImageId,Label\n1,0\n")
     said = gather().said
@@ -239,6 +242,8 @@ TABLES: dict[str, tuple[list[str], Callable[[int], str]]] = {
     "OpenML's, the class last": ([*PIXEL_NAMES, "class"], lambda label: ""),
     "the label in the middle": ([*PIXEL_NAMES[:5], "Digit", *PIXEL_NAMES[5:]], lambda label: ""),
     "columns that Pandas counted": ([*map(str, range(17))], lambda label: ""),
+    "pixels that Pandas counted": (["label", *map(str, range(16))], lambda label: ""),
+    "pixels that R counted": (["label", *map(str, range(1, 17))], lambda label: ""),
     "labels as NumPy's savetxt writes them": (
         ["label", *PIXEL_NAMES],
         lambda label: f".{18 * '0'}e+00",
@@ -795,6 +800,10 @@ WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "a label for nearly each image": (
         {"x_train": noise(300, 8, 8), "y_train": np.arange(300) / 7},
         "mine: expected 2 to 256 classes, found 303: 0, 0.0, 0.2857142857142857, ",
+    ),
+    "labels that no whole number can hold": (
+        {"y_train": np.full(30, 1e300), "y_test": np.full(30, np.inf)},
+        "mine: expected a label of each image, found inf of some",
     ),
     "one label": (
         {"y_train": np.zeros(30), "y_test": np.zeros(30)},
