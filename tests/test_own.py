@@ -363,7 +363,7 @@ def test_classes_txt_gives_labels_their_names(gather: Gather) -> None:
     assert found.about["classes"] == ["shoe", "Bag", "hat", "never seen"]
     assert set(found.arrays["train", "labels"]) == {0, 1, 2}
     # DVC would not see that file change
-    assert gather("mine/some.npz").about["classes"] is None
+    assert gather("mine/some.npz").about["classes"] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -617,12 +617,6 @@ def test_a_folder_that_is_no_data_set_is_refused(build: Callable[[], Any], messa
     build()
     size = 2000 if "set datasets.folder.size" in message else None
     assert refusal(size=size) == f"mine: {message}"
-
-
-def test_a_file_alone_has_no_classes_txt_since_dvc_would_not_follow_it(gather: Gather) -> None:
-    npz()
-    in_folder("classes.txt", b"cat\ndog\nbird\n")
-    assert gather("mine/some.npz").about["classes"] == ["0", "1", "2"]
 
 
 def test_an_empty_classes_txt_says_nothing(gather: Gather) -> None:
