@@ -18,7 +18,6 @@ import pytest
 from PIL import Image
 
 from digits import idx, own, synthetic
-from stages import validate
 
 LINE = "one line says what was expected and found, and names docs/own-data.md"
 RNG = np.random.default_rng(0)
@@ -650,34 +649,6 @@ def test_both_splits_must_have_images() -> None:
     expected = "mine: expected images to train on and images to test on, found"
     assert refusal(share=0) == f"{expected} 4 training and 0 test images"
     assert refusal(share=1) == f"{expected} 0 training and 4 test images"
-
-
-STRANGE: dict[str, Callable[[Path], Any]] = {
-    "a FIFO": os.mkfifo,
-    "a link to a device": lambda path: path.symlink_to("/dev/zero"),
-    "a link that leads nowhere": lambda path: path.symlink_to("lost"),
-    "a link to itself": lambda path: path.symlink_to(path.name),
-}
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(make, marks=fault(f"{what} in a folder", "one line says so, before DVC reads"))
-        for what, make in STRANGE.items()
-    ],
-    ids=STRANGE,
-)
-@pytest.mark.parametrize("place", ["mine", "mine/a/strange"])
-def test_what_dvc_would_wait_for_is_refused_before_it_reads(
-    make: Callable[[Path], Any], place: str
-) -> None:
-    classes("a", "b", count=1)
-    Path("mine/b/again").symlink_to("..")
-    validate.check_files(Path("mine"))
-    make(Path("mine/a/strange"))
-    with pytest.raises(SystemExit, match=r"^mine/a/strange: expected files and folders, .* it$"):
-        validate.check_files(Path(place))
 
 
 def bomb() -> bytes:
