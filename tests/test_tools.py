@@ -432,7 +432,7 @@ def test_show_and_study_count_what_ended_well_and_each_seed_once(studied: Projec
     printed = tool(studied, "study", "--metric", "test_accuracy").stdout
     left_out, header, *rows = printed.splitlines()
     assert left_out == "left out: 1 failed"
-    assert header.split() == ["seeds", "test_accuracy", "sd", "compared"]
+    assert header.split() == ["seeds", "test_accuracy", "sd"]
     assert [row.split()[0] for row in rows] == ["2"]
 
     done = tool(studied, "study", "--figure", "no/file", check=False)

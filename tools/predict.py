@@ -1,10 +1,8 @@
 """Say what the trained network reads in image files: photos, scans or drawings of symbols.
 
-Where it was trained on photos of other things, each file is taken as a whole.
-
-Prints a line for each line of symbols in a file: what it reads, and how sure it is of the symbol
-that it is least sure of. Where that is not much, it names the next choice. Status 1 where a file
-could not be read, or holds no symbol.
+A photo of other things, where it was trained on such, is taken as a whole. Prints a line for each
+line of symbols: what it reads, and how sure it is of the symbol that it is least sure of. Where
+that is not much, it names the next choice. Status 1 where a file holds no symbol.
 """
 
 import argparse
