@@ -95,12 +95,19 @@ def collect(
     return [row for row in in_order(table) if row["machine"] == machine]
 
 
-def summary(table: list[Row]) -> Iterator[list[object]]:
-    """Yield a row for each recipe and machine: seeds, accuracy, seconds and times the notebook's.
+def of_notebook(table: list[Row], own: list[Row], measure: str) -> float | None:
+    """The median ratio of some trainings' seconds to the notebook's; None where that did not run.
 
-    That is the median of the ratios to the notebook's seconds with the same seed, on that machine.
+    A ratio is to the notebook with the same seed, on the same machine.
     """
     notebook = {(row["machine"], row["seed"]): row for row in table if row["what"] == "notebook"}
+    pairs = [(row, notebook.get((row["machine"], row["seed"]))) for row in own]
+    ratios = [float(row[measure]) / float(base[measure]) for row, base in pairs if base]
+    return statistics.median(ratios) if ratios else None
+
+
+def summary(table: list[Row]) -> Iterator[list[object]]:
+    """Yield a row for each recipe and machine: seeds, accuracy, seconds, times the notebook's."""
     for what, machine in dict.fromkeys((row["what"], row["machine"]) for row in table):
         own = [row for row in table if (row["what"], row["machine"]) == (what, machine)]
         right = [100 * float(row["accuracy"]) for row in own]
@@ -109,10 +116,9 @@ def summary(table: list[Row]) -> Iterator[list[object]]:
         line += [f"{min(right):.2f}", f"{max(right):.2f}"]
         for measure in ("wall_seconds", "cpu_seconds"):
             seconds = [float(row[measure]) for row in own]
-            pairs = [(row, notebook.get((machine, row["seed"]))) for row in own]
-            ratios = [float(row[measure]) / float(base[measure]) for row, base in pairs if base]
+            times = of_notebook(table, own, measure)
             line.append(f"{statistics.median(seconds):.2f}")
-            line.append(f"{statistics.median(ratios):.2f}" if ratios else "")
+            line.append("" if times is None else f"{times:.2f}")
         yield [*line, machine]
 
 

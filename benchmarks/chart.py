@@ -6,16 +6,17 @@ others have published.
 """
 
 import csv
+import statistics
 import sys
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from benchmarks import harness
+from benchmarks import accuracy, harness
 from digits import figures
 
 # Single networks: mean and standard deviation of the test accuracy in %, and of how many networks.
@@ -27,21 +28,27 @@ TICKS = [98, 98.5, 99, 99.3, 99.5, 99.6, 99.7, 99.8, 99.85, 99.9]
 TIMES = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """Test accuracy in % and times of the notebook's training, an array (seeds, 2), by recipe."""
+class Point(NamedTuple):
+    """A recipe: its test accuracy in %, by seed, and how many times the notebook's wall time."""
+
+    accuracies: list[float]
+    times: float
+
+
+def read(path: Path) -> dict[str, Point]:
+    """The recipes that were timed beside the notebook, from the machine with the most seeds."""
     if not path.exists():
         raise SystemExit(f"{path}: not there; run `python -m benchmarks.accuracy` first")
     with path.open() as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    notebook: dict[str, list[float]] = defaultdict(list)
-    for row in rows:
-        if row["what"] == "notebook":
-            notebook[row["machine"]].append(float(row["wall_seconds"]))
-    found: dict[str, list[list[float]]] = defaultdict(list)
-    for row in rows:
-        times = float(row["wall_seconds"]) / np.median(notebook[row["machine"]])
-        found[row["what"]].append([100 * float(row["accuracy"]), times])
-    return {recipe: np.array(pairs) for recipe, pairs in found.items()}
+    found = {}
+    for recipe in dict.fromkeys(row["what"] for row in rows):
+        machines = Counter(row["machine"] for row in rows if row["what"] == recipe)
+        [(machine, _)] = machines.most_common(1)
+        own = [row for row in rows if (row["what"], row["machine"]) == (recipe, machine)]
+        if times := accuracy.of_notebook(rows, own, "wall_seconds"):
+            found[recipe] = Point([100 * float(row["accuracy"]) for row in own], times)
+    return found
 
 
 def reference(axes: Axes, name: str, mean: float, deviation: float, networks: int) -> None:
@@ -54,11 +61,11 @@ def reference(axes: Axes, name: str, mean: float, deviation: float, networks: in
     axes.annotate(words, (0.02, mean), (9, 4), across, "offset points", **style)
 
 
-def dot(axes: Axes, recipe: str, pairs: np.ndarray, right: bool) -> None:
+def dot(axes: Axes, recipe: str, point: Point, right: bool) -> None:
     """Draw a recipe's mean, a bar of one standard deviation each way, and words on one side."""
-    accuracy, times = pairs[:, 0].mean(), np.median(pairs[:, 1])
-    deviation = pairs[:, 0].std(ddof=1) if len(pairs) > 1 else 0.0
-    words = f"{recipe}: {accuracy:.2f} ± {deviation:.2f} %"
+    mean = statistics.mean(point.accuracies)
+    deviation = statistics.stdev(point.accuracies) if len(point.accuracies) > 1 else 0.0
+    words = f"{recipe}: {mean:.2f} ± {deviation:.2f} %"
 
     colour = figures.ORANGE if recipe == "notebook" else figures.BLUE
     mark: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 7, "linewidth": 2}
@@ -66,8 +73,8 @@ def dot(axes: Axes, recipe: str, pairs: np.ndarray, right: bool) -> None:
     style["ha"] = "left" if right else "right"
     style["bbox"] = {"facecolor": "white", "linewidth": 0, "pad": 1}  # lines pass behind the words
     beside = (10 if right else -10, 0)
-    axes.errorbar(times, accuracy, deviation, zorder=4, **mark)
-    axes.annotate(words, (times, accuracy), beside, textcoords="offset points", **style)
+    axes.errorbar(point.times, mean, deviation, zorder=4, **mark)
+    axes.annotate(words, (point.times, mean), beside, textcoords="offset points", **style)
 
 
 def scale(axes: Axes, times: list[float]) -> None:
@@ -84,18 +91,17 @@ def scale(axes: Axes, times: list[float]) -> None:
 
 def main(path: Path = harness.RESULTS / "accuracy.csv") -> None:
     recipes = read(path)
-    seeds = sorted({len(pairs) for pairs in recipes.values()})
+    seeds = sorted({len(point.accuracies) for point in recipes.values()})
     counts = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     subtitle = f"MNIST · mean ± sd of {counts} seeds · lines: published, time unknown"
     figure = figures.page("Test accuracy against training time", subtitle)
     axes = figure.subplots()
-    for name, point in PUBLISHED.items():
-        reference(axes, name, *point)
-    times = {recipe: float(np.median(pairs[:, 1])) for recipe, pairs in recipes.items()}
-    quickest = min(times, key=times.__getitem__)
-    for recipe, pairs in recipes.items():
-        dot(axes, recipe, pairs, right=recipe in ("notebook", quickest))
-    scale(axes, list(times.values()))
+    for name, published in PUBLISHED.items():
+        reference(axes, name, *published)
+    quickest = min(recipes, key=lambda recipe: recipes[recipe].times)
+    for recipe, point in recipes.items():
+        dot(axes, recipe, point, right=recipe in ("notebook", quickest))
+    scale(axes, [point.times for point in recipes.values()])
     figure.savefig(path.with_suffix(".png"), dpi=100)
 
 

@@ -65,7 +65,7 @@ class Run:
     @property
     def grey(self) -> str:
         """The colours in which a grey image looks as it was given, and ink is always dark."""
-        return "gray_r" if self.data.search or self.data.inverted else "gray"
+        return "gray_r" if self.data.ink else "gray"
 
     def classes(self, width: int) -> list[str]:
         """The names of the classes, cut to a number of letters; numbers where they have others."""

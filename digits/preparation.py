@@ -29,6 +29,11 @@ class Preparation:
     inverted: bool  # dark ink on light paper becomes light on dark
     search: bool  # whether a picture is searched for ink, or taken as a whole
 
+    @property
+    def ink(self) -> bool:
+        """Whether the images show ink, which is drawn dark, as on paper."""
+        return self.search or self.inverted
+
     def normalise(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 (n, H, W) or (n, H, W, C) in [0, 255] -> float32 (n, H, W, C) in [0, 1]."""
         images = pixels.reshape(-1, self.height, self.width, self.channels).astype(np.float32)

@@ -80,7 +80,6 @@ class Page:
     def __init__(self, classifier: "Classifier") -> None:
         self.classifier = classifier
         names, data = classifier.classes, classifier.data
-        self.ink = data.search or data.inverted
         # what is searched for ink can be drawn
         self.drawn = data.search
         self.title, self.hint = "Which number is this?", HINT
@@ -106,7 +105,7 @@ class Page:
         symbols = [symbol for line in lines for symbol in line]
         seen = [
             (
-                as_given(symbol, self.ink),
+                as_given(symbol, self.classifier.data.ink),
                 f"{predict.text([symbol], names)} ({100 * symbol.confidence:.0f} %)",
             )
             for symbol in symbols[:SHOWN]

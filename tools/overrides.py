@@ -62,20 +62,21 @@ def sweeps(overrides: list[str]) -> list[list[str]]:
     return found
 
 
-def check(found: list[list[str]]) -> None:
-    """SystemExit where params.yaml would refuse a combination, or a recipe is set and not trained.
+def check(found: list[list[str]]) -> list[Any]:
+    """The values of params.yaml in each combination, before any of them runs.
 
-    So it is known before any of them runs.
+    SystemExit where it would refuse one, or where a recipe is set and none trains it.
     """
     from digits import output, params, yaml12  # late: pydantic
 
     committed = json.dumps(yaml12.load(params.FILE.read_bytes()))
-    recipes = set()
+    checked = []
     for overrides in found:
         values = applied(json.loads(committed), overrides)
         if wrong := params.errors(values):
             raise SystemExit(f"-S {output.printable(' '.join(overrides))}: {wrong[0]}")
-        recipes.add(values["recipe"])
+        checked.append(values)
+    recipes = {values["recipe"] for values in checked}
     for override in found[0]:
         section, _, rest = key(override).partition(".")
         recipe = rest.partition(".")[0]
@@ -84,6 +85,7 @@ def check(found: list[list[str]]) -> None:
                 f"-S {override}: expected parameters of the recipe that is trained, "
                 f"{', '.join(sorted(recipes))}; to train {recipe}: -S recipe={recipe}"
             )
+    return checked
 
 
 def applied(values: Any, overrides: list[str]) -> Any:

@@ -17,7 +17,6 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from digits import params, yaml12
 from tools import overrides, study
 
 RANGE = re.compile(r"(.+?)\.\.(.+?)(?::(.+))?")
@@ -120,8 +119,7 @@ def read(given: list[str]) -> Space:
     first = {key: sides(between)[0] for key, between in space.ranges.items()}
     tried = [first]
     tried += [first | {key: side} for key, other in space.ranges.items() for side in sides(other)]
-    overrides.check([space.overrides(values) for values in tried])
-    check_use(space, tried)
+    check_use(space, overrides.check([space.overrides(values) for values in tried]))
     return space
 
 
@@ -133,11 +131,10 @@ def sides(between: BaseDistribution) -> list[Any]:
     return [between.low, between.high]
 
 
-def check_use(space: Space, tried: list[Values]) -> None:
+def check_use(space: Space, files: list[Any]) -> None:
     """SystemExit where no images are held out, or what is searched changes no training."""
     recipes = set()
-    for values in tried:
-        file = overrides.applied(yaml12.load(params.FILE.read_bytes()), space.overrides(values))
+    for file in files:
         own = file["train"]["validation_split"]
         recipe = file["recipe"]
         recipes.add(recipe)
