@@ -1,4 +1,4 @@
-"""data/processed: .npy arrays, written and read without filling the memory."""
+"""data/processed: .npy arrays, written and read without filling the memory; and names."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 from digits import output
 
 PROCESSED = Path("data/processed")
+NAMES = PROCESSED / "test_names.txt"  # of each test image: its file, or its number
 
 
 def write(name: str, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
@@ -34,3 +35,11 @@ def read(name: str) -> np.ndarray:
         expected = "an array that preprocess wrote"
         raise SystemExit(f"{path}: expected {expected}, found: {error}; run `dvc repro`") from None
     return np.asarray(mapped)  # the same memory; the class memmap itself is slow to index
+
+
+def read_names(count: int) -> list[str]:
+    """What the test images are called; SystemExit where these are not `count` names."""
+    names = NAMES.read_text(errors="replace").splitlines()
+    if len(names) != count:
+        raise SystemExit(f"{NAMES}: expected {count} lines, found {len(names)}; run dvc repro")
+    return names

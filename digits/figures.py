@@ -17,6 +17,7 @@ from matplotlib.font_manager import findfont
 from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import LogLocator, NullLocator
 
+from digits import metrics
 from digits.preparation import Preparation
 
 BLUE, ORANGE, INK, GREY, PALE = "#0072b2", "#d55e00", "#222222", "#6b6b6b", "#ececec"
@@ -50,6 +51,7 @@ class Run:
     train_images: np.ndarray  # (n, H, W, 1), and their labels, one-hot (n, K)
     train_labels: np.ndarray
     test_images: np.ndarray
+    test_names: list[str]  # their files, or their numbers
     data: Preparation  # the names of the classes, and what was done to the images
     samples: int  # how many training images are shown
     mistakes: int  # how many misclassified test images, at most
@@ -165,9 +167,8 @@ def learning_curves(run: Run) -> Figure:
 
 def mistakes(run: Run) -> Figure:
     """The misclassified test images, those first in which the network was most confident."""
-    wrong = np.flatnonzero(run.predictions["actual"] != run.predictions["predicted"])
-    order = np.argsort(-run.predictions["confidence"][wrong], kind="stable")
-    shown = wrong[order][: run.mistakes]
+    wrong = metrics.mistakes(run.predictions)
+    shown = wrong[: run.mistakes]
     captions = []
     names = run.classes(9)
     between = "→\n" if run.long_names else "→"

@@ -17,6 +17,7 @@ from digits import output
 # The columns of each table, in order. To add one, declare it here and fill it where the table is
 # made: `assess` in stages/evaluate.py, or a function below. (metrics.json: `measured` there.)
 PREDICTIONS = np.dtype([("actual", int), ("predicted", int), ("confidence", float)])
+MISTAKES = np.dtype([("image", object), *PREDICTIONS.descr])  # and the image's name
 CLASS_ACCURACY = np.dtype([("class", int), ("accuracy", float), ("count", int)])
 CALIBRATION = np.dtype(
     [("confidence", float), ("accuracy", float), ("count", int), ("low", float), ("high", float)]
@@ -40,6 +41,12 @@ def class_accuracy(predictions: np.ndarray) -> np.ndarray:
         inside = predictions["actual"] == label
         rows.append((label, right[inside].mean(), inside.sum()))
     return np.array(rows, CLASS_ACCURACY)
+
+
+def mistakes(predictions: np.ndarray) -> np.ndarray:
+    """The rows (n,) of the misclassified images, those with the highest confidence first."""
+    rows = np.flatnonzero(predictions["actual"] != predictions["predicted"])
+    return rows[np.argsort(-predictions["confidence"][rows], kind="stable")]
 
 
 def calibration(predictions: np.ndarray, bins: int) -> np.ndarray:

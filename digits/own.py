@@ -53,13 +53,14 @@ Size = int | list[int] | None
 
 
 class Job(NamedTuple):
-    """What to do: parameters of `datasets.folder`, a folder for scratch, what there is to say."""
+    """What to do: parameters of `datasets.folder`, and a folder for scratch; and what to tell."""
 
     size: Size
     colour: bool | None
     test_share: float
     scratch: Path
     said: list[str]
+    tests: list[Path]  # the files of the test images in their order, where each has one
 
 
 class Data(NamedTuple):
@@ -131,7 +132,7 @@ def gather(
     """
     with tempfile.TemporaryDirectory(dir=target) as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of metadata
-        job = Job(size, colour, share, Path(scratch), [])
+        job = Job(size, colour, share, Path(scratch), [], [])
         data = look(path, job)
         if not 2 <= len(data.classes) <= 256:
             found = f"{len(data.classes)}: {listed(data.classes)}"
@@ -149,6 +150,9 @@ def gather(
     amount = f"{train:,} training and {test:,} test images"
     if not train or not test:
         raise wrong(path, "images to train on and images to test on", amount)
+    if job.tests:
+        names = [f"{printable(file.relative_to(path))}\n" for file in job.tests]
+        (target / idx.TEST_NAMES).write_text("".join(names))
     height, width, channels = (*data.shape, 1)[:3]
     brought = {"channels": channels, "height": height, "width": width}
     idx.describe(
@@ -404,6 +408,7 @@ def read_pictures(
         if not bad:
             labels = [codes[one.name] for one, _ in batch]
             pixels, held = zip(*[result for _, result in batch])
+            job.tests.extend(one.path for (one, _), test in zip(batch, held) if test)
             for (one, _), label, array, test in zip(batch, labels, pixels, held):
                 digest = hashlib.sha256(array.tobytes() + bytes([label])).digest()
                 other_test, other = seen.setdefault(digest, (test, one.path))

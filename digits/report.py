@@ -6,9 +6,10 @@ from html import escape
 
 import numpy as np
 
+from digits import metrics
 from digits.figures import FIGURES, Run
 
-PAIRS = 10  # of classes, those most often confused
+MOST = 10  # rows of what was confused or misclassified
 Rows = list[list[str]]
 
 
@@ -55,7 +56,15 @@ def confused(run: Run) -> list[list[object]]:
     wrong = run.predictions[run.predictions["actual"] != run.predictions["predicted"]]
     pairs = Counter(zip(wrong["actual"].tolist(), wrong["predicted"].tolist()))
     names = run.data.classes
-    return [[names[one], names[other], count] for (one, other), count in pairs.most_common(PAIRS)]
+    return [[names[one], names[other], count] for (one, other), count in pairs.most_common(MOST)]
+
+
+def mistakes(run: Run) -> Iterator[list[object]]:
+    """Yield the misclassified images in which the network was most confident, by their names."""
+    names = run.data.classes
+    for row in metrics.mistakes(run.predictions)[:MOST].tolist():
+        actual, predicted, confidence = run.predictions[row].tolist()
+        yield [run.test_names[row], names[actual], names[predicted], f"{100 * confidence:.1f} %"]
 
 
 def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
@@ -76,6 +85,9 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
         yield f"![{title}](figures/{name}.png)"
     yield "## Classes most often confused"
     yield table(["actual", "predicted", "images"], confused(run))
+    yield "## Mistakes, the most confident first"
+    yield table(["image", "actual", "predicted", "confidence"], mistakes(run))
+    yield "All of them: [mistakes.csv](mistakes.csv)"
     yield "## Classes, the hardest first"
     hardest = np.sort(run.class_accuracy, order="accuracy")
     names = run.data.classes

@@ -65,6 +65,11 @@ def main(params: Params) -> None:
     metrics.write_values(REPORTS / "metrics.json", measured)
     metrics.write_values(REPORTS / "evaluation.json", run)
     metrics.write_table(REPORTS / "predictions.csv", predictions, data.classes)
+    wrong = metrics.mistakes(predictions)
+    names = arrays.read_names(len(images))
+    named = [(names[row], *predictions[row].tolist()) for row in wrong]
+    mistakes = np.array(named, metrics.MISTAKES)
+    metrics.write_table(REPORTS / "mistakes.csv", mistakes, data.classes)
     accuracies = metrics.class_accuracy(predictions)
     metrics.write_table(REPORTS / "class_accuracy.csv", accuracies, data.classes)
     metrics.write_table(REPORTS / "calibration.csv", bins)

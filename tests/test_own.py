@@ -41,12 +41,14 @@ class Gathered:
         own.gather(Path(place), Path("out"), **options)
         self.said = capsys.readouterr().out
         assert self.said.count("\n") == 1
-        assert {path.name for path in Path("out").iterdir()} == {
-            *idx.FILES.values(),
-            "dataset.json",
-        }
         self.about = json.loads(Path("out/dataset.json").read_text())
         self.arrays = {key: self.read(*key) for key in idx.FILES}
+        written = {path.name for path in Path("out").iterdir()}
+        named = {idx.TEST_NAMES} if self.about["pictures"] else set()
+        assert written == {*idx.FILES.values(), "dataset.json"} | named
+        if named:
+            names = Path("out", idx.TEST_NAMES).read_text().splitlines()
+            assert len(names) == len(self.arrays["test", "labels"])
 
     def read(self, split: str, kind: str) -> np.ndarray:
         _, chunks = idx.read(Path("out") / idx.FILES[split, kind], kind)

@@ -15,7 +15,7 @@ from conftest import ROOT
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from digits import metrics
+from digits import arrays, metrics
 from digits.figures import FIGURES, Run
 from digits.preparation import Preparation
 from stages import plot
@@ -76,6 +76,7 @@ def make(
         train_images=rng.random((count, *shape), np.float32),
         train_labels=np.eye(classes, dtype=np.float32)[actual],
         test_images=rng.random((count, *shape), np.float32),
+        test_names=[f"{i}.png" for i in range(count)],
         data=prepared(names or [str(label) for label in range(classes)], shape),
         samples=60,
         mistakes=24,
@@ -101,6 +102,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         metrics.write_values(plot.REPORTS / f"{name}.json", getattr(run, name))
     plot.LOG.write_text(LOG)
     run.data.write()
+    arrays.NAMES.write_text("".join(f"{name}\n" for name in run.test_names))
     return tmp_path
 
 

@@ -266,6 +266,10 @@ def test_predict_says_of_each_test_picture_what_evaluate_said(project: Project) 
         rows = csv.DictReader(file)
         other = [(r["actual"], r["predicted"], f"{float(r['confidence']):.4f}") for r in rows]
     assert one == sorted(other)
+    names = {entry["file"].partition("flowers/")[2]: entry["read"] for entry in found}
+    with (project.root / "reports/mistakes.csv").open() as file:
+        mistakes = {row["image"]: row["predicted"] for row in csv.DictReader(file)}
+    assert mistakes == {name: read for name, read in names.items() if read != name.split("/")[1]}
 
 
 @pytest.mark.slow
@@ -321,6 +325,7 @@ def other_project(root: Path) -> Project:
     return other
 
 
+@pytest.mark.slow
 def test_the_commands_of_dvc_do_what_the_page_says(project: Project, tmp_path: Path) -> None:
     project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
     project.commit("a remote")

@@ -1,7 +1,9 @@
 """Facts of the page of a run."""
 
+import csv
 import re
 
+import numpy as np
 import pytest
 from conftest import Project
 
@@ -47,7 +49,7 @@ def test_the_page_begins_with_data_set_recipe_and_accuracy(finished: Project) ->
 
 def test_the_page_shows_every_figure_once(finished: Project) -> None:
     links = re.findall(r"\]\((.*?)\)", text(finished))
-    assert links == [f"figures/{name}.png" for name in FIGURES]
+    assert links == [*(f"figures/{name}.png" for name in FIGURES), "mistakes.csv"]
     assert all((finished.root / "reports" / link).exists() for link in links)
 
 
@@ -56,6 +58,21 @@ def test_the_hardest_classes_come_first(finished: Project) -> None:
     shares = [float(share) for share in rows]
     assert len(shares) == 10
     assert shares == sorted(shares)
+
+
+def test_the_page_names_the_mistakes_in_which_the_network_was_most_confident(
+    finished: Project,
+) -> None:
+    with (finished.root / "reports/mistakes.csv").open() as file:
+        mistakes = list(csv.DictReader(file))
+    confidences = [float(row["confidence"]) for row in mistakes]
+    assert confidences == sorted(confidences, reverse=True)
+    labels = np.load(finished.root / "data/processed/test_labels.npy").argmax(axis=1)
+    assert all(labels[int(row["image"])] == int(row["actual"]) for row in mistakes)
+    first = [f"| {row['image']} | {row['actual']} | {row['predicted']} |" for row in mistakes[:10]]
+    lines = part(finished, "Mistakes, the most confident first").splitlines()
+    rows = [line for line in lines if re.match(r"\| \d", line)]
+    assert len(rows) == len(first) and all(map(str.startswith, rows, first))
 
 
 def test_the_page_says_what_the_network_was_trained_with(finished: Project) -> None:
