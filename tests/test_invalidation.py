@@ -41,7 +41,7 @@ EXPECTED = {
 }
 slow = pytest.mark.slow
 CHANGES = [  # a parameter of each kind, and another value for it
-    pytest.param("datasets.synthetic.test", 101),
+    pytest.param("datasets.synthetic.test", 101, marks=slow),
     pytest.param("preprocess.train_size", 200, marks=slow),
     pytest.param("recipe", "fast", marks=slow),
     pytest.param("recipes.original.augment.shift", 0.1, marks=slow),

@@ -231,6 +231,7 @@ def state(folder: Path) -> list[str]:
     return [git(folder, *command.split()) for command in commands]
 
 
+@pytest.mark.slow
 def test_the_tests_leave_the_repository_of_a_hook_alone(
     hook: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -243,6 +243,7 @@ def test_why_has_a_line_for_each_stage_that_dvc_lock_lacks(project: Project) -> 
     assert unknown == STAGES
 
 
+@pytest.mark.slow
 def test_why_follows_a_file_in_a_folder_that_an_earlier_stage_makes(project: Project) -> None:
     project.change(recipes__original__epochs=2)
     project.repro()

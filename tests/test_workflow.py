@@ -291,4 +291,4 @@ def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_used(
     assert f"{changed}: changed while train ran, so nothing of it was kept" in printed
     assert process.returncode != 0
     project.change(recipes__original__epochs=1)
-    assert "train" in project.repro()
+    assert "train" in project.repro("train")
