@@ -9,7 +9,9 @@ max, floor, rint), and sums run over integers or in a written order.
 """
 
 import functools
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import numpy as np
 
 SKELETONS = Path(__file__).with_name("skeletons.txt")
 BLOCK = 256  # images drawn at a time: their pixels fit in a processor's cache
+AHEAD = 16  # blocks that all cores draw before they are taken
 DOTS = 96  # of ink along a digit: less than a pixel apart
 SIDE = 28  # pixels: the image; the digit fills a box of 20
 
@@ -27,12 +30,20 @@ def draw(count: int, seed: int, split: int) -> Iterator[tuple[np.ndarray, np.nda
     Together `count` digits, always the same for a seed and split (0 train, 1 test): a smaller
     count gives the first of them.
     """
-    for block, start in enumerate(range(0, count, BLOCK)):
-        rng = np.random.default_rng([seed, split, block])
-        labels = rng.integers(10, size=BLOCK, dtype=np.uint8)
-        dots, radii = _fit(rng, _write(rng, labels))
-        images = _centre(_ink(dots, radii))
-        yield images[: count - start], labels[: count - start]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, count, BLOCK * AHEAD):
+            starts = range(start, min(count, start + BLOCK * AHEAD), BLOCK)
+            blocks = pool.map(lambda first: _block(seed, split, first // BLOCK), starts)
+            for first, (images, labels) in zip(starts, blocks):
+                yield images[: count - first], labels[: count - first]
+
+
+def _block(seed: int, split: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw BLOCK images and their labels, whatever the other blocks are."""
+    rng = np.random.default_rng([seed, split, number])
+    labels = rng.integers(10, size=BLOCK, dtype=np.uint8)
+    dots, radii = _fit(rng, _write(rng, labels))
+    return _centre(_ink(dots, radii)), labels
 
 
 def _spline(skeleton: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
