@@ -35,6 +35,7 @@ def hold_out(processed: Path, count: int) -> None:
         whole = np.load(processed / f"train_{kind}.npy", mmap_mode="r")
         np.save(f"data/processed/train_{kind}.npy", whole[:-count])
         np.save(f"data/processed/test_{kind}.npy", whole[-count:])
+    arrays.NAMES.write_text("".join(f"{row}\n" for row in range(len(whole) - count, len(whole))))
 
 
 def loading(params: Params) -> float:
