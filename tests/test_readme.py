@@ -166,7 +166,7 @@ def program(command: str) -> str:
 def test_every_example_of_the_readme_runs_and_prints_what_it_says(project: Project) -> None:
     bring(project.root / "data")
     shutil.copytree(project.root / "data/flowers", project.root / "data/own", dirs_exist_ok=True)
-    project.change(recipes__own__steps=4)
+    project.change(recipes__own__steps=4, recipes__own__network=SMALL)
     project.commit("few steps")
     image = np.load(project.root / "data/processed/test_images.npy")[0, ..., 0]
     Image.fromarray((255 * image).astype(np.uint8)).save(project.root / "five.png")
@@ -191,6 +191,9 @@ def test_make_why_says_what_the_readme_shows(project: Project) -> None:
     project.change(recipes__original__epochs=2)
     printed = project.run("python", "-m", "tools.why").stdout
     assert set(plain(shown.replace("5 -> 6", "1 -> 2"))) <= set(plain(printed))
+
+
+SMALL = ["GlobalAveragePooling2D", "dense", "Softmax"]  # a network, in place of that of `own`
 
 
 def bring(data: Path) -> None:
@@ -223,7 +226,7 @@ def bring(data: Path) -> None:
 def test_the_page_on_own_data_does_what_it_says(project: Project, tmp_path: Path) -> None:
     page = (ROOT / "docs/own-data.md").read_text()
     [shown] = [text for language, text in CODE.findall(page) if "pictures: " in text]
-    project.change(recipes__own__steps=4)
+    project.change(recipes__own__steps=4, recipes__own__network=SMALL)
     project.commit("few steps")
     bring(project.root / "data")
     for example in examples(page):
@@ -252,7 +255,7 @@ def test_the_page_on_own_data_does_what_it_says(project: Project, tmp_path: Path
 @pytest.mark.slow
 def test_predict_says_of_each_test_picture_what_evaluate_said(project: Project) -> None:
     bring(project.root / "data")
-    project.change(recipes__own__steps=4)
+    project.change(recipes__own__steps=4, recipes__own__network=SMALL)
     flowers = ["-S", "download.dataset=folder", "-S", "datasets.folder.path=data/flowers"]
     project.run("dvc", "exp", "run", "-S", "recipe=own", *flowers)
     files = sorted((project.root / "data/flowers/test").rglob("*.png"))
