@@ -370,6 +370,7 @@ def test_the_hooks_need_no_network_and_check_what_make_lint_checks() -> None:
         assert any(entry.startswith(f".venv/bin/{command}") for entry in entries), command
 
 
+@pytest.mark.slow
 def test_a_commit_whose_dvc_lock_does_not_fit_is_refused(project: Project, tmp_path: Path) -> None:
     [entry] = [hook["entry"] for hook in HOOKS if hook["id"] == "dvc-lock"]
     command = shlex.split(entry.replace(".venv/bin", str(Path(sys.executable).parent)))
