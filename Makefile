@@ -110,7 +110,7 @@ test: .venv/ready-dev
 	pytest -n 2 -m "not slow"
 
 test-all: .venv/ready-dev
-	pytest -n 3 --dist worksteal --faults=docs/faults.md
+	pytest -n 2 --faults=docs/faults.md
 
 lint: .venv/ready-dev
 	ruff check && ruff format --check && mypy

@@ -37,9 +37,9 @@ def read(name: str) -> np.ndarray:
     return np.asarray(mapped)  # the same memory; the class memmap itself is slow to index
 
 
-def read_names(count: int) -> list[str]:
-    """What the test images are called; SystemExit where these are not `count` names."""
-    names = NAMES.read_text(errors="replace").splitlines()
+def read_names(path: Path, count: int) -> list[str]:
+    """The names of test images in a file, a line each; SystemExit where these are not `count`."""
+    names = path.read_text(errors="replace").splitlines()
     if len(names) != count:
-        raise SystemExit(f"{NAMES}: expected {count} lines, found {len(names)}; run dvc repro")
+        raise SystemExit(f"{path}: expected {count} lines, found {len(names)}; run dvc repro")
     return names

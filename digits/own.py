@@ -8,7 +8,6 @@ more than its size is refused.
 import errno
 import hashlib
 import math
-import os
 import re
 import shutil
 import struct
@@ -17,7 +16,6 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain, islice
@@ -30,6 +28,7 @@ from tqdm import tqdm
 
 from digits import idx, pictures
 from digits.output import printable
+from digits.parallel import parallel
 
 # what a word in the name of a folder, a file, an array or a column means
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
@@ -53,7 +52,7 @@ Size = int | list[int] | None
 
 
 class Job(NamedTuple):
-    """What to do: parameters of `datasets.folder`, and a folder for scratch; and what to tell."""
+    """What to do: parameters of `datasets.folder`, a folder for scratch; what there is to tell."""
 
     size: Size
     colour: bool | None
@@ -264,7 +263,7 @@ def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
     def glance(picture: Picture) -> tuple[int, int, bool] | None:
         return inspect(picture, job.colour is None and not coloured)
 
-    for picture, seen in parallel(glance, found, 1024, "looking"):
+    for picture, seen in under_a_bar(glance, found, 1024, "looking"):
         if seen is None:
             left[ending(picture.path)] += 1
         else:
@@ -335,18 +334,12 @@ def below(folder: Path, left: Counter[str]) -> list[Path]:
     return sorted(found, key=natural)
 
 
-def parallel(
+def under_a_bar(
     function: Callable[[Picture], Any], items: list[Picture], size: int, words: str
-) -> Iterator[tuple[Picture, Any]]:
-    """Yield each with what becomes of it, `size` of them in memory, under a bar."""
-    with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=len(items), desc=words, unit=" pictures", disable=None) as bar,
-    ):
-        for start in range(0, len(items), size):
-            batch = items[start : start + size]
-            yield from zip(batch, pool.map(function, batch))
-            bar.update(len(batch))
+) -> Iterable[tuple[Picture, Any]]:
+    """Each with what becomes of it, `size` of them in memory."""
+    done = parallel(function, items, size)
+    return tqdm(done, desc=words, total=len(items), unit=" pictures", disable=None)
 
 
 def inspect(picture: Picture, colour: bool) -> tuple[int, int, bool] | None:
@@ -402,7 +395,7 @@ def read_pictures(
     seen: dict[bytes, tuple[bool, Path]] = {}
     twice = []
     size = max(16, min(1024, idx.CHUNK // math.prod(shape)))
-    loaded = parallel(load, found, size, "reading")
+    loaded = iter(under_a_bar(load, found, size, "reading"))
     while batch := list(islice(loaded, size)):
         bad += [f"{one.path}: {pixels}" for one, (pixels, _) in batch if isinstance(pixels, str)]
         if not bad:

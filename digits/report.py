@@ -87,7 +87,10 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     yield table(["actual", "predicted", "images"], confused(run))
     yield "## Mistakes, the most confident first"
     yield table(["image", "actual", "predicted", "confidence"], mistakes(run))
-    yield "All of them: [mistakes.csv](mistakes.csv)"
+    yield (
+        "An image is named by its file, or by its number among the test images, from 0. "
+        "All of them: [mistakes.csv](mistakes.csv)"
+    )
     yield "## Classes, the hardest first"
     hardest = np.sort(run.class_accuracy, order="accuracy")
     names = run.data.classes

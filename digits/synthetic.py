@@ -9,13 +9,13 @@ max, floor, rint), and sums run over integers or in a written order.
 """
 
 import functools
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
+
+from digits.parallel import parallel
 
 SKELETONS = Path(__file__).with_name("skeletons.txt")
 BLOCK = 256  # images drawn at a time: their pixels fit in a processor's cache
@@ -30,17 +30,14 @@ def draw(count: int, seed: int, split: int) -> Iterator[tuple[np.ndarray, np.nda
     Together `count` digits, always the same for a seed and split (0 train, 1 test): a smaller
     count gives the first of them.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, count, BLOCK * AHEAD):
-            starts = range(start, min(count, start + BLOCK * AHEAD), BLOCK)
-            blocks = pool.map(lambda first: _block(seed, split, first // BLOCK), starts)
-            for first, (images, labels) in zip(starts, blocks):
-                yield images[: count - first], labels[: count - first]
+    block = functools.partial(_block, seed, split)
+    for start, (images, labels) in parallel(block, range(0, count, BLOCK), AHEAD):
+        yield images[: count - start], labels[: count - start]
 
 
-def _block(seed: int, split: int, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw BLOCK images and their labels, whatever the other blocks are."""
-    rng = np.random.default_rng([seed, split, number])
+def _block(seed: int, split: int, start: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw BLOCK images and their labels, from number `start` on, whatever the others are."""
+    rng = np.random.default_rng([seed, split, start // BLOCK])
     labels = rng.integers(10, size=BLOCK, dtype=np.uint8)
     dots, radii = _fit(rng, _write(rng, labels))
     return _centre(_ink(dots, radii)), labels

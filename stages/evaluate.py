@@ -31,6 +31,7 @@ def main(params: Params) -> None:
     checkpoint.forget(network.FILE)
     training = metrics.read_values(REPORTS / "training/metrics.json", "loss", "accuracy")
     images, labels = arrays.read("test_images"), arrays.read("test_labels")
+    names = arrays.read_names(arrays.NAMES, len(images))
     data = preparation.read()
     determinism.pin(params.threads, params.instructions)
     forward = network.forward(network.load(network.FILE), params.replicas)
@@ -42,7 +43,8 @@ def main(params: Params) -> None:
     predictions, loss = assess(progress, labels.argmax(axis=1))
     bins = metrics.calibration(predictions, params.evaluate.calibration_bins)
 
-    errors = int((predictions["actual"] != predictions["predicted"]).sum())
+    wrong = metrics.mistakes(predictions)
+    errors = len(wrong)
     accuracy = 1 - errors / len(images)
     low, high = metrics.interval(len(images) - errors, len(images))
     measured = {
@@ -65,8 +67,6 @@ def main(params: Params) -> None:
     metrics.write_values(REPORTS / "metrics.json", measured)
     metrics.write_values(REPORTS / "evaluation.json", run)
     metrics.write_table(REPORTS / "predictions.csv", predictions, data.classes)
-    wrong = metrics.mistakes(predictions)
-    names = arrays.read_names(len(images))
     named = [(names[row], *predictions[row].tolist()) for row in wrong]
     mistakes = np.array(named, metrics.MISTAKES)
     metrics.write_table(REPORTS / "mistakes.csv", mistakes, data.classes)

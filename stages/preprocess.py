@@ -158,15 +158,6 @@ def write(name: str, split: Split, rows: np.ndarray, about: Preparation) -> None
     arrays.write(f"{name}_labels", (len(rows), len(about.classes)), labels)
 
 
-def test_names(count: int) -> list[str]:
-    """What the test images are called: as the files that they were, or by their numbers."""
-    path = idx.FOLDER / idx.TEST_NAMES
-    names = path.read_text().splitlines() if path.exists() else [str(i) for i in range(count)]
-    if len(names) != count:
-        raise SystemExit(f"{path}: expected {count} lines, found {len(names)}; run dvc repro")
-    return names
-
-
 def main(params: Params) -> None:
     """Write both splits; SystemExit where they do not fit together, or are less than asked for."""
     about = idx.about(idx.FOLDER)
@@ -191,6 +182,8 @@ def main(params: Params) -> None:
             print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
     write("train", train, train_rows[:size], found)
     write("test", test, test_rows, found)
-    names = test_names(len(test.labels))
+    files = idx.FOLDER / idx.TEST_NAMES
+    count = len(test_rows)
+    names = arrays.read_names(files, count) if files.exists() else range(count)
     output.write_text(arrays.NAMES, "".join(f"{names[row]}\n" for row in test_rows))
     found.write()

@@ -291,7 +291,7 @@ ANYTHING = st.recursive(
 
 
 @fault("a random value in a random place", "accepted, or each line names a parameter")
-@pytest.mark.parametrize("examples", [50, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_whatever_stands_in_a_place_each_line_names_a_path(record_property, examples):
     tried = []
 
@@ -517,7 +517,7 @@ EDITS = st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from([0, 0, 1, 4
     "its text is damaged at random, in up to three places",
     "read as DVC reads it, or each line names the file",
 )
-@pytest.mark.parametrize("examples", [200, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [200, pytest.param(3000, marks=pytest.mark.slow)])
 def test_a_damaged_text_is_read_as_dvc_reads_it_or_refused_in_lines(
     tmp_path, monkeypatch, record_property, examples
 ):

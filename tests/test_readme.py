@@ -255,7 +255,7 @@ def test_the_page_on_own_data_does_what_it_says(project: Project, tmp_path: Path
 @pytest.mark.slow
 def test_predict_says_of_each_test_picture_what_evaluate_said(project: Project) -> None:
     bring(project.root / "data")
-    project.change(recipes__own__steps=4, recipes__own__network=SMALL)
+    project.change(recipes__own__steps=4)
     flowers = ["-S", "download.dataset=folder", "-S", "datasets.folder.path=data/flowers"]
     project.run("dvc", "exp", "run", "-S", "recipe=own", *flowers)
     files = sorted((project.root / "data/flowers/test").rglob("*.png"))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from conftest import PIPE, ROOT, Project
 from tqdm import tqdm
@@ -283,9 +284,12 @@ def ended(printed: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_search_that_is_killed_goes_on_in_a_fresh_clone_to_the_same_trials(
+def test_a_search_killed_twice_goes_on_in_a_fresh_clone_to_the_same_trials(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """First the driver is killed, then a node with all its processes."""
+    from ray.cluster_utils import Cluster
+
     (tmp_path / "clones").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "clones"))
     monkeypatch.setenv("RAY_TMPDIR", "/tmp")  # its sockets want a short path
@@ -316,7 +320,19 @@ def test_a_search_that_is_killed_goes_on_in_a_fresh_clone_to_the_same_trials(
 
     project.run("git", "clone", "--quiet", bare, str(tmp_path / "fresh"))
     fresh = Project(tmp_path / "fresh")
-    said = fresh.run(*command).stdout
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    try:
+        with fresh.start(*command, f"--address={cluster.address}", **PIPE) as process:
+            until(lambda: any((tmp_path / "clones").glob("*/search-*/models/training.log")))
+            [raylet] = nodes[0].all_processes["raylet"]
+            node = psutil.Process(raylet.process.pid)
+            for each in [*node.children(recursive=True), node]:
+                each.kill()
+            said = process.communicate()[0]
+    finally:
+        cluster.shutdown()
+    assert process.returncode == 0, said
     assert len(ended(said)) == 3 - kept, said
     assert locks(fresh) == wanted
     best = [line for line in printed.splitlines() if "dvc exp " in line]
