@@ -5,6 +5,7 @@ module only accepts or refuses: the values are those of the file, and a key that
 then None. That is why no stage but `validate` depends on it.
 """
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -250,6 +251,12 @@ def wrong_names(values: dict) -> Iterator[Refusal]:
             yield refusals.unknown_name(f"{path}.{recipe}", str(recipe), map(str, recipes))
 
 
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The JSON schema of params.yaml; it takes a hundred times as long as to check the values."""
+    return Params.model_json_schema()
+
+
 def errors(values: Any) -> list[str]:
     """Return a line for each thing that is wrong with values of params.yaml, sorted by path."""
     if not isinstance(values, dict):
@@ -259,7 +266,7 @@ def errors(values: Any) -> list[str]:
     try:
         Params.model_validate(values)
     except ValidationError as failure:
-        wrong += refusals.explain(failure, values, Params.model_json_schema())
+        wrong += refusals.explain(failure, values, schema())
     return refusals.lines(FILE, wrong)
 
 
