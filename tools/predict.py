@@ -188,6 +188,8 @@ def main() -> None:
             lines = classifier.read(picture)
         except ValueError as error:
             print(f"{name}: {error}", file=sys.stderr)
+            if options.json:
+                print(json.dumps({"file": str(path), "read": None, "error": str(error)}))
             status = 1
             continue
         if options.json:
