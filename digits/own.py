@@ -286,7 +286,7 @@ def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
 def find(
     root: Path, names: list[str] | None, left: Counter[str]
 ) -> tuple[list[Picture], list[str]]:
-    """What lies in folders of classes, be it SPLIT/CLASS or CLASS; and the classes in order."""
+    """What lies in SPLIT/CLASS, CLASS/SPLIT or CLASS, folders all; and the classes in order."""
     splits = {unpacked(folder): meaning(SPLITS, folder.name) for folder in folders(root)}
     # one without folders is a class: among vehicles, one is called train
     if not any(split == "train" and folders(folder) for folder, split in splits.items()):
@@ -307,6 +307,11 @@ def find(
         beside = [path for path in visible(top) if split and not path.is_dir()]
         left.update(ending(path) for path in beside if path != root / NAMES)
         left.update(path.name for path in top.iterdir() if path.name.startswith("."))
+    if root in splits:
+        below_class = [picture.path.relative_to(root).parts[1:-1] for picture in found]
+        inner = [split for parts in below_class if (split := meaning(SPLITS, *parts))]
+        if len(inner) == len(found) and "train" in inner:
+            found = [picture._replace(split=split) for picture, split in zip(found, inner)]
     return found, names or sorted(classes, key=natural)
 
 

@@ -434,6 +434,26 @@ def test_splits_have_the_names_that_are_in_use(
     assert said in found.said
 
 
+@pytest.mark.parametrize(
+    "parts, said",
+    [
+        (["train", "test"], ""),
+        (["training_set/more", "test_set"], ""),
+        (["train", "val"], "val is the test set"),
+    ],
+)
+def test_splits_may_lie_in_the_folders_of_classes(
+    gather: Gather, parts: list[str], said: str
+) -> None:
+    first, second = ([f"{name}/{part}" for name in ("a", "b")] for part in parts)
+    train, test = classes(*first), classes(*second)
+    found = gather()
+    assert found.about["classes"] == ["a", "b"] and said in found.said
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (len(train), len(test))
+    picture("a/elsewhere/1.png")  # then these are no splits
+    assert "no test set, so it is 20%" in gather().said
+
+
 def test_a_test_folder_without_classes_is_left_out_and_told(gather: Gather) -> None:
     classes("train/a", "train/b", "test")
     found = gather()
