@@ -613,9 +613,11 @@ def test_predict_of_a_missing_file_does_not_wait_for_tensorflow(project: Project
 
 
 def test_the_exported_network_gives_every_test_image_the_same_class(project: Project) -> None:
-    printed = tool(project, "export").stdout.splitlines()[-1]
+    *_, compared, accuracy = tool(project, "export").stdout.splitlines()
     said = "100 of 100 test images get the class that models/network.keras gives them"
-    assert printed.startswith(f"models/network.tflite: {said}")
+    assert compared.startswith(f"models/network.tflite: {said}")
+    evaluated = json.loads((project.root / "reports/metrics.json").read_text())["test_accuracy"]
+    assert accuracy.endswith(f"augmentation: {100 * evaluated:.2f} %")
     exported = project.root / "models/network.tflite"
     assert exported.stat().st_size > 900_000
     with zipfile.ZipFile(exported) as archive:

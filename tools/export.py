@@ -40,16 +40,24 @@ def load_exported(path: Path) -> "Forward":
     return forward
 
 
-def compare(one: "Forward", other: "Forward", images: "np.ndarray") -> tuple[int, float]:
-    """Return how many images get the same class, and the largest difference of a probability."""
+def compare(
+    one: "Forward", other: "Forward", images: "np.ndarray", labels: "np.ndarray"
+) -> tuple[int, int, float]:
+    """How many images get the same class, how many their own, and the most a probability differs.
+
+    Images are (N, H, W, C), labels (N,); `other` is the one that has to be right.
+    """
     from digits.network import in_batches
 
-    same, largest = 0, 0.0
+    same, right, end, largest = 0, 0, 0, 0.0
     for batch in in_batches(images):
+        start, end = end, end + len(batch)
         ours, theirs = one(batch).numpy(), other(batch)
-        same += int((ours.argmax(axis=1) == theirs.argmax(axis=1)).sum())
+        classes = theirs.argmax(axis=1)
+        same += int((classes == ours.argmax(axis=1)).sum())
+        right += int((classes == labels[start:end]).sum())
         largest = max(largest, float(abs(ours - theirs).max()))
-    return same, largest
+    return same, right, largest
 
 
 def describe(exported: Path, data: "Preparation") -> None:
@@ -76,7 +84,8 @@ def export() -> None:
     values = params.read()
     determinism.pin(values.threads, values.instructions)
     trained = network.load(network.FILE)
-    images, data = arrays.read("test_images"), preparation.read()
+    images, labels = arrays.read("test_images"), arrays.read("test_labels").argmax(axis=1)
+    data = preparation.read()
     exported = network.FILE.with_suffix(".tflite")
     partial = exported.with_name(f"partial-{exported.name}")
     trained.export(partial, format="litert", verbose=False)
@@ -84,7 +93,7 @@ def export() -> None:
 
     forward = network.forward(trained, values.replicas)
     with determinism.errors_held_back():  # LiteRT's remarks on how it computes
-        same, largest = compare(forward, load_exported(partial), images)
+        same, right, largest = compare(forward, load_exported(partial), images, labels)
     said = f"{same:,} of {len(images):,} test images get the class that {network.FILE} gives them"
     if same < len(images):
         partial.unlink()
@@ -93,6 +102,7 @@ def export() -> None:
     classes = exported.with_name("classes.txt")
     classes.write_text("\n".join(data.classes) + "\n")
     print(f"{exported}: {said}, with probabilities within {largest:.0e}")
+    print(f"test accuracy, without test-time augmentation: {100 * right / len(images):.2f} %")
 
 
 def main() -> None:
