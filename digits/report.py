@@ -1,5 +1,6 @@
 """What a run measured, and what it was trained with -> a page in Markdown, with its figures."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from html import escape
@@ -14,12 +15,13 @@ Rows = list[list[str]]
 
 
 def table(header: list[str], rows: Iterable[Iterable[object]]) -> str:
-    """A table of Markdown."""
+    """A table of Markdown, which shows names of files and classes as they are."""
+
+    def plain(cell: object) -> str:
+        return re.sub(r"[|`*\[]", r"\\\g<0>", escape(str(cell), quote=False))
+
     lines = [header, ["---"] * len(header), *rows]
-    cells = [
-        [escape(str(cell), quote=False).replace("|", r"\|") for cell in line] for line in lines
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    return "\n".join(f"| {' | '.join(map(plain, line))} |" for line in lines)
 
 
 def parse(log: str) -> tuple[Rows, Rows]:

@@ -80,3 +80,8 @@ def test_the_page_says_what_the_network_was_trained_with(finished: Project) -> N
     assert "| recipe | original |" in trained
     assert "| test_time_augmentation | 0 |" in trained
     assert "| parameters |  | 242,062 |" in part(finished, "Layers")
+
+
+def test_a_table_shows_names_as_they_are() -> None:
+    made = report.table(["image"], [["a|b `c` [d](e) *f* <g>"]])
+    assert made.splitlines()[-1] == r"| a\|b \`c\` \[d](e) \*f\* &lt;g&gt; |"
