@@ -44,9 +44,13 @@ def class_accuracy(predictions: np.ndarray) -> np.ndarray:
 
 
 def mistakes(predictions: np.ndarray) -> np.ndarray:
-    """The rows (n,) of the misclassified images, those with the highest confidence first."""
+    """The rows (n,) of the misclassified images, those with the highest confidence first.
+
+    Confidences count as predictions.csv has them, so that figures made of it have the same order.
+    """
     rows = np.flatnonzero(predictions["actual"] != predictions["predicted"])
-    return rows[np.argsort(-predictions["confidence"][rows], kind="stable")]
+    written = [-float(f"{value:.6f}") for value in predictions["confidence"][rows].tolist()]
+    return rows[np.argsort(written, kind="stable")]
 
 
 def calibration(predictions: np.ndarray, bins: int) -> np.ndarray:

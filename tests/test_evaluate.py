@@ -176,3 +176,10 @@ def test_values_that_lack_a_number_are_refused_in_one_line(tmp_path: Path, text:
     (tmp_path / "metrics.json").write_text(text)
     with pytest.raises(SystemExit, match=r"metrics\.json: expected JSON, found: no number 'loss'"):
         metrics.read_values(tmp_path / "metrics.json", "loss", "accuracy")
+
+
+def test_mistakes_have_the_order_of_what_was_written() -> None:
+    """Figures and the report read predictions.csv, where these two are equally confident."""
+    rows = [(0, 1, 0.9999991), (1, 0, 0.9999994), (0, 0, 1.0), (1, 0, 0.99)]
+    predictions = np.array(rows, metrics.PREDICTIONS)
+    assert metrics.mistakes(predictions).tolist() == [0, 1, 3]
