@@ -391,10 +391,10 @@ def test_a_killed_node_costs_no_result(swept: Project, tmp_path: Path) -> None:
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     swept.run("git", "remote", "add", "origin", str(swept.root))
     swept.run("git", "fetch", "--quiet", "origin")
-    options = ["--address", cluster.address, "-S", "plot.mistakes=5,6,7"]  # quick
+    options = ["--address", cluster.address, "-S", "train.seed=1,2,3"]
     try:
         with start(swept, *options) as process:
-            until(lambda: any((tmp_path / "clones").glob("*/*/.dvc/tmp/rwlock")))
+            until(lambda: any((tmp_path / "clones").glob("*/*/models/training.log")))
             [raylet] = nodes[0].all_processes["raylet"]
             node = psutil.Process(raylet.process.pid)
             # its workers, and not what an experiment has started: that ends by itself
