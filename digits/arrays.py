@@ -8,7 +8,7 @@ import numpy as np
 from digits import output
 
 PROCESSED = Path("data/processed")
-NAMES = PROCESSED / "test_names.txt"  # of each test image: its file, or its number
+NAMES = PROCESSED / "test_names.txt"  # of each test image: its file, or its row
 
 
 def write(name: str, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:

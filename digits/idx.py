@@ -45,7 +45,7 @@ OTHER_TYPES = {  # that people save images in
 }
 CHUNK = 2**22  # bytes of data held in memory at a time
 ABOUT = "dataset.json"
-TEST_NAMES = "test_names.txt"  # the files that the test images were, a line each, if they were
+TEST_NAMES = "test_names.txt"  # of chosen test images and of pictures: what each was, a line each
 
 
 def candidates(folder: Path, split: str, kind: str) -> list[Path]:

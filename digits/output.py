@@ -1,9 +1,12 @@
 """What a stage writes: files that get their names once they are whole, lines that stay one."""
 
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # Unicode's, of bidi
 
 
 @contextmanager
@@ -34,8 +37,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def printable(text: object) -> str:
-    """In one line, and in letters that every terminal takes: a name may be any bytes."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
+    """In one line, and as a terminal shows it in order: a name may be any bytes.
+
+    Spaces and joiners of any script stay: a file is found by its name.
+    """
+    return "".join(ascii(letter)[1:-1] if hides(letter) else letter for letter in str(text))
+
+
+def hides(letter: str) -> bool:
+    """Whether a letter ends a line, commands a terminal, turns what follows round, or is none."""
+    turns = unicodedata.bidirectional(letter) in TURNS
+    return turns or unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def remove(path: Path) -> None:

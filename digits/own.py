@@ -59,7 +59,7 @@ class Job(NamedTuple):
     test_share: float
     scratch: Path
     said: list[str]
-    tests: list[Path]  # the files of the test images in their order, where each has one
+    tests: list[object]  # the names of the test images in their order, if they were chosen here
 
 
 class Data(NamedTuple):
@@ -150,7 +150,7 @@ def gather(
     if not train or not test:
         raise wrong(path, "images to train on and images to test on", amount)
     if job.tests:
-        names = [f"{printable(file.relative_to(path))}\n" for file in job.tests]
+        names = [f"{printable(name)}\n" for name in job.tests]
         (target / idx.TEST_NAMES).write_text("".join(names))
     height, width, channels = (*data.shape, 1)[:3]
     brought = {"channels": channels, "height": height, "width": width}
@@ -279,7 +279,7 @@ def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
     split, share = tested({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     job.said.extend([left_out] if left else [])
-    stream = read_pictures(kept, classes, shape, split, share, job)
+    stream = read_pictures(root, kept, classes, shape, split, share, job)
     return Data("pictures", shape if coloured else shape[:2], classes, stream)
 
 
@@ -376,6 +376,7 @@ def common_size(sizes: Counter[tuple[int, int]], job: Job) -> tuple[int, int]:
 
 
 def read_pictures(
+    root: Path,
     found: list[Picture],
     classes: list[str],
     shape: tuple[int, ...],
@@ -406,7 +407,8 @@ def read_pictures(
         if not bad:
             labels = [codes[one.name] for one, _ in batch]
             pixels, held = zip(*[result for _, result in batch])
-            job.tests.extend(one.path for (one, _), test in zip(batch, held) if test)
+            tests = (one.path for (one, _), test in zip(batch, held) if test)
+            job.tests.extend(path.relative_to(root) for path in tests)
             for (one, _), label, array, test in zip(batch, labels, pixels, held):
                 digest = hashlib.sha256(array.tobytes() + bytes([label])).digest()
                 other_test, other = seen.setdefault(digest, (test, one.path))
@@ -450,6 +452,8 @@ def from_arrays(
                     rows = np.rint(np.multiply(rows, scale, dtype=np.float32)).astype(np.uint8)
                 digests = [hashlib.sha256(row.tobytes()).digest() for row in rows if share]
                 held = [chosen(digest, share) for digest in digests] or one.split == split
+                if share:
+                    job.tests.extend(start + np.flatnonzero(held))
                 if rows.shape[1:] != shape:
                     fitted = (pictures.to_array(Image.fromarray(row), *full) for row in rows)
                     rows = np.stack([*fitted])

@@ -14,12 +14,15 @@ MOST = 10  # rows of what was confused or misclassified
 Rows = list[list[str]]
 
 
+def plain(text: object) -> str:
+    """What Markdown shows as this text: names of files and classes may hold any of its signs."""
+    letter = r"[^\W_]"  # between two, _ is no sign
+    signs = rf"[|`*\[~$\\]|(?<!{letter})_|_(?!{letter})"
+    return re.sub(signs, r"\\\g<0>", escape(str(text), quote=False))
+
+
 def table(header: list[str], rows: Iterable[Iterable[object]]) -> str:
-    """A table of Markdown, which shows names of files and classes as they are."""
-
-    def plain(cell: object) -> str:
-        return re.sub(r"[|`*\[]", r"\\\g<0>", escape(str(cell), quote=False))
-
+    """A table of Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(plain, line))} |" for line in lines)
 
@@ -73,7 +76,7 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     """Yield the paragraphs of the page: results, figures, hardest classes, hyperparameters."""
     about = run.evaluation
     low, high = (100 * about[f"test_accuracy_{end}"] for end in ("low", "high"))
-    yield f"# {about['dataset']}, classified by the recipe `{about['recipe']}`"
+    yield f"# {plain(about['dataset'])}, classified by the recipe `{about['recipe']}`"
     yield (
         f"**Test accuracy {100 * run.metrics['test_accuracy']:.2f} %** "
         f"(95 % interval {low:.2f} to {high:.2f} %): "
@@ -85,14 +88,15 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
         title = name.replace("_", " ").capitalize()
         yield f"## {title}"
         yield f"![{title}](figures/{name}.png)"
-    yield "## Classes most often confused"
-    yield table(["actual", "predicted", "images"], confused(run))
-    yield "## Mistakes, the most confident first"
-    yield table(["image", "actual", "predicted", "confidence"], mistakes(run))
-    yield (
-        "An image is named by its file, or by its number among the test images, from 0. "
-        "All of them: [mistakes.csv](mistakes.csv)"
-    )
+    if run.metrics["errors"]:
+        yield "## Classes most often confused"
+        yield table(["actual", "predicted", "images"], confused(run))
+        yield "## Mistakes, the most confident first"
+        yield table(["image", "actual", "predicted", "confidence"], mistakes(run))
+        yield (
+            "An image is named by its file, or by its row in the file that it came from, the first "
+            "being 0. All of them: [mistakes.csv](mistakes.csv)"
+        )
     yield "## Classes, the hardest first"
     hardest = np.sort(run.class_accuracy, order="accuracy")
     names = run.data.classes

@@ -15,6 +15,7 @@ from test_declarations import outs
 
 from digits import output
 
+PHOTO = "写真\u3000\xa01 \N{FAMILY}\u200d\N{BOY}.png"  # spaces and a joiner of other scripts
 FORMS = pytest.mark.parametrize("form", ["file", "folder"])
 
 
@@ -42,6 +43,13 @@ def test_what_is_written_takes_its_place_at_the_end_and_leaves_nothing_beside(
             written(partial, text, form)
             assert partial.suffix == ".txt" and (text == "first") != path.exists()
         assert read(path) == {text} and list(path.parent.iterdir()) == [path]
+
+
+def test_a_name_is_printed_as_it_is_but_for_what_commands_a_terminal() -> None:
+    assert output.printable(PHOTO) == PHOTO
+    assert output.printable("a\nb\x1b[2J\u2028\u202egnp.\udcff") == (
+        r"a\nb\x1b[2J\u2028\u202egnp.\udcff"
+    )
 
 
 @FORMS

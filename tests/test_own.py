@@ -44,7 +44,7 @@ class Gathered:
         self.about = json.loads(Path("out/dataset.json").read_text())
         self.arrays = {key: self.read(*key) for key in idx.FILES}
         written = {path.name for path in Path("out").iterdir()}
-        named = {idx.TEST_NAMES} if self.about["pictures"] else set()
+        named = {idx.TEST_NAMES} if self.about["pictures"] or "no test set" in self.said else set()
         assert written == {*idx.FILES.values(), "dataset.json"} | named
         if named:
             names = Path("out", idx.TEST_NAMES).read_text().splitlines()
@@ -208,6 +208,16 @@ def test_csv_with_and_without_a_header_in_one_file_or_two(
         csv(name, np.arange(50) % 3, noise(50, 8, 8), header)
     counts = [len(gather().pairs(split)) for split in ("train", "test")]
     assert sum(counts) == 50 * len(names) and min(counts) > 0
+
+
+def test_test_images_that_were_chosen_from_an_array_are_named_by_their_rows(
+    gather: Gather,
+) -> None:
+    images = noise(50, 8, 8)
+    npz(x_train=images, y_train=np.arange(50) % 3, x_test=None, y_test=None)
+    chosen = gather().arrays["test", "images"]
+    rows = [int(name) for name in Path("out", idx.TEST_NAMES).read_text().splitlines()]
+    assert 0 < len(rows) < 50 and (images[rows] == chosen).all()
 
 
 @pytest.mark.parametrize("head", [[], ["id", *(f"pixel{number}" for number in range(64))]])

@@ -83,5 +83,8 @@ def test_the_page_says_what_the_network_was_trained_with(finished: Project) -> N
 
 
 def test_a_table_shows_names_as_they_are() -> None:
-    made = report.table(["image"], [["a|b `c` [d](e) *f* <g>"]])
-    assert made.splitlines()[-1] == r"| a\|b \`c\` \[d](e) \*f\* &lt;g&gt; |"
+    made = report.table(["image"], [["a|b `c` [d](e) *f* <g>"], [r"__init__ IMG_1 ~h~ $i$ \_"]])
+    assert made.splitlines()[-2:] == [
+        r"| a\|b \`c\` \[d](e) \*f\* &lt;g&gt; |",
+        r"| \_\_init\_\_ IMG_1 \~h\~ \$i\$ \\\_ |",
+    ]
