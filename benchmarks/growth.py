@@ -2,8 +2,9 @@
 
 They are synthetic digits, as many test images as training images, and one epoch; each stage runs as
 `python -m stages NAME` in a clone. Memory is the most anonymous memory that was seen at once
-(RssAnon: pages of mapped files do not count).
-`python -m benchmarks.growth [--recipe NAME] [--rounds N] [IMAGES ...]`
+(RssAnon: pages of mapped files do not count). With --pictures the digits are PNGs in colour, of
+64 x 64, in a folder for each class, and the recipe is `own`.
+`python -m benchmarks.growth [--recipe NAME | --pictures] [--rounds N] [IMAGES ...]`
 """
 
 import argparse
@@ -11,19 +12,43 @@ import functools
 import statistics
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
 
 from benchmarks import harness
+from digits import synthetic
 
 STAGES = ["download", "preprocess", "train", "evaluate", "plot"]
 MEASURES = ["wall_seconds", "cpu_seconds", "memory_mb"]
 HEADER = ["stage", "measure", "images", "runs", "median", "least", "most", "times the smallest"]
 
 
-def grow(recipe: str, images: int) -> harness.Figures:
+def draw_pictures(folder: Path, images: int) -> None:
+    """Write so many digits for each split as SPLIT/DIGIT/NUMBER.png, in colours drawn at random."""
+    rng = np.random.default_rng(0)
+    for part, split in enumerate(("train", "test")):
+        for digit in range(10):
+            (folder / split / str(digit)).mkdir(parents=True)
+        number = 0
+        for pixels, digits in synthetic.draw(images, 0, part):
+            for image, digit in zip(pixels, digits):
+                paper, ink = (tuple(colour) for colour in rng.integers(0, 256, (2, 3)).tolist())
+                picture = ImageOps.colorize(Image.fromarray(image), paper, ink).resize((64, 64))
+                picture.save(folder / split / str(digit) / f"{number}.png")
+                number += 1
+
+
+def grow(recipe: str, pictures: bool, images: int) -> harness.Figures:
     """Run the stages on so many images; return each one's wall and CPU seconds and memory."""
     figures: harness.Figures = {}
     with harness.clone(images, images, epochs=1) as root:
         harness.change(root, f"recipe={recipe}")
+        if pictures:
+            draw_pictures(root / "pictures", images)
+            folder = ["download.dataset=folder", "datasets.folder.path=pictures"]
+            harness.change(root, *folder, "recipe=own", "recipes.own.steps=1")
         (root / "reports/training").mkdir(parents=True, exist_ok=True)
         own = {"CHECKPOINTS": f"{root}/checkpoints"}
         for stage in STAGES:
@@ -49,12 +74,14 @@ def main() -> None:
     parser.add_argument("images", nargs="*", type=int, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--recipe", default="fast")
+    parser.add_argument("--pictures", action="store_true")
     options = parser.parse_args()
     sizes = sorted(options.images)
-    tasks = {f"{size:,} images": functools.partial(grow, options.recipe, size) for size in sizes}
+    grown = functools.partial(grow, options.recipe, options.pictures)
+    tasks = {f"{size:,} images": functools.partial(grown, size) for size in sizes}
     runs = list(harness.in_turn(tasks, options.rounds).values())
-    harness.publish("growth", HEADER, list(table(sizes, runs)))
-    print(f"recipe {options.recipe}")
+    name = "growth_pictures" if options.pictures else "growth"
+    harness.publish(name, HEADER, list(table(sizes, runs)))
 
 
 if __name__ == "__main__":

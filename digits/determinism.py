@@ -19,6 +19,18 @@ os.environ |= {
 
 
 @contextmanager
+def announced() -> Iterator[None]:
+    """Say on a terminal why nothing happens for some seconds, and leave no trace of it."""
+    if not sys.stderr or not sys.stderr.isatty():
+        yield
+        return
+    words = "TensorFlow starts ..."
+    print(words, end="\r", file=sys.stderr, flush=True)
+    yield
+    print(" " * len(words), end="\r", file=sys.stderr, flush=True)
+
+
+@contextmanager
 def errors_held_back() -> Iterator[None]:
     """Keep what is written to file descriptor 2, and show it only where an exception passes.
 
@@ -60,7 +72,7 @@ def only_what_is_needed() -> Iterator[None]:
             del sys.modules[name]
 
 
-with errors_held_back(), only_what_is_needed():
+with announced(), errors_held_back(), only_what_is_needed():
     import keras
     import tensorflow as tf
     from tensorflow.python.ops import math_ops

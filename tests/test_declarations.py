@@ -5,6 +5,8 @@ uses.
 """
 
 import json
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -117,7 +119,11 @@ def test_only_train_and_evaluate_import_tensorflow(project: Project) -> None:
 
 def test_keras_is_imported_without_matplotlib_which_stays_importable(project: Project) -> None:
     code = "import sys, digits.determinism; print('matplotlib' in sys.modules); import matplotlib"
-    assert project.run("python", "-c", code).stdout == "False\n"
+    controller, terminal = os.openpty()
+    with project.start("python", "-c", code, stdout=subprocess.PIPE, stderr=terminal) as process:
+        assert process.communicate()[0] == "False\n"
+    # a terminal has shown why it took seconds, and has its line back
+    assert re.fullmatch(r"TensorFlow starts \.\.\.\r +\r", os.read(controller, 1000).decode())
 
 
 def test_the_registered_model_is_the_one_that_train_writes() -> None:
