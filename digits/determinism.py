@@ -6,6 +6,7 @@ is imported. What was measured, and what was not tried, is in docs/bytes.md.
 
 import gc
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,10 +25,13 @@ def announced() -> Iterator[None]:
     if not sys.stderr or not sys.stderr.isatty():
         yield
         return
-    words = "TensorFlow starts ..."
+    columns = shutil.get_terminal_size().columns
+    words = "TensorFlow starts ..."[: columns - 1]  # a line that wraps could not be taken back
     print(words, end="\r", file=sys.stderr, flush=True)
-    yield
-    print(" " * len(words), end="\r", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print(" " * len(words), end="\r", file=sys.stderr, flush=True)
 
 
 @contextmanager

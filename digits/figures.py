@@ -58,7 +58,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        return f"{self.evaluation['dataset']} · {self.evaluation['recipe']}"
+        data = drawn(self.evaluation["dataset"], "own data")
+        return f"{data} · {self.evaluation['recipe']}"
 
     @property
     def long_names(self) -> bool:
@@ -73,10 +74,14 @@ class Run:
         """The names of the classes, cut to a number of letters; numbers where they have others."""
         shown = []
         for number, name in enumerate(self.data.classes):
-            if not LETTERS.issuperset(map(ord, name)):
-                name = f"class {number}"
+            name = drawn(name, f"class {number}")
             shown.append(name if len(name) <= width else f"{name[: width - 1]}…")
         return shown
+
+
+def drawn(name: str, other: str) -> str:
+    """A name, or another where the font lacks one of its letters."""
+    return name if LETTERS.issuperset(map(ord, name)) else other
 
 
 def page(title: str, subtitle: str, height: float = 6.0) -> Figure:

@@ -66,12 +66,12 @@ def find(folder: Path, split: str, kind: str) -> Path:
     found = candidates(folder, split, kind)
     if not found:
         there = ", ".join(sorted(path.name for path in folder.glob("*"))[:5]) or "nothing"
-        raise SystemExit(f"{folder}: expected {name} or {name}.gz, found {printable(there)}")
+        expected = f"expected {name} or {name}.gz, found {there}"
+        raise SystemExit(printable(f"{folder}: {expected}"))
     if len(found) > 1 and len({digest(path, kind) for path in found}) > 1:
         names = ", ".join(str(path.relative_to(folder)) for path in found)
-        raise SystemExit(
-            f"{folder}: expected one file of {split} {kind}, found several that differ: {names}"
-        )
+        expected = f"expected one file of {split} {kind}, found several that differ: {names}"
+        raise SystemExit(printable(f"{folder}: {expected}"))
     return found[0]
 
 
@@ -88,43 +88,44 @@ def read(path: Path, kind: str) -> tuple[tuple[int, ...], Iterator[np.ndarray]]:
 
 def _parts(path: Path, kind: str) -> Iterator[Any]:
     """Yield the shape, then the chunks; after the last the file is closed."""
+    place = printable(path)
     with path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         file: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
         try:
-            dtype, shape = _header(file, path, kind)
+            dtype, shape = _header(file, place, kind)
             yield shape[:1] if kind == "labels" else shape
-            for chunk in _chunks(file, path, dtype, shape):
-                yield _classes(chunk, path) if dtype.itemsize > 1 else chunk
+            for chunk in _chunks(file, place, dtype, shape):
+                yield _classes(chunk, place) if dtype.itemsize > 1 else chunk
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise SystemExit(f"{path}: expected an intact gzip file, found: {error}") from None
+            raise SystemExit(f"{place}: expected an intact gzip file, found: {error}") from None
 
 
-def _header(file: BinaryIO, path: Path, kind: str) -> tuple[np.dtype, tuple[int, ...]]:
+def _header(file: BinaryIO, place: str, kind: str) -> tuple[np.dtype, tuple[int, ...]]:
     magic = file.read(4)
     if magic not in HEADERS[kind]:
         known = " or ".join(each.hex(" ") for each in HEADERS[kind])
         found = magic.hex(" ") or "nothing"
         if other := OTHER_TYPES.get(magic[:3]):
             found += f", {other}; save whole numbers from 0 to 255, a byte each"
-        raise SystemExit(f"{path}: expected an IDX file of {kind} ({known}), found {found}")
+        raise SystemExit(f"{place}: expected an IDX file of {kind} ({known}), found {found}")
     dimensions = magic[3]
     sizes = file.read(4 * dimensions)
     whole = len(sizes) // 4
     shape = struct.unpack(f">{whole}I", sizes[: 4 * whole])
     if len(shape) < dimensions or 0 in shape:
-        raise SystemExit(f"{path}: expected {dimensions} sizes of at least 1, found {[*shape]}")
+        raise SystemExit(f"{place}: expected {dimensions} sizes of at least 1, found {[*shape]}")
     if math.prod(shape[1:]) > CHUNK:
         sides = [*shape[1:]]
-        raise SystemExit(f"{path}: expected images of at most {CHUNK} values, found {sides}")
+        raise SystemExit(f"{place}: expected images of at most {CHUNK} values, found {sides}")
     if dimensions == 4 and shape[3] not in (1, 3):
-        raise SystemExit(f"{path}: expected images of 1 or 3 colours, last, found {[*shape]}")
+        raise SystemExit(f"{place}: expected images of 1 or 3 colours, last, found {[*shape]}")
     return np.dtype(HEADERS[kind][magic]), shape
 
 
 def _chunks(
-    file: BinaryIO, path: Path, dtype: np.dtype, shape: tuple[int, ...]
+    file: BinaryIO, place: str, dtype: np.dtype, shape: tuple[int, ...]
 ) -> Iterator[np.ndarray]:
     item = math.prod(shape[1:]) * dtype.itemsize
     end = shape[0] * item
@@ -133,19 +134,19 @@ def _chunks(
         wanted = min(step, end - start)
         data = file.read(wanted)
         if len(data) < wanted:
-            raise SystemExit(f"{path}: expected {end} bytes of data, found {start + len(data)}")
+            raise SystemExit(f"{place}: expected {end} bytes of data, found {start + len(data)}")
         yield np.frombuffer(data, dtype).reshape(-1, *shape[1:])
     # reading on to the end also lets gzip check its sum; of a bomb, no more than a byte is unpacked
     if file.read(1):
-        raise SystemExit(f"{path}: expected {end} bytes of data, found more")
+        raise SystemExit(f"{place}: expected {end} bytes of data, found more")
 
 
-def _classes(rows: np.ndarray, path: Path) -> np.ndarray:
+def _classes(rows: np.ndarray, place: str) -> np.ndarray:
     """int32 (n, columns) -> the first column, uint8 (n,)."""
     classes = rows[:, 0]
     if classes.min() < 0 or classes.max() > 255:
         found = f"{classes.min()} to {classes.max()}"
-        raise SystemExit(f"{path}: expected classes from 0 to 255, found {found}")
+        raise SystemExit(f"{place}: expected classes from 0 to 255, found {found}")
     return classes.astype(np.uint8)
 
 

@@ -139,6 +139,9 @@ def gather(
             if len(data.classes) == 1 and deeper.is_dir() and len(folders(deeper)) > 1:
                 found += f", which holds folders: did you mean {deeper}?"
             raise wrong(path, "2 to 256 classes", found)
+        shown = [printable(name) for name in data.classes]
+        if alike := [name for name, count in Counter(shown).items() if count > 1]:
+            raise wrong(path, "classes that are told apart by their names", f"two {alike[0]}")
         # DVC writes them into its page of plots as they are
         if tags := [name for name in data.classes if re.search("</|<!--", name)]:
             raise wrong(path, "names of classes without HTML", listed(tags))
@@ -157,7 +160,7 @@ def gather(
     idx.describe(
         target,
         name=printable(path.stem if path.is_file() else path.resolve().name),
-        classes=[printable(name) for name in data.classes],
+        classes=shown,
         own=True,
         pictures=brought if data.form == "pictures" else None,
     )

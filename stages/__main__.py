@@ -18,6 +18,8 @@ from inspect import ismodule
 from pathlib import Path
 from typing import Any, TextIO
 
+from digits.output import printable
+
 STAGES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
@@ -132,8 +134,8 @@ def check_unchanged(name: str, before: dict[str, object]) -> None:
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     if changed:
         raise SystemExit(
-            f"{changed[0]}: changed while {name} ran, so nothing of it was kept; to run it with "
-            "what is there now: dvc repro"
+            f"{printable(changed[0])}: changed while {name} ran, so nothing of it was kept; to run "
+            "it with what is there now: dvc repro"
         )
 
 
@@ -162,7 +164,7 @@ def run(name: str) -> None:
         check_unchanged(name, before)
     except OSError as error:  # a full disk, a folder that may not be written, a missing file
         place = error.filename or "writing"
-        raise SystemExit(f"{place}: {error.strerror or error}") from None
+        raise SystemExit(f"{printable(place)}: {error.strerror or error}") from None
     except sqlite3.Error as error:
         raise SystemExit(f"DVC's own database, which DVCLive opens: {error}") from None
     except KeyboardInterrupt:

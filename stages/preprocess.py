@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 
 from digits import arrays, idx, output, preparation
-from digits.parallel import parallel
 from digits.params import Params
 from digits.preparation import Preparation
 
 SAMPLE = 1000  # images that tell what all are like
 BYTES = 2**25  # of these images
 DIM = 64  # of 255 lie between the darkest and the brightest pixel where next to nothing is seen
-AT_ONCE = 4  # chunks of images in memory
 FEW = 10  # training images of a class, below which hardly anything is learned
 
 
@@ -28,14 +26,11 @@ class Split:
     images: np.ndarray
     labels: np.ndarray
 
-    def chunks(
-        self, rows: np.ndarray, bring: Callable[[np.ndarray], np.ndarray]
-    ) -> Iterator[np.ndarray]:
-        """Yield what `bring` makes of the images of these rows, some at a time, on all cores."""
+    def chunks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the images of these rows, some at a time."""
         step = max(1, idx.CHUNK // self.images[0].size)
-        parts = [rows[start : start + step] for start in range(0, len(rows), step)]
-        for _, brought in parallel(lambda part: bring(self.images[part]), parts, AT_ONCE):
-            yield brought
+        for start in range(0, len(rows), step):
+            yield self.images[rows[start : start + step]]
 
     def sample(self) -> np.ndarray:
         """Some of the images (n, ...), from all over: at most SAMPLE, or as many bytes as BYTES."""
@@ -158,7 +153,7 @@ def one_hot(labels: np.ndarray, classes: int) -> Iterator[np.ndarray]:
 def write(name: str, split: Split, rows: np.ndarray, about: Preparation) -> None:
     """Write the images and labels of these rows."""
     shape = (len(rows), about.height, about.width, about.channels)
-    arrays.write(f"{name}_images", shape, split.chunks(rows, about.normalise))
+    arrays.write(f"{name}_images", shape, map(about.normalise, split.chunks(rows)))
     labels = one_hot(split.labels[rows], len(about.classes))
     arrays.write(f"{name}_labels", (len(rows), len(about.classes)), labels)
 

@@ -13,7 +13,7 @@ from hypothesis import example, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from digits import idx
+from digits import idx, output
 
 MAGIC = {dimensions: bytes([0, 0, 8, dimensions]) for dimensions in (1, 3, 4)}
 KINDS = {1: "labels", 3: "images", 4: "images"}
@@ -51,8 +51,9 @@ def refusal(path, kind="images"):
     with pytest.raises(SystemExit) as error:
         load(path, kind)
     message = str(error.value)
-    assert message.startswith(f"{path}: ") and len(message.splitlines()) == 1
-    return message.removeprefix(f"{path}: ")
+    place = output.printable(path)
+    assert message.startswith(f"{place}: ") and message.isprintable()
+    return message.removeprefix(f"{place}: ")
 
 
 def peak(call, *arguments):
@@ -71,7 +72,7 @@ PACKED = zipped(GOOD)
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    return tmp_path_factory.mktemp("idx") / "images"
+    return tmp_path_factory.mktemp("idx") / "ima\n\x1b[31mges"
 
 
 @pytest.mark.parametrize("array", [IMAGES, np.array([5, 0, 4], np.uint8)], ids=["images", "labels"])

@@ -625,6 +625,10 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: classes(*map(str, range(257)), count=1),
         "expected 2 to 256 classes, found 257: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...",
     ),
+    "two classes whose names look alike, once escaped": (
+        lambda: classes("a\n", r"a\n"),
+        r"expected classes that are told apart by their names, found two a\n",
+    ),
     "a class without pictures": (
         lambda: [classes("a", "b"), in_folder("c/.DS_Store", b"")],
         f"{NONE} c; left out: 1 .DS_Store",
