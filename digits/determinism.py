@@ -6,11 +6,12 @@ is imported. What was measured, and what was not tried, is in docs/bytes.md.
 
 import gc
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from digits import output
 
 os.environ |= {
     "KERAS_BACKEND": "tensorflow",
@@ -20,23 +21,8 @@ os.environ |= {
 
 
 @contextmanager
-def announced() -> Iterator[None]:
-    """Say on a terminal why nothing happens for some seconds, and leave no trace of it."""
-    if not sys.stderr or not sys.stderr.isatty():
-        yield
-        return
-    columns = shutil.get_terminal_size().columns
-    words = "TensorFlow starts ..."[: columns - 1]  # a line that wraps could not be taken back
-    print(words, end="\r", file=sys.stderr, flush=True)
-    try:
-        yield
-    finally:
-        print(" " * len(words), end="\r", file=sys.stderr, flush=True)
-
-
-@contextmanager
 def errors_held_back() -> Iterator[None]:
-    """Keep what is written to file descriptor 2, and show it only where an exception passes.
+    """Keep what is written to file descriptor 2, and show it only where something fails.
 
     TensorFlow writes its remarks on the processor before any of its switches works.
     """
@@ -49,7 +35,7 @@ def errors_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(stderr, held.read())
             raise
@@ -76,7 +62,7 @@ def only_what_is_needed() -> Iterator[None]:
             del sys.modules[name]
 
 
-with announced(), errors_held_back(), only_what_is_needed():
+with output.waiting("TensorFlow starts ..."), errors_held_back(), only_what_is_needed():
     import keras
     import tensorflow as tf
     from tensorflow.python.ops import math_ops

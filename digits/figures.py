@@ -74,7 +74,7 @@ class Run:
         """The names of the classes, cut to a number of letters; numbers where they have others."""
         shown = []
         for number, name in enumerate(self.data.classes):
-            name = drawn(name, f"class {number}")
+            name = drawn(name, f"class {number}" if width > 9 else str(number))
             shown.append(name if len(name) <= width else f"{name[: width - 1]}…")
         return shown
 
@@ -185,8 +185,8 @@ def mistakes(run: Run) -> Figure:
     title = f"The {len(shown)} most confident of {len(wrong):,} mistakes"
     if len(shown) == len(wrong):
         title = "All mistakes, the most confident first" if len(wrong) else "No mistakes"
-    subtitle = f"{run.name} · actual → predicted, and the confidence in it"
-    figure = page(title, subtitle, TOP + 0.2 + rows * (0.84 * tall + line_height(captions)))
+    what = " · actual → predicted, and the confidence in it" if len(wrong) else ""
+    figure = page(title, run.name + what, TOP + 0.2 + rows * (0.84 * tall + line_height(captions)))
     tiles(figure, LEFT, 8, 0.84, run.test_images[shown], captions, run.grey)
     return figure
 

@@ -1,6 +1,7 @@
 """What a stage writes: files that get their names once they are whole, lines that stay one."""
 
 import shutil
+import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +35,21 @@ def beside(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     with beside(path) as partial:
         partial.write_text(text)
+
+
+@contextmanager
+def waiting(words: str) -> Iterator[None]:
+    """Say on a terminal why nothing happens for some seconds, and leave no trace of it."""
+    if not sys.stderr or not sys.stderr.isatty():
+        yield
+        return
+    columns = shutil.get_terminal_size().columns
+    words = words[: columns - 1]  # a line that wraps could not be taken back
+    print(words, end="\r", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print(" " * len(words), end="\r", file=sys.stderr, flush=True)
 
 
 def printable(text: object) -> str:

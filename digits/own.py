@@ -151,7 +151,8 @@ def gather(
         train, test = write(target, data)
     amount = f"{train:,} training and {test:,} test images"
     if not train or not test:
-        raise wrong(path, "images to train on and images to test on", amount)
+        found = f"{amount}; add a test set, or others: equal images stay together"
+        raise wrong(path, "images to train on and images to test on", found)
     if job.tests:
         names = [f"{printable(name)}\n" for name in job.tests]
         (target / idx.TEST_NAMES).write_text("".join(names))
@@ -594,7 +595,8 @@ def from_npz(files: list[Path], job: Job) -> list[Arrays]:
                     words = (info.filename, file.stem)
                     key = meaning(SPLITS, *words) or "train", meaning(KINDS, *words)
                     if key in arrays:
-                        raise ValueError(f"two arrays of {key[0]} {key[1]}")
+                        expected = f"one array of {key[0]} {key[1]} in all: join them"
+                        raise wrong(file, expected, "another")
                     if key[1]:
                         arrays[key] = unpack(archive, info, job.scratch / f"{key[0]}-{key[1]}")
         except Exception as error:  # zipfile, zlib and NumPy's reader have many
@@ -662,7 +664,8 @@ def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
             return None
         if not shape:
             expected = "lines of a label and the pixels of a square image"
-            raise wrong(file, expected, f"{len(fields):,} columns")
+            index = "; is one an index? leave it out" if square(max(0, len(fields) - 2)) else ""
+            raise wrong(file, expected, f"{len(fields):,} columns{index}")
         lines = enumerate(rest if headed else chain([first], rest), 1 + headed)
         labels: list[str] = []
         rows = csv_rows(file, lines, mark, len(fields), max(0, at), labels)

@@ -15,6 +15,8 @@ from digits.output import printable
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 LARGEST = 89_478_485  # pixels, of which Pillow warns: more may be a bomb, and are refused here
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+# what PNG, JPEG, GIF, WebP and TIFF begin with
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 
 
 class NoPicture(ValueError):
@@ -52,6 +54,11 @@ def kind(path: Path) -> str:
         start = file.read(12)
     if start[4:8] == b"ftyp":
         return "HEIC or AVIF, as some phones save photos: export it as JPEG"
+    if start.startswith(SIGNATURES):
+        return "a damaged one"
+    text = start.decode("latin-1").strip()
+    if text and text.isascii() and text.isprintable():
+        return f"the text {text}"
     return start[:4].hex(" ") or "nothing"
 
 

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from digits import metrics
-from digits.figures import FIGURES, Run
+from digits.figures import CROWDED, FIGURES, Run
 
 MOST = 10  # rows of what was confused or misclassified
 Rows = list[list[str]]
@@ -100,10 +100,12 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     yield "## Classes, the hardest first"
     hardest = np.sort(run.class_accuracy, order="accuracy")
     names = run.data.classes
+    numbered = len(names) > CROWDED  # figures have numbers then, in place of names
     rows = (
-        [names[label], f"{100 * share:.2f} %", count] for label, share, count in hardest.tolist()
+        [*[label] * numbered, names[label], f"{100 * share:.2f} %", count]
+        for label, share, count in hardest.tolist()
     )
-    yield table(["class", "accuracy", "images"], rows)
+    yield table([*["number"] * numbered, "class", "accuracy", "images"], rows)
     yield "## Hyperparameters"
     views = ["test_time_augmentation", about["test_time_augmentation"]]
     yield table(["name", "value"], [*settings, views])

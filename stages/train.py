@@ -88,7 +88,8 @@ def announce(progress: Progress, job: training.Training, params: Params) -> None
     """Say what is trained or, of a training that goes on, where, whose it is, and since when."""
     what = f"recipe {params.recipe}, seed {params.train.seed}"
     if not progress.step:
-        tqdm.write(f"trains {what}: {job.epochs} epochs, {job.steps} steps")
+        epochs = f"{job.epochs} epoch{'s' if job.epochs > 1 else ''}"
+        tqdm.write(f"trains {what}: {epochs}, {job.steps} steps")
         return
     tqdm.write(
         f"goes on from step {progress.step} of {job.steps}: {what}, saved {progress.saved} in "

@@ -15,7 +15,7 @@ from conftest import ROOT
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from digits import arrays, metrics
+from digits import arrays, metrics, report
 from digits.figures import FIGURES, Run
 from digits.preparation import Preparation
 from stages import plot
@@ -173,7 +173,15 @@ def test_no_text_leaves_its_figure(name: str, classes: int) -> None:
 
 
 def test_a_perfect_classifier_has_no_mistakes_to_show() -> None:
-    assert texts(FIGURES["mistakes"](make(share_right=1)))[0] == "No mistakes"
+    run = make(share_right=1)
+    assert texts(FIGURES["mistakes"](run)) == ["No mistakes", "doodles · small"]
+    assert not [part for part in report.page(run, [], []) if "onfused" in part]
+
+
+def test_where_figures_have_numbers_for_classes_the_report_says_whose_they_are() -> None:
+    run = make(classes=24, names=[f"kind {number}" for number in range(24)])
+    [table] = [part for part in report.page(run, [], []) if "| class |" in part]
+    assert "| number | class |" in table and "| 17 | kind 17 |" in table
 
 
 def test_all_mistakes_or_the_first_are_shown_and_the_title_says_which() -> None:

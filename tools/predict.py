@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tools import doubt
 
 CONFIDENT = 0.9  # a lower confidence is told with the second choice
+LEAST = 0.001  # a second choice that is less likely is none
 UNLIKE = 0.005  # of the probabilities are to be believed: what is there is no symbol
 SEVERAL = 4  # symbols or more, of which most are not sure: a word, a page, a texture
 NONE = "no symbol found: what is in it looks like none of the classes"
@@ -65,6 +66,8 @@ def words(line: Line, classes: list[str]) -> str:
     others[others.argmax()] = 0
     changed = [*line[:weakest], Read(symbol.image, symbol.box, others, 1), *line[weakest + 1 :]]
     share = symbol.trust * others.max()
+    if share < LEAST:
+        return f"not confident: {best}"
     return f"not confident: {best} or {text(changed, classes)} ({100 * share:.1f} %)"
 
 
@@ -101,13 +104,14 @@ class Classifier:
     @cached_property
     def familiar(self) -> "doubt.Familiar":
         """What training images look like; only photos that are searched for ink are compared."""
-        from digits import arrays
+        from digits import arrays, output
 
         doubt = with_opencv()
         images, labels = (
             arrays.read(f"train_{kind}")[: doubt.SEEN] for kind in ("images", "labels")
         )
-        return doubt.Familiar(images, labels.argmax(axis=1))
+        with output.waiting("looks at training images ..."):
+            return doubt.Familiar(images, labels.argmax(axis=1))
 
     def taken_as_is(self, picture: "Image.Image") -> "np.ndarray | None":
         """The image (H, W, C) as in training; None for a photo, which is searched for ink."""
@@ -201,4 +205,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted") from None
