@@ -2,9 +2,9 @@
 
 They are synthetic digits, as many test images as training images, and one epoch; each stage runs as
 `python -m stages NAME` in a clone. Memory is the most anonymous memory that was seen at once
-(RssAnon: pages of mapped files do not count). With --pictures the digits are PNGs in colour, of
-64 x 64, in a folder for each class, and the recipe is `own`.
-`python -m benchmarks.growth [--recipe NAME | --pictures] [--rounds N] [IMAGES ...]`
+(RssAnon: pages of mapped files do not count). For the recipe `own` the digits are PNGs in colour,
+of 64 x 64, in a folder for each class.
+`python -m benchmarks.growth [--recipe NAME] [--rounds N] [IMAGES ...]`
 """
 
 import argparse
@@ -40,15 +40,15 @@ def draw_pictures(folder: Path, images: int) -> None:
                 number += 1
 
 
-def grow(recipe: str, pictures: bool, images: int) -> harness.Figures:
+def grow(recipe: str, images: int) -> harness.Figures:
     """Run the stages on so many images; return each one's wall and CPU seconds and memory."""
     figures: harness.Figures = {}
     with harness.clone(images, images, epochs=1) as root:
         harness.change(root, f"recipe={recipe}")
-        if pictures:
+        if recipe == "own":
             draw_pictures(root / "pictures", images)
             folder = ["download.dataset=folder", "datasets.folder.path=pictures"]
-            harness.change(root, *folder, "recipe=own", "recipes.own.steps=1")
+            harness.change(root, *folder, "recipes.own.steps=1")
         (root / "reports/training").mkdir(parents=True, exist_ok=True)
         own = {"CHECKPOINTS": f"{root}/checkpoints"}
         for stage in STAGES:
@@ -73,16 +73,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("images", nargs="*", type=int, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=1)
-    kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--recipe", default="fast")
-    kind.add_argument("--pictures", action="store_true")
+    parser.add_argument("--recipe", default="fast")
     options = parser.parse_args()
     sizes = sorted(options.images)
-    grown = functools.partial(grow, options.recipe, options.pictures)
-    tasks = {f"{size:,} images": functools.partial(grown, size) for size in sizes}
+    tasks = {f"{size:,} images": functools.partial(grow, options.recipe, size) for size in sizes}
     runs = list(harness.in_turn(tasks, options.rounds).values())
-    name = "growth_pictures" if options.pictures else "growth"
+    name = "growth_pictures" if options.recipe == "own" else "growth"
     harness.publish(name, HEADER, list(table(sizes, runs)))
+    print(f"recipe {options.recipe}")
 
 
 if __name__ == "__main__":

@@ -188,6 +188,8 @@ def test_a_number_is_as_sure_as_its_least_sure_digit() -> None:
     assert predict.words(line, ["0", "1"]) == "10 (95.0 %)"
     line = [read([0.01, 0.99]), read([0.8, 0.2], trust=0.5)]
     assert predict.words(line, ["0", "1"]) == "not confident: 10 (40.0 %) or 11 (10.0 %)"
+    line = [read([0.9999, 0.0001], trust=0.5)]  # no second choice to speak of
+    assert predict.words(line, ["0", "1"]) == "not confident: 0 (50.0 %)"
 
 
 def test_names_of_several_letters_stand_apart() -> None:

@@ -35,6 +35,18 @@ def tool(
 # --- how programs are called ---
 
 
+@pytest.mark.parametrize(
+    "error, last", [("KeyboardInterrupt", "interrupted"), ("OSError", "OSError")]
+)
+def test_ctrl_c_ends_a_program_in_a_line_and_an_error_shows_where_it_was(
+    error: str, last: str
+) -> None:
+    command = [sys.executable, "-c", f"import tools; raise {error}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode and done.stderr.splitlines()[-1] == last
+    assert ("Traceback" in done.stderr) == (error != "KeyboardInterrupt")
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help_comes_at_once_and_needs_no_library(name: str) -> None:
     command = [sys.executable, "-E", "-X", "importtime", "-m", f"tools.{name}", "--help"]

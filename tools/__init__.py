@@ -1,1 +1,15 @@
 """Programs beside the pipeline, each called by `python -m tools.NAME`; `make help` lists them."""
+
+import sys
+from types import TracebackType
+
+
+def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say of Ctrl-C that it was pressed, not where; show other errors as Python does."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = hook
