@@ -1,4 +1,4 @@
-"""The original write-up's notebook as it stands, in today's Keras: the baseline. One JSON line.
+"""The blog post's notebook as it stands, in today's Keras: the baseline. One JSON line.
 
 It says what the notebook's `fit` cost. The one change: the data set comes from data/idx, not from
 keras.datasets. All settings are the libraries' own.

@@ -2,10 +2,6 @@
 
 All processors round sums, products and quotients alike, but not NumPy's pow, exp, sin or cos: none
 of these is used here. Source of the elastic bending: Simard, Steinkraus and Platt, 2003.
-
-A further kind is an argument of `augment`, a key of Augment in params.py, and its bound in
-params.yaml. If its bound is no distance from the unchanged image, `weaker` in prediction.py needs a
-line too.
 """
 
 from typing import Any
@@ -13,6 +9,7 @@ from typing import Any
 import numpy as np
 
 KNOTS = 7  # of the bending, along each side of an image
+CUTOUT_UNTIL = 0.7  # of a training: what it teaches stays, and its price goes
 
 
 def spline(size: int) -> np.ndarray:
@@ -104,3 +101,16 @@ def augment(
     if flip:
         x = np.where(rng.random((count, 1, 1)) < flip, -x, x)
     return interpolate(images, y + middle_y, x + middle_x)
+
+
+def cutout(images: np.ndarray, rng: np.random.Generator, share: float) -> None:
+    """Black out, in place, a part of each image (n, H, W, C) at random: `share` of both its sides.
+
+    Source: DeVries and Taylor, 2017.
+    """
+    count, *sides = images.shape[:3]
+    height, width = (round(share * side) for side in sides)
+    tops = rng.integers(0, sides[0] - height, count, endpoint=True)
+    lefts = rng.integers(0, sides[1] - width, count, endpoint=True)
+    for image, top, left in zip(images, tops, lefts):
+        image[top : top + height, left : left + width] = 0

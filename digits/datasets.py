@@ -14,10 +14,10 @@ class Published:
     """Four IDX files under the names that MNIST gave them."""
 
     classes: str  # their names, from class 0 on, a comma between
-    mirrors: tuple[str, ...]  # base URLs, each with the four files as .gz, asked in this order
+    mirrors: tuple[str, ...]  # base URLs, each with the four files, asked in this order
     # of images and labels of training, then of test: of the content, or else of the .gz
     sha256: tuple[str, str, str, str]
-    torchvision: str  # the folder in which that library keeps them
+    torchvision: str = ""  # the folder in which that library keeps them, if it does
 
 
 PUBLISHED = {

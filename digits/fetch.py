@@ -89,8 +89,9 @@ def servers(dataset: str) -> list[str]:
 
 def candidates(dataset: str, key: Key) -> list[Path]:
     """Files of this machine that may be the right one: put there by hand, or by a library."""
-    torchvision = f"{datasets.PUBLISHED[dataset].torchvision}/raw"
-    names = ["", dataset, torchvision, dataset.replace("_", "-")]  # the last as Keras has it
+    names = ["", dataset, dataset.replace("_", "-")]  # the last as Keras has it
+    if torchvision := datasets.PUBLISHED[dataset].torchvision:
+        names.append(f"{torchvision}/raw")
     roots = [Path(os.path.expanduser(place)) for place in (mirror(), *ROOTS) if place]
     roots = [root for root in roots if os.access(root, os.R_OK | os.X_OK)]
     folders = [root / name for root in roots for name in dict.fromkeys(names)]

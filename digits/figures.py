@@ -48,7 +48,7 @@ class Run:
     predictions: np.ndarray
     class_accuracy: np.ndarray
     calibration: np.ndarray
-    train_images: np.ndarray  # (n, H, W, 1), and their labels, one-hot (n, K)
+    train_images: np.ndarray  # (n, H, W, C), and their labels, one-hot (n, K)
     train_labels: np.ndarray
     test_images: np.ndarray
     test_names: list[str]  # their files, or their rows

@@ -15,7 +15,7 @@ import numpy as np
 from digits import output
 
 # The columns of each table, in order. To add one, declare it here and fill it where the table is
-# made: `assess` in stages/evaluate.py, or a function below. (metrics.json: `measured` there.)
+# made: `assess` in stages/evaluate.py, or a function below. (metrics.json: `measure` there.)
 PREDICTIONS = np.dtype([("actual", int), ("predicted", int), ("confidence", float)])
 MISTAKES = np.dtype([("image", object), *PREDICTIONS.descr])  # and the image's name
 CLASS_ACCURACY = np.dtype([("class", int), ("accuracy", float), ("count", int)])
@@ -120,7 +120,8 @@ def read_row(cells: list[str], readers: list[Callable]) -> tuple:
 
 def write_values(path: Path, values: dict[str, Any]) -> None:
     """Write words and numbers by name as JSON, floats with six decimals."""
-    rounded = {key: round(v, 6) if isinstance(v, float) else v for key, v in values.items()}
+    plain = {key: v.item() if isinstance(v, np.generic) else v for key, v in values.items()}
+    rounded = {key: round(v, 6) if isinstance(v, float) else v for key, v in plain.items()}
     output.write_text(path, json.dumps(rounded, indent=2) + "\n")
 
 

@@ -24,6 +24,10 @@ FILE = Path("models/network.keras")
 BATCH = 784_000  # numbers in the images that are classified at a time: 1,000 of 28 x 28
 
 
+class Unfit(ValueError):
+    """What is wrong with a recipe: `KEY: expected ..., found ...`."""
+
+
 def first_line(error: Exception) -> str:
     """What an error says, less where Keras says it happened, and less its colours."""
     text = re.sub(r"\x1b\[\d+m", "", str(error)) or repr(error)
@@ -56,15 +60,15 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
-    """The optimizer of a recipe, with its learning rate scheduled over `steps` steps."""
+    """The optimizer of a recipe, its learning rate scheduled over `steps` steps; or Unfit."""
     given = arguments(recipe.optimizer)
     schedule = recipe.schedule
     rate = Schedule(given.pop("learning_rate"), steps, schedule.warmup, schedule.end)
     try:
         return getattr(keras.optimizers, recipe.optimizer.class_)(learning_rate=rate, **given)
     except Exception as error:  # each class has its own
-        raise SystemExit(
-            f"params.yaml: optimizer: expected arguments that {recipe.optimizer.class_} takes, "
+        raise Unfit(
+            f"optimizer: expected arguments that {recipe.optimizer.class_} takes, "
             f"found: {first_line(error)}"
         ) from None
 
@@ -109,7 +113,7 @@ def residual(
 def build(recipe: Recipe, shape: Shape, classes: int) -> keras.Sequential:
     """Chain a recipe's layers: images float32 (n, *shape) -> probabilities float32 (n, classes).
 
-    SystemExit where they do not fit each other, the images, the classes or the memory.
+    Unfit where they do not fit each other, the images, the classes or the memory.
     """
     network = keras.Sequential([keras.Input(shape, name="images")], name="network")
     images = shape
@@ -117,29 +121,25 @@ def build(recipe: Recipe, shape: Shape, classes: int) -> keras.Sequential:
         try:
             network.add(layer(recipe, name, f"{position + 1}_{name}", shape, classes))
         except Exception as error:  # each layer has its own
-            raise SystemExit(
-                f"params.yaml: network: {name}: expected a layer that fits the shape {shape}, "
+            raise Unfit(
+                f"network: {name}: expected a layer that fits the shape {shape}, "
                 f"and into memory, found: {first_line(error)}"
             ) from None
         shape = network.layers[-1].output.shape[1:]
     if shape != (classes,):
-        raise SystemExit(
-            f"params.yaml: network: expected a last layer of {classes} numbers, one for each "
+        raise Unfit(
+            f"network: expected a last layer of {classes} numbers, one for each "
             f"class, found the shape {shape}"
         )
     grey = np.full((2, *images), 0.5, np.float32)
     try:
         sums = network(grey).numpy().sum(axis=1)
     except Exception as error:
-        raise SystemExit(
-            "params.yaml: network: expected layers that take such images, "
-            f"found: {first_line(error)}"
+        raise Unfit(
+            f"network: expected layers that take such images, found: {first_line(error)}"
         ) from None
     if not np.allclose(sums, 1, atol=1e-3):
-        raise SystemExit(
-            "params.yaml: network: expected probabilities at its end, from Softmax, "
-            "found other numbers"
-        )
+        raise Unfit("network: expected probabilities at its end, from Softmax, found other numbers")
     return network
 
 
@@ -176,12 +176,6 @@ def in_batches(images: np.ndarray) -> Iterator[np.ndarray]:
     size = max(2, BATCH // math.prod(images.shape[1:]))
     for start in range(0, len(images), size):
         yield images[start : start + size]
-
-
-def predict(forward: Forward, images: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield probabilities float32 (n, K) of the images (N, H, W, C), batch by batch."""
-    for batch in in_batches(images):
-        yield forward(tf.constant(batch)).numpy()
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -38,7 +38,10 @@ class Train(Section):
 
 
 class Download(Section):
-    dataset: str = described("the entry of `datasets` whose images are used")
+    dataset: str = described(
+        "the entry of `datasets` whose images are used: "
+        f"{', '.join(PUBLISHED)}, synthetic, folder or url"
+    )
 
 
 class Preprocess(Section):
@@ -121,8 +124,6 @@ class Augment(Section):
 
 
 class Recipe(Section):
-    # A further key may be left out, and is then None:
-    # label_smoothing: Annotated[Share, described("what it means")] = LEFT_OUT
     network: Annotated[list[str], Field(min_length=1)] = described(
         "layers in order: names of `layers`, or a Keras layer that needs no arguments"
     )
@@ -130,6 +131,13 @@ class Recipe(Section):
     optimizer: Optimizer = described("a Keras optimizer and its arguments")
     schedule: Schedule = described("how the learning rate rises and falls")
     augment: Augment = described("bounds of the random changes of training images; 0: none")
+    cutout: Annotated[
+        Share,
+        described(
+            "sides of a black part of each training image, as a share of the image's; in the first "
+            "70 % of the steps"
+        ),
+    ] = LEFT_OUT
     batch_size: Count = described("images in a step, at most")
     epochs: Annotated[Count, described("passes over the training images")] = LEFT_OUT
     steps: Annotated[Count, described("in the place of epochs: at least so many batches")] = (

@@ -12,11 +12,19 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from digits.output import printable
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+# by Pillow's names: what a file begins with, and its name ends with
+FORMATS: dict[str, tuple[tuple[bytes, ...], tuple[str, ...]]] = {
+    "PNG": ((b"\x89PNG",), (".png",)),
+    "JPEG": ((b"\xff\xd8\xff",), (".jpg", ".jpeg")),
+    "GIF": ((b"GIF8",), (".gif",)),
+    "BMP": ((), (".bmp",)),  # its two letters would say too little
+    "WebP": ((b"RIFF",), (".webp",)),
+    "TIFF": ((b"II*\0", b"MM\0*"), (".tif", ".tiff")),
+}
+SIGNATURES = tuple(start for starts, _ in FORMATS.values() for start in starts)
+ENDINGS = {end for _, ends in FORMATS.values() for end in ends}
 LARGEST = 89_478_485  # pixels, of which Pillow warns: more may be a bomb, and are refused here
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-# what PNG, JPEG, GIF, WebP and TIFF begin with
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 
 
 class NoPicture(ValueError):
@@ -35,14 +43,15 @@ def identified(path: Path) -> Iterator[Image.Image]:
         raise NoPicture("no such file")
     try:
         # by its name, Pillow would map an uncompressed TIFF, and turn its pixels wrongly
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as picture:
+        with path.open("rb") as file, Image.open(file, formats=[*FORMATS]) as picture:
             if picture.width * picture.height > LARGEST:
                 sides = f"{picture.width:,} x {picture.height:,}"
                 raise ValueError(f"expected at most {LARGEST:,} pixels, found {sides}")
             yield picture
     except UnidentifiedImageError:
-        found = f"expected PNG, JPEG, GIF, BMP, WebP or TIFF, found {kind(path)}"
-        raise NoPicture(found) from None
+        *names, last = FORMATS
+        expected = f"{', '.join(names)} or {last}"
+        raise NoPicture(f"expected {expected}, found {kind(path)}") from None
     except Exception as error:  # damaged bytes bring forth errors of every class
         reason = getattr(error, "strerror", None) or error
         raise ValueError(printable(reason)) from None

@@ -15,8 +15,7 @@ STRENGTH = 0.5
 
 def weaker(bounds: dict[str, float], share: float) -> dict[str, float]:
     """The bounds of augmentation, each at that share of what it is."""
-    # All but flip, a probability, are distances from the unchanged image. Another one that is not
-    # needs a line of its own here.
+    # flip is a probability; all others are distances from the unchanged image
     return {name: bound if name == "flip" else share * bound for name, bound in bounds.items()}
 
 

@@ -13,7 +13,7 @@ from digits.arrays import PROCESSED
 
 FILE = PROCESSED / "preparation.json"
 MAX_PIXEL = 255
-EDGE = 64  # brightness of the border, up to which ink is light on dark, and from the other end on
+EDGE = 64  # a border this close to 0 is dark, and one this close to 255 is light
 MOST = 0.9  # of the images must have such a border
 
 

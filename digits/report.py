@@ -74,13 +74,13 @@ def mistakes(run: Run) -> Iterator[list[object]]:
 
 def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     """Yield the paragraphs of the page: results, figures, hardest classes, hyperparameters."""
-    about = run.evaluation
-    low, high = (100 * about[f"test_accuracy_{end}"] for end in ("low", "high"))
-    yield f"# {plain(about['dataset'])}, classified by the recipe `{about['recipe']}`"
+    measured = run.evaluation
+    low, high = (100 * measured[f"test_accuracy_{end}"] for end in ("low", "high"))
+    yield f"# {plain(measured['dataset'])}, classified by the recipe `{measured['recipe']}`"
     yield (
         f"**Test accuracy {100 * run.metrics['test_accuracy']:.2f} %** "
         f"(95 % interval {low:.2f} to {high:.2f} %): "
-        f"{run.metrics['errors']:,} of {about['images']:,} test images are misclassified.\n"
+        f"{run.metrics['errors']:,} of {measured['images']:,} test images are misclassified.\n"
         "Written by `dvc repro`; the same run gives the same bytes."
     )
     yield table(["images", "accuracy", "loss", "expected calibration error"], results(run))
@@ -107,7 +107,7 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     )
     yield table([*["number"] * numbered, "class", "accuracy", "images"], rows)
     yield "## Hyperparameters"
-    views = ["test_time_augmentation", about["test_time_augmentation"]]
+    views = ["test_time_augmentation", measured["test_time_augmentation"]]
     yield table(["name", "value"], [*settings, views])
     yield "## Layers"
     yield table(["layer", "shape", "parameters"], layers)

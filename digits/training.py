@@ -58,8 +58,11 @@ def batches(
         rows = order(turn)[slice(*edges)]
         x = images.take(rows, axis=0)  # in half the time of images[rows]
         y = labels.take(rows, axis=0)
+        rng = np.random.default_rng([seed, turn, batch])
         if augments:
-            x = augmentation.augment(x, np.random.default_rng([seed, turn, batch]), **bounds)
+            x = augmentation.augment(x, rng, **bounds)
+        if recipe.cutout and step < augmentation.CUTOUT_UNTIL * steps.stop:
+            augmentation.cutout(x, rng, recipe.cutout)
         return x, y
 
     @tf.autograph.experimental.do_not_convert
@@ -128,8 +131,9 @@ class Trainer:
 def validate(forward: networks.Forward, images: np.ndarray, labels: np.ndarray) -> Metrics:
     """The mean loss and accuracy on held-out images (n, H, W, C) with labels (n,)."""
     loss, right, end = 0.0, 0, 0
-    for probabilities in networks.predict(forward, images):
-        start, end = end, end + len(probabilities)
+    for batch in networks.in_batches(images):
+        probabilities = forward(tf.constant(batch)).numpy()
+        start, end = end, end + len(batch)
         loss += networks.cross_entropy(probabilities, labels[start:end])
         right += int((probabilities.argmax(axis=1) == labels[start:end]).sum())
     return {"val_loss": loss / len(labels), "val_accuracy": right / len(labels)}

@@ -1,6 +1,7 @@
 """python -m stages NAME: run a stage with the values of params.yaml, or say in one line why not.
 
-This changes no result, so no stage depends on it.
+No stage depends on it, so that its words may change. After a change of KNOWN, which may change a
+result: `dvc repro --force`.
 """
 
 import ctypes
@@ -17,6 +18,8 @@ import time
 from inspect import ismodule
 from pathlib import Path
 from typing import Any, TextIO
+
+import yaml
 
 from digits.output import printable
 
@@ -36,7 +39,7 @@ FROM, TO = "refs/exps/exec/EXEC_HEAD", "refs/exps/exec/EXEC_MERGE"
 GO_BACK = "params.yaml keeps the experiment's values; to go back: git restore params.yaml"
 
 
-class Unbreakable:
+class WithoutReader:
     """A stream that may lose its reader: what can no longer be written is dropped."""
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -75,7 +78,7 @@ def check_versions(recorded: dict[str, str]) -> None:
             )
 
 
-def forget_the_shell() -> None:
+def clear_environment() -> None:
     """Remove each variable that is not known to change no result."""
     for name in list(os.environ):
         known = name in KNOWN or name.startswith(KNOWN_STARTS) or name.endswith(KNOWN_ENDS)
@@ -90,7 +93,7 @@ def in_experiment() -> bool:
     return "DVC_EXP_NAME" in os.environ and os.environ.get("DVC_ROOT") == os.getcwd()
 
 
-def show_git_the_experiment() -> None:
+def touch_changed_files() -> None:
     """Give the files that `dvc exp run` has just written a time that no index of Git has for them.
 
     It writes those of the commit first, often in the same second. Where their sizes are equal too,
@@ -130,8 +133,11 @@ def followed(name: str) -> dict[str, object]:
 
 def check_unchanged(name: str, before: dict[str, object]) -> None:
     """SystemExit where DVC would note another input than the one that was used."""
-    after = followed(name)
-    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    try:
+        after = followed(name)
+        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    except (yaml.YAMLError, LookupError, TypeError):  # half written, or without what is used
+        changed = ["params.yaml or dvc.yaml"]
     if changed:
         raise SystemExit(
             f"{printable(changed[0])}: changed while {name} ran, so nothing of it was kept; to run "
@@ -139,7 +145,7 @@ def check_unchanged(name: str, before: dict[str, object]) -> None:
         )
 
 
-def end_with_dvc() -> None:
+def die_with_parent() -> None:
     """Let no stage outlive DVC: the next `dvc repro` would start a second one beside it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -148,12 +154,12 @@ def end_with_dvc() -> None:
 
 def run(name: str) -> None:
     """Call a stage's `main` with the parameters; SystemExit says in a line what went wrong."""
-    end_with_dvc()
-    forget_the_shell()
-    sys.stdout, sys.stderr = Unbreakable(sys.stdout), Unbreakable(sys.stderr)
+    die_with_parent()
+    clear_environment()
+    sys.stdout, sys.stderr = WithoutReader(sys.stdout), WithoutReader(sys.stderr)
     try:
         if in_experiment():
-            show_git_the_experiment()
+            touch_changed_files()
         from digits import params
 
         values = params.read()

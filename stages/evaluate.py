@@ -1,7 +1,8 @@
-"""Test arrays, the network -> metrics.json, evaluation.json and three tables (CSV) in reports/."""
+"""Test arrays, the network -> metrics.json, evaluation.json and four tables (CSV) in reports/."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -26,8 +27,37 @@ def assess(batches: Iterable[np.ndarray], actual: np.ndarray) -> tuple[np.ndarra
     return predictions, loss / len(actual)
 
 
+def measure(
+    predictions: np.ndarray, loss: float, bins: np.ndarray, training: dict[str, Any]
+) -> dict[str, Any]:
+    """What metrics.json holds."""
+    errors = len(metrics.mistakes(predictions))
+    measured = {
+        "test_accuracy": 1 - errors / len(predictions),
+        "loss": loss,
+        "errors": errors,
+        "ece": metrics.expected_calibration_error(bins),
+    }
+    if "val_accuracy" in training:  # where the recipe holds images out
+        measured["val_accuracy"] = training["val_accuracy"]
+    return measured
+
+
+def write_tables(
+    predictions: np.ndarray, bins: np.ndarray, names: list[str], classes: list[str]
+) -> None:
+    """Write the four tables; `names` are those of the test images."""
+    wrong = metrics.mistakes(predictions)
+    named = [(names[row], *predictions[row].tolist()) for row in wrong]
+    metrics.write_table(REPORTS / "predictions.csv", predictions, classes)
+    metrics.write_table(REPORTS / "mistakes.csv", np.array(named, metrics.MISTAKES), classes)
+    accuracies = metrics.class_accuracy(predictions)
+    metrics.write_table(REPORTS / "class_accuracy.csv", accuracies, classes)
+    metrics.write_table(REPORTS / "calibration.csv", bins)
+
+
 def main(params: Params) -> None:
-    # DVC runs this stage once it has recorded the network: the training needs no checkpoint more
+    # DVC runs this stage once it has recorded the network: no checkpoint is needed any more
     checkpoint.forget(network.FILE)
     training = metrics.read_values(REPORTS / "training/metrics.json", "loss", "accuracy")
     images, labels = arrays.read("test_images"), arrays.read("test_labels")
@@ -42,19 +72,9 @@ def main(params: Params) -> None:
     progress = tqdm(batches, total=count, unit=" batches", disable=None)
     predictions, loss = assess(progress, labels.argmax(axis=1))
     bins = metrics.calibration(predictions, params.evaluate.calibration_bins)
-
-    wrong = metrics.mistakes(predictions)
-    errors = len(wrong)
-    accuracy = 1 - errors / len(images)
+    measured = measure(predictions, loss, bins, training)
+    accuracy, errors = measured["test_accuracy"], measured["errors"]
     low, high = metrics.interval(len(images) - errors, len(images))
-    measured = {
-        "test_accuracy": accuracy,
-        "loss": loss,
-        "errors": errors,
-        "ece": metrics.expected_calibration_error(bins),
-    }
-    if "val_accuracy" in training:  # where the recipe holds images out
-        measured["val_accuracy"] = training["val_accuracy"]
     run = {
         "dataset": data.name,
         "recipe": params.recipe,
@@ -66,13 +86,7 @@ def main(params: Params) -> None:
 
     metrics.write_values(REPORTS / "metrics.json", measured)
     metrics.write_values(REPORTS / "evaluation.json", run)
-    metrics.write_table(REPORTS / "predictions.csv", predictions, data.classes)
-    named = [(names[row], *predictions[row].tolist()) for row in wrong]
-    mistakes = np.array(named, metrics.MISTAKES)
-    metrics.write_table(REPORTS / "mistakes.csv", mistakes, data.classes)
-    accuracies = metrics.class_accuracy(predictions)
-    metrics.write_table(REPORTS / "class_accuracy.csv", accuracies, data.classes)
-    metrics.write_table(REPORTS / "calibration.csv", bins)
+    write_tables(predictions, bins, names, data.classes)
     print(
         f"test accuracy {100 * accuracy:.2f} % "
         f"(95 %: {100 * low:.2f} to {100 * high:.2f} %), "

@@ -14,8 +14,8 @@ from digits.params import Params
 from digits.preparation import Preparation
 
 SAMPLE = 1000  # images that tell what all are like
-BYTES = 2**25  # of these images
-DIM = 64  # of 255 lie between the darkest and the brightest pixel where next to nothing is seen
+BYTES = 2**25  # of the sample, at most
+DIM = 64  # where all pixels lie closer together than this, next to nothing is seen
 FEW = 10  # training images of a class, below which hardly anything is learned
 
 
@@ -82,27 +82,27 @@ def check(train: Split, test: Split, classes: int) -> None:
         )
 
 
-def prepared(about: dict[str, Any], train: Split, invert: bool | None) -> Preparation:
+def prepared(dataset: dict[str, Any], train: Split, invert: bool | None) -> Preparation:
     """Find out how the images are to be brought before a network."""
     height, width, channels = (*train.images.shape[1:], 1)[:3]
     count = max(2, int(train.labels.max()) + 1)
-    classes = about["classes"] or [str(label) for label in range(count)]
+    classes = dataset["classes"] or [str(label) for label in range(count)]
     shape = (-1, height, width, channels)
     ink, dark = preparation.shows_ink(train.sample().reshape(shape))
     return Preparation(
-        name=about["name"],
+        name=dataset["name"],
         classes=classes,
         height=height,
         width=width,
         channels=channels,
-        inverted=dark and about["own"] if invert is None else invert,
-        search=ink and not about["pictures"],
+        inverted=dark and dataset["own"] if invert is None else invert,
+        search=ink and not dataset["pictures"],
     )
 
 
-def doubts(train: Split, test: Split, about: Preparation, leaked: int) -> Iterator[str]:
+def doubts(train: Split, test: Split, data: Preparation, leaked: int) -> Iterator[str]:
     """Yield what looks wrong in a person's own data, and what to do about it."""
-    names = np.array(about.classes)
+    names = np.array(data.classes)
     in_train = np.bincount(train.labels, minlength=len(names))
     in_test = np.bincount(test.labels, minlength=len(names))
     few = [f"{names[label]} ({in_train[label]})" for label in np.flatnonzero(in_train < FEW)]
@@ -125,21 +125,21 @@ def doubts(train: Split, test: Split, about: Preparation, leaked: int) -> Iterat
             f"pixels are {low} to {high} of 0 to 255, so next to nothing is seen: bring them "
             "there first (16 bits of which fewer are used? numbers of classes in place of colours?)"
         )
-    if on_their_side(train, about):
+    if on_their_side(train, data):
         yield (
             "most symbols are wider than tall: transposed, as EMNIST's files are? (a file with "
             "emnist in its name is turned by itself)"
         )
 
 
-def on_their_side(train: Split, about: Preparation) -> bool:
+def on_their_side(train: Split, data: Preparation) -> bool:
     """Whether most images show a letter or digit that is wider than it is tall.
 
     Of MNIST's, an eighth are.
     """
-    if about.channels > 1 or not all(len(name) == 1 for name in about.classes):
+    if data.channels > 1 or not all(len(name) == 1 for name in data.classes):
         return False
-    ink = about.normalise(train.sample())[..., 0] > 0.5
+    ink = data.normalise(train.sample())[..., 0] > 0.5
     height, width = (ink.any(axis=axis).sum(axis=1) for axis in (2, 1))
     return bool((width > height).mean() > 0.5)
 
@@ -150,40 +150,40 @@ def one_hot(labels: np.ndarray, classes: int) -> Iterator[np.ndarray]:
     return (rows[labels[start : start + 2**16]] for start in range(0, len(labels), 2**16))
 
 
-def write(name: str, split: Split, rows: np.ndarray, about: Preparation) -> None:
+def write(name: str, split: Split, rows: np.ndarray, data: Preparation) -> None:
     """Write the images and labels of these rows."""
-    shape = (len(rows), about.height, about.width, about.channels)
-    arrays.write(f"{name}_images", shape, map(about.normalise, split.chunks(rows)))
-    labels = one_hot(split.labels[rows], len(about.classes))
-    arrays.write(f"{name}_labels", (len(rows), len(about.classes)), labels)
+    shape = (len(rows), data.height, data.width, data.channels)
+    arrays.write(f"{name}_images", shape, map(data.normalise, split.chunks(rows)))
+    labels = one_hot(split.labels[rows], len(data.classes))
+    arrays.write(f"{name}_labels", (len(rows), len(data.classes)), labels)
 
 
 def main(params: Params) -> None:
     """Write both splits; SystemExit where they do not fit together, or are less than asked for."""
-    about = idx.about(idx.FOLDER)
+    dataset = idx.about(idx.FOLDER)
     train, test = read("train"), read("test")
-    found = prepared(about, train, params.preprocess.invert)
-    check(train, test, len(found.classes))
+    data = prepared(dataset, train, params.preprocess.invert)
+    check(train, test, len(data.classes))
     size = params.preprocess.train_size or len(train.labels)
     if size > len(train.labels):
         expected = f"expected at most {len(train.labels)}, found {size}"
         raise SystemExit(f"params.yaml: preprocess.train_size: {expected}")
 
     train_rows, test_rows = np.arange(len(train.labels)), np.arange(len(test.labels))
-    if about["own"]:
+    if dataset["own"]:
         # By their sums: shuffled, and in the same order however the files were named and packed.
         train_sums, test_sums = train.digests(), test.digests()
         train_rows = np.array(sorted(train_rows, key=train_sums.__getitem__))
         test_rows = np.array(sorted(test_rows, key=test_sums.__getitem__))
         leaked = len(set(test_sums) & set(train_sums))
-        for doubt in doubts(train, test, found, leaked):
+        for doubt in doubts(train, test, data, leaked):
             print(f"looks wrong: {doubt}")
-        if found.inverted:
+        if data.inverted:
             print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
-    write("train", train, train_rows[:size], found)
-    write("test", test, test_rows, found)
+    write("train", train, train_rows[:size], data)
+    write("test", test, test_rows, data)
     files = idx.FOLDER / idx.TEST_NAMES
     count = len(test_rows)
     names = arrays.read_names(files, count) if files.exists() else range(count)
     output.write_text(arrays.NAMES, "".join(f"{names[row]}\n" for row in test_rows))
-    found.write()
+    data.write()

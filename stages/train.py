@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from dvclive import Live
 from tqdm import tqdm
 
-from digits import arrays, augmentation, checkpoint, determinism, output, training
+from digits import arrays, checkpoint, determinism, output, training
 from digits import network as networks
 from digits.checkpoint import Checkpoint, Progress
 from digits.determinism import keras, tf
@@ -17,9 +18,7 @@ from digits.params import Params, Recipe
 
 LOG = Path("models/training.log")
 CURVES = Path("reports/training")
-MODULES = (arrays, augmentation, checkpoint, determinism, networks, training)
-CODE = [Path(__file__), *(Path(str(module.__file__)) for module in MODULES)]
-INPUTS = [arrays.PROCESSED / "train_images.npy", arrays.PROCESSED / "train_labels.npy"]
+ARRAYS = ("train_images", "train_labels")
 
 
 def recipe_of(params: Params) -> Recipe:
@@ -31,7 +30,7 @@ def recipe_of(params: Params) -> Recipe:
 
 
 def settings(params: Params) -> dict[str, object]:
-    """All parameters that the training follows from, in words, and the versions of libraries."""
+    """All parameters that the training follows from, by name, and the versions of libraries."""
     recipe = recipe_of(params).model_dump(by_alias=True, exclude_unset=True)
     environment = params.environment
     versions = {"keras": environment.keras, "numpy": environment.numpy}
@@ -44,6 +43,15 @@ def settings(params: Params) -> dict[str, object]:
         "instructions": params.instructions,
         "versions": {**versions, "tensorflow": environment.tensorflow},
     }
+
+
+def fingerprint(chosen: dict[str, object]) -> str:
+    """Name what the training follows from: settings, versions, arrays, and all of our own code."""
+    installed = [keras.__version__, np.__version__, tf.__version__]
+    inputs = [arrays.PROCESSED / f"{name}.npy" for name in ARRAYS]
+    own = [name for name in sys.modules if name.startswith("digits.")]
+    code = [Path(str(sys.modules[name].__file__)) for name in sorted([*own, __name__])]
+    return checkpoint.fingerprint([json.dumps(chosen), installed], [*inputs, *code])
 
 
 def words(value: object) -> str:
@@ -98,14 +106,15 @@ def announce(progress: Progress, job: training.Training, params: Params) -> None
 
 
 def main(params: Params) -> None:
-    images, labels = arrays.read("train_images"), arrays.read("train_labels")
+    images, labels = map(arrays.read, ARRAYS)
     determinism.pin(params.threads, params.instructions)
     recipe, seed = recipe_of(params), params.train.seed
-    job = training.Training(images, labels, recipe, seed, params.replicas)
+    try:
+        job = training.Training(images, labels, recipe, seed, params.replicas)
+    except networks.Unfit as error:
+        raise SystemExit(f"params.yaml: recipes.{params.recipe}.{error}") from None
     chosen = settings(params)
-    installed = [keras.__version__, np.__version__, tf.__version__]
-    name = checkpoint.fingerprint([json.dumps(chosen), installed], [*INPUTS, *CODE])
-    state = Checkpoint(name, job.trainer.variables)
+    state = Checkpoint(fingerprint(chosen), job.trainer.variables)
     progress = state.restore()
 
     log = [head(chosen, job.network)]
@@ -121,7 +130,8 @@ def main(params: Params) -> None:
             for epoch, found in enumerate(progress.history, start=1):
                 report(epoch, found)
             job.run(state, progress, report)
-        for curve in ("val_loss", "val_accuracy"):  # empty where nothing is held out: DVC asks
+        # where nothing is held out, they are empty: `plots` in dvc.yaml names them
+        for curve in ("val_loss", "val_accuracy"):
             Path(folder, f"plots/metrics/{curve}.tsv").touch()
         publish(live, log)
     networks.save(job.network, networks.FILE)

@@ -1,7 +1,7 @@
-"""params.yaml -> reports/params.schema.json: refuse what no stage could run.
+"""params.yaml -> reports/params.schema.json, for editors.
 
-DVC removes a stage's outputs before it starts its command. This stage comes first, so that a
-mistake is told while all outputs are still there. Editors read the schema.
+`python -m stages` refuses wrong values before any stage's `main`. DVC removes a stage's outputs
+before it starts its command, so this one stands first in dvc.yaml: a mistake is told in time.
 """
 
 import json

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digits.augmentation import augment, spline
+from digits.augmentation import augment, cutout, spline
 
 NONE: dict[str, Any] = {"rotation": 0.0, "zoom": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
 IMAGES = np.random.default_rng(0).random((50, 12, 9, 1), np.float32)
@@ -72,3 +72,17 @@ def test_images_of_any_shape_will_do(height: int, width: int) -> None:
     bounds: dict[str, Any] = {**dict.fromkeys(NONE, 0.9), "rotation": 45.0}
     changed = augment(images, np.random.default_rng(0), **bounds)
     assert changed.shape == images.shape and changed.min() >= 0 and changed.max() <= 1
+
+
+@pytest.mark.parametrize("share, height, width", [(0.3, 6, 3), (0.99, 20, 10), (0, 0, 0)])
+def test_cutout_blackens_a_part_of_each_image_anywhere_within_it(
+    share: float, height: int, width: int
+) -> None:
+    images = np.ones((2000, 20, 10, 3), np.float32)
+    cutout(images, np.random.default_rng(0), share)
+    black = images == 0
+    assert (black.any(axis=(2, 3)).sum(axis=1) == height).all()
+    assert (black.any(axis=(1, 3)).sum(axis=1) == width).all()
+    assert (black.sum(axis=(1, 2, 3)) == 3 * height * width).all()
+    if share == 0.3:
+        assert black.any(axis=0).all()

@@ -16,8 +16,8 @@ from conftest import ROOT, STAGES, Project, set_up
 from PIL import Image
 from ruamel.yaml import YAML
 
-from tools import dvc_internals, experiments, lock, mend, show, why
-from tools.experiments import Run
+from tools import dvc_internals, exp_show, lock, mend, show, why
+from tools.exp_show import Run
 
 PROGRAMS = sorted(
     path.stem for path in (ROOT / "tools").glob("*.py") if "def main" in path.read_text()
@@ -509,7 +509,7 @@ def test_show_fits_120_columns_with_three_changed_parameters(recipe: str) -> Non
     for number, name in enumerate(["workspace", "main", "more-filters-fewer-steps"]):
         params = dict.fromkeys(paths, f"0.000{number}")
         metrics = dict.fromkeys(METRICS, 0.98 + number / 1000)
-        runs.append(Run(name, experiments.DONE, number == 2, params, metrics))
+        runs.append(Run(name, exp_show.DONE, number == 2, params, metrics))
     above, header, *_ = show.table(runs).splitlines()
     assert header.split() == ["experiment", *METRICS, *(path.split(".")[-1] for path in paths)]
     assert above.split() == [path.split(".")[-2] for path in paths]
@@ -518,9 +518,7 @@ def test_show_fits_120_columns_with_three_changed_parameters(recipe: str) -> Non
 
 def test_show_tells_two_parameters_of_the_same_last_words_apart() -> None:
     paths = [f"recipes.{recipe}.optimizer.learning_rate" for recipe in ("fast", "best")]
-    runs = [
-        Run(name, experiments.DONE, True, dict.fromkeys(paths, name), {}) for name in ("a", "b")
-    ]
+    runs = [Run(name, exp_show.DONE, True, dict.fromkeys(paths, name), {}) for name in ("a", "b")]
     assert show.table(runs).splitlines()[0].split() == [
         "recipes.fast.optimizer",
         "recipes.best.optimizer",
@@ -529,7 +527,7 @@ def test_show_tells_two_parameters_of_the_same_last_words_apart() -> None:
 
 def test_show_cuts_a_value_that_is_long() -> None:
     networks = ["conv1,ReLU,Flatten,dense,Softmax", "conv1,Flatten,dense,Softmax"]
-    runs = [Run("a", experiments.DONE, True, {"network": network}, {}) for network in networks]
+    runs = [Run("a", exp_show.DONE, True, {"network": network}, {}) for network in networks]
     assert "…atten,dense,Softmax" in show.table(runs)
 
 

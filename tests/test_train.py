@@ -41,7 +41,7 @@ def test_the_original_network_has_242062_parameters() -> None:
     ]
 
 
-def test_the_original_recipe_is_that_of_the_write_up() -> None:
+def test_the_original_recipe_is_that_of_the_blog_post() -> None:
     optimizer = {"class": "Adam", "learning_rate": 0.001}
     assert RECIPE.optimizer.model_dump(by_alias=True) == optimizer
     assert (RECIPE.batch_size, RECIPE.epochs, RECIPE.validation_split) == (128, 5, 0.33)
@@ -61,13 +61,13 @@ def test_a_share_may_be_held_out_whatever_the_recipe(name: str) -> None:
     assert train.recipe_of(given.model_copy(update={"train": PARAMS.train})) == RECIPES[name]
 
 
-def batches(count: int, batch_size: int, epochs: int = 1, seed: int = 0) -> list:
+def batches(count: int, batch_size: int, epochs: int = 1, seed: int = 0, **changes: object) -> list:
     """The batches of `count` images of one pixel, the number of the image and of its class."""
     images, labels = (
         np.arange(count, dtype=np.float32).reshape(-1, 1, 1, 1),
         np.eye(count, dtype=np.float32),
     )
-    changes = {"batch_size": batch_size, "epochs": epochs}
+    changes |= {"batch_size": batch_size, "epochs": epochs}
     recipe = RECIPE.model_copy(update=changes)
     steps = range(epochs * math.ceil(count / batch_size))
     return list(training.batches(images, labels, recipe, seed, steps).as_numpy_iterator())
@@ -97,6 +97,12 @@ def test_images_keep_their_labels() -> None:
 
 def test_the_batches_of_an_epoch_differ_in_size_by_at_most_one_image() -> None:
     assert [len(images) for images, _ in batches(10, 4)] == [3, 3, 4]
+
+
+def test_cutout_ends_when_70_percent_of_the_training_is_over() -> None:
+    steps = batches(10, 3, epochs=5, cutout=0.9)
+    black = [not images.any() for images, _ in steps]
+    assert black == [True] * 14 + [False] * 6
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_its_end() -> None:
@@ -191,7 +197,8 @@ def made_of(*network: str, **layers: dict) -> Recipe:
 
 def test_a_network_that_ends_in_another_number_than_the_classes_is_refused() -> None:
     with pytest.raises(
-        SystemExit, match="expected a last layer of 10 numbers, one for each class, found the shape"
+        networks.Unfit,
+        match="expected a last layer of 10 numbers, one for each class, found the shape",
     ):
         networks.build(made_of("Flatten"), (28, 28, 1), 10)
 
@@ -205,14 +212,14 @@ def test_the_log_tells_the_network_and_each_epoch(finished: Project) -> None:
 
 
 def test_a_network_that_ends_in_no_probabilities_is_refused() -> None:
-    with pytest.raises(SystemExit, match="expected probabilities at its end, from Softmax"):
+    with pytest.raises(networks.Unfit, match="expected probabilities at its end, from Softmax"):
         networks.build(made_of("Flatten"), (2, 2, 1), 4)
 
 
 def test_a_network_larger_than_any_memory_is_refused() -> None:
     recipe = made_of("Flatten", "dense", dense={"class": "Dense", "units": 2**31 - 1})
     told = r"network: dense: expected a layer that fits .* and into memory"
-    with pytest.raises(SystemExit, match=told):
+    with pytest.raises(networks.Unfit, match=told):
         networks.build(recipe, (1000, 1000, 1), 4)
 
 
@@ -289,7 +296,9 @@ def test_a_residual_layer_adds_or_multiplies() -> None:
 def test_residual_layers_of_other_shapes_are_refused() -> None:
     wide = {"class": "Conv2D", "filters": 5, "kernel_size": 1}
     recipe = made_of("added", added={"class": "Residual", "network": ["wide"]}, wide=wide)
-    with pytest.raises(SystemExit, match="network: added: expected a layer that fits the shape"):
+    with pytest.raises(
+        networks.Unfit, match="network: added: expected a layer that fits the shape"
+    ):
         networks.build(recipe, (8, 8, 3), 2)
 
 

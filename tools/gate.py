@@ -21,6 +21,7 @@ KNOWN = {
     "download.dataset": "mnist",
     "preprocess.invert": None,
     "preprocess.train_size": None,
+    "train.validation_split": None,
 }
 
 

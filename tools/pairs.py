@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from tools import experiments
+from tools import exp_show
 
 ALPHA = 0.05  # how often an interval, or one of several at once, misses
 
@@ -54,7 +54,7 @@ def words(differences: Sequence[float], metric: str, comparisons: int) -> str:
     """
     if not differences:
         return "no seed in common"
-    points = experiments.in_percent(metric)
+    points = exp_show.in_percent(metric)
     scale, style, unit = (100, ".2f", " points") if points else (1, ".3g", "")
     side = math.copysign(1, statistics.mean(differences))
     shown = [side * scale * difference for difference in differences]

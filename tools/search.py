@@ -15,7 +15,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tools import commands, experiment, experiments, overrides, study, sweep
+from tools import commands, exp_show, experiment, overrides, study, sweep
 from tools.experiment import Bars, Outcome
 from tools.sweep import Remotes, Sweep, Todo
 
@@ -155,7 +155,7 @@ class Search:
             return None
         medians = map(statistics.median, zip(*(self.curve(trial, seed) for trial in known)))
         values = dict(list(enumerate(medians, start=1))[WARM_UP:])
-        return Bars(self.metric, experiments.sign(self.metric), values)
+        return Bars(self.metric, exp_show.sign(self.metric), values)
 
     def curve(self, trial: Trial, seed: int) -> list[float]:
         """The metric after each epoch; of what ended well, from DVC's cache or remote."""
@@ -209,7 +209,7 @@ class Search:
         from optuna.trial import TrialState, create_trial
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        more = experiments.sign(self.metric) > 0
+        more = exp_show.sign(self.metric) > 0
         found = optuna.create_study(direction="maximize" if more else "minimize", sampler=sampler)
         for trial in self.trials:
             state = TrialState.PRUNED if trial.failed else TrialState.COMPLETE
@@ -231,7 +231,7 @@ class Search:
     def ranked(self) -> list[Trial]:
         """The trials that ended well, the best first."""
         done = [trial for trial in self.trials if self.ended(trial) and not trial.failed]
-        return sorted(done, key=lambda trial: -experiments.sign(self.metric) * trial.mean)
+        return sorted(done, key=lambda trial: -exp_show.sign(self.metric) * trial.mean)
 
 
 class Run(Sweep):

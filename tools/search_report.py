@@ -16,7 +16,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.importance import get_param_importances
 from optuna.trial import TrialState
 
-from tools import experiments, overrides, study, sweep, tables
+from tools import exp_show, overrides, study, sweep, tables
 from tools.study_figure import GREY, REFERENCE, label, scaled
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def show(search: "Search") -> None:
 
 def said(trial: "Trial", metric: str) -> str:
     """The mean of a trial's results, and their spread."""
-    scale, unit = (100, " %") if experiments.in_percent(metric) else (1, "")
+    scale, unit = (100, " %") if exp_show.in_percent(metric) else (1, "")
     mean = f"{metric} {scale * trial.mean:.5g}"
     spread = f" ± {scale * statistics.stdev(trial.found):.2g}" if len(trial.found) > 1 else ""
     return f"{mean}{spread}{unit}, seeds: {len(trial.found)}"
@@ -84,7 +84,7 @@ def draw_order(axes: Axes, search: "Search", results: list[float]) -> None:
     ranked = search.ranked()
     in_order = sorted(zip((trial.number for trial in ranked), results))
     numbers, values = zip(*in_order)
-    better = max if experiments.sign(search.metric) > 0 else min
+    better = max if exp_show.sign(search.metric) > 0 else min
     best = [better(values[: count + 1]) for count in range(len(values))]
     axes.step(numbers, best, where="post", color=REFERENCE, label="the best until then")
     draw_dots(axes, list(numbers), list(values), list(numbers), ranked[0].number)

@@ -9,8 +9,8 @@ import argparse
 import signal
 from collections import Counter
 
-from tools import experiments, tables
-from tools.experiments import Run
+from tools import exp_show, tables
+from tools.exp_show import Run
 
 Column = tuple[str, str, list[str]]  # first and second line of the head, and a cell for each run
 
@@ -28,7 +28,7 @@ def state_column(runs: list[Run]) -> list[Column]:
     states = [run.state for run in runs]
     if not changed(states):
         return []
-    return [("", "state", [state if state != experiments.DONE else "" for state in states])]
+    return [("", "state", [state if state != exp_show.DONE else "" for state in states])]
 
 
 def metric_columns(runs: list[Run]) -> list[Column]:
@@ -72,13 +72,13 @@ def best(runs: list[Run], most: int) -> tuple[list[Run], str]:
         return runs, ""
     others = [run for run in runs if not run.is_experiment]
     having = [run for run in tried if run.metrics]
-    names = experiments.shared(having) if having else []
+    names = exp_show.shared(having) if having else []
     if names:
-        sign = experiments.sign(names[0])
+        sign = exp_show.sign(names[0])
         having.sort(key=lambda run: -sign * run.metrics[names[0]])
         tried = having + [run for run in tried if not run.metrics]
     states = Counter(run.state for run in tried[most:])
-    states[f"with a worse {names[0]}" if names else "ended well"] = states.pop(experiments.DONE, 0)
+    states[f"with a worse {names[0]}" if names else "ended well"] = states.pop(exp_show.DONE, 0)
     left = ", ".join(f"{count} {state}" for state, count in states.items() if count)
     return others + tried[:most], f"not shown: {left}; --rows 0 shows all; make study: over seeds"
 
@@ -95,7 +95,7 @@ def main() -> None:
     )
     own, options = parser.parse_known_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make show | head` ends without a word
-    runs = experiments.read(*options)
+    runs = exp_show.read(*options)
     shown, rest = best(runs, own.rows)
     print(table(shown))
     if rest:

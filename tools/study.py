@@ -14,8 +14,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tools import experiments, pairs, tables
-from tools.experiments import Run
+from tools import exp_show, pairs, tables
+from tools.exp_show import Run
 
 SEED = "train.seed"
 ABSENT = "-"  # of a parameter that one configuration has and another lacks
@@ -52,7 +52,7 @@ class Study:
     def differences(self, group: Values) -> list[float]:
         """How much better than the reference each seed is that both have."""
         own, other = self.groups[group], self.groups[self.reference]
-        sign = experiments.sign(self.metric)
+        sign = exp_show.sign(self.metric)
         shared = [seed for seed in own if seed in other]
         return [
             sign * (own[seed].metrics[self.metric] - other[seed].metrics[self.metric])
@@ -71,7 +71,7 @@ class Study:
         return pairs.words(self.differences(group), self.metric, self.comparisons)
 
     def shown(self, value: float) -> str:
-        return f"{100 * value:.3f} %" if experiments.in_percent(self.metric) else f"{value:.5g}"
+        return f"{100 * value:.3f} %" if exp_show.in_percent(self.metric) else f"{value:.5g}"
 
     def rows(self) -> list[list[str]]:
         """The table, its head first."""
@@ -148,7 +148,7 @@ def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
 
     def rank(group: Values) -> float:
         mean = statistics.mean(run.metrics[metric] for run in groups[group].values())
-        return -experiments.sign(metric) * mean
+        return -exp_show.sign(metric) * mean
 
     ordered = {group: groups[group] for group in sorted(groups, key=rank)}
     own = configuration(commit, keys, metric)
@@ -184,7 +184,7 @@ def with_metric(runs: list[Run], metric: str) -> list[Run]:
 
 def choose(runs: list[Run]) -> str:
     """The metric to compare by: one that all runs have; SystemExit where there is none."""
-    if not (found := experiments.shared(runs)):
+    if not (found := exp_show.shared(runs)):
         raise SystemExit("the experiments have no metric in common; --metric names one")
     return found[0]
 
@@ -200,7 +200,7 @@ def caution(runs: list[Run], metric: str) -> None:
 def ended(runs: list[Run]) -> list[Run]:
     """The experiments that ended well, after a word on the others; SystemExit where none did."""
     tried = [run for run in runs if run.is_experiment]
-    others = Counter(run.state for run in tried if run.state != experiments.DONE)
+    others = Counter(run.state for run in tried if run.state != exp_show.DONE)
     if others:
         print("left out:", ", ".join(f"{others[state]} {state}" for state in sorted(others)))
     found = [run for run in tried if run.metrics]
@@ -247,7 +247,7 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so does Ctrl-C
 
-    runs = experiments.read()
+    runs = exp_show.read()
     if options.names:
         runs = named(runs, options.names)
     having = ended(runs)

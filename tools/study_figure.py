@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tools import curves, experiments, tables
+from tools import curves, exp_show, tables
 from tools.study import Study, Values
 
 # Okabe and Ito's, which also the colour-blind tell apart; orange is the reference's.
@@ -71,7 +71,7 @@ def draw_curves(axes: Axes, study: Study) -> None:
     first = shared[0]
     for group, found in shown.items():
         rows = found[first]
-        if experiments.in_percent(first):
+        if exp_show.in_percent(first):
             rows = [tuple(100 * (1 - value) for value in row) for row in rows]  # type: ignore[misc]
         means, least, most = zip(*rows)
         steps = range(1, len(rows) + 1)
@@ -79,7 +79,7 @@ def draw_curves(axes: Axes, study: Study) -> None:
         axes.plot(steps, means, color=colour, marker="o", markevery=[-1], label=name(group))
         axes.fill_between(steps, least, most, color=colour, alpha=0.2, linewidth=0)
     part = "validation" if first.startswith("val_") else "training"
-    what = "error rate, %" if experiments.in_percent(first) else "loss"
+    what = "error rate, %" if exp_show.in_percent(first) else "loss"
     axes.set(title=f"{part} {what}: mean and range of the seeds", xlabel="epoch", yscale="log")
     axes.yaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -96,11 +96,11 @@ def numbers(study: Study) -> bool:
 
 
 def scaled(metric: str, values: list[float]) -> list[float]:
-    return [100 * value for value in values] if experiments.in_percent(metric) else values
+    return [100 * value for value in values] if exp_show.in_percent(metric) else values
 
 
 def label(metric: str) -> str:
-    return f"{metric}, %" if experiments.in_percent(metric) else metric
+    return f"{metric}, %" if exp_show.in_percent(metric) else metric
 
 
 def draw_line(axes: Axes, study: Study) -> None:

@@ -1,0 +1,332 @@
+"""NumPy's .npz, CSV as on Kaggle, or IDX files -> images and labels, a chunk at a time.
+
+Nothing of it is trusted: no pickle is loaded, and what unpacks to far more than its size is
+refused.
+"""
+
+import errno
+import hashlib
+import math
+import re
+import shutil
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from digits import idx, pictures
+from digits.output import printable
+from digits.own_common import (
+    KINDS,
+    SPLITS,
+    Data,
+    Job,
+    Stream,
+    chosen,
+    common_size,
+    listed,
+    meaning,
+    natural,
+    opened,
+    tested,
+    wrong,
+)
+
+LINE = 2**24  # characters of a line of CSV
+LABEL = 255  # characters of a label
+WHOLE = re.compile(r"\d+\.0*|\d\.\d{18}e\+\d\d")  # a 5 as 5.0, or as NumPy's savetxt writes it
+BOMB = 500  # times its packed size: images do not pack that well
+DARK = 64  # the largest value of a whole data set is higher where 255 is white
+
+
+class Arrays(NamedTuple):
+    """Images (N, ...) of any type and labels (N, ...), numbers or names, as they were found."""
+
+    split: str
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def from_arrays(
+    form: str, place: Path, found: list[Arrays], names: list[str] | None, job: Job
+) -> Data:
+    """Look at all values for what they have in common; they are written a chunk at a time."""
+    flat = form == "CSV" or found[0].images.ndim == 2
+    found = [as_images(place, one) for one in found]
+    given = found[0].images.shape[1:]
+    for one in found:
+        if one.images.shape[1:] != given:
+            raise wrong(place, f"images of {given} in all", one.images.shape[1:])
+    if len(given) == 3 and flat:
+        job.said.append("each pixel's red, green and blue are taken to stand side by side")
+    codes, classes = numbered(place, found, names, job)
+    scales = [pixel_scale(place, one, job) for one in found]
+    split, share = tested({one.split for one in found}, job)
+    colour = len(given) == 3 if job.colour is None else job.colour
+    sides = common_size(Counter(), job) if job.size else given[:2]
+    full = (*sides, 3 if colour else 1)
+    shape = full if colour else full[:2]
+
+    def stream() -> Stream:
+        for one, labels, scale in zip(found, codes, scales):
+            for start, rows in chunks(one.images):
+                if rows.dtype != np.uint8 or scale != 1:
+                    rows = np.rint(np.multiply(rows, scale, dtype=np.float32)).astype(np.uint8)
+                held = np.full(len(rows), one.split == split)
+                if share:
+                    digests = [hashlib.sha256(row.tobytes()).digest() for row in rows]
+                    held = np.array([chosen(digest, share) for digest in digests])
+                    job.tests.extend(start + np.flatnonzero(held))
+                if rows.shape[1:] != shape:
+                    fitted = (pictures.to_array(Image.fromarray(row), *full) for row in rows)
+                    rows = np.stack([*fitted])
+                yield rows, labels[start : start + len(rows)], held
+
+    return Data(form, shape, classes, stream())
+
+
+def as_images(place: Path, one: Arrays) -> Arrays:
+    """Images (N, H, W) or (N, H, W, 3), be they given flat or with 1 as depth, and labels (N,)."""
+    count, *sides = one.images.shape or (0,)
+    if len(sides) == 1:
+        sides = [*(square(sides[0]) or sides)]
+    if sides[2:] == [1]:
+        sides.pop()
+    if len(sides) not in (2, 3) or sides[2:] not in ([], [3]) or not count * math.prod(sides):
+        raise wrong(place, "images (N, H, W) or (N, H, W, 3)", f"an array {one.images.shape}")
+    if one.images.dtype.kind not in "biuf":
+        raise wrong(place, "numbers as pixels", one.images.dtype)
+    labels = one.labels
+    usable = labels.dtype.kind in "iufU" and labels.itemsize <= 4 * LABEL
+    if labels.size != count or labels.shape[:1] != (count,) or not usable:
+        expected = f"{count:,} labels, one for each {one.split} image"
+        raise wrong(place, expected, f"an array {labels.shape} of {labels.dtype}")
+    if labels.dtype.kind == "f" and (labels == labels.astype(np.int64)).all():
+        labels = labels.astype(np.int64)
+    return Arrays(one.split, one.images.reshape(count, *sides), labels.reshape(count))
+
+
+def square(count: int) -> tuple[int, ...] | None:
+    """The shape of an image of so many values: (H, H), or (H, H, 3); None if it is no square."""
+    for colours in ((), (3,)):
+        side = math.isqrt(count // math.prod(colours))
+        if side > 1 and count == side * side * math.prod(colours):
+            return side, side, *colours
+    return None
+
+
+def chunks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Some rows at a time, each with the number of its first."""
+    step = max(1, idx.CHUNK // images[:1].nbytes)
+    return ((start, images[start : start + step]) for start in range(0, len(images), step))
+
+
+def numbered(
+    place: Path, found: list[Arrays], names: list[str] | None, job: Job
+) -> tuple[list[np.ndarray], list[str]]:
+    """Labels uint8 (N,) of each split, from 0 on, and the names of the classes.
+
+    What was given counts the lines of classes.txt, from 0 or 1, or is a name itself.
+    """
+    values = np.concatenate([one.labels.astype(str) for one in found])
+    distinct, codes = np.unique(values, return_inverse=True)
+    given = distinct.tolist()
+    if empty := [name for name in given if name.strip().casefold() in ("", "nan", "inf")]:
+        raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
+    order = names or sorted(given, key=natural)
+    if not set(given) <= set(order):
+        # a label as high as there are lines: the first is 1, as in EMNIST's letters
+        first = int(str(len(order)) in given and "0" not in given)
+        order = [str(first + line) for line in range(len(order))]
+    if unknown := sorted(set(given) - set(order), key=natural):
+        expected = f"labels that are names, or numbers from 0, of the {len(order)} in classes.txt"
+        raise wrong(place, expected, listed(unknown))
+    if not names and order[0].isdecimal() and order != [str(at) for at in range(len(order))]:
+        job.said.append(f"labels are not 0 to {len(order) - 1}, so they are taken as names")
+    places = {name: at for at, name in enumerate(order)}
+    codes = np.array([places[value] for value in given])[codes].astype(np.uint8)
+    ends = np.cumsum([len(one.labels) for one in found])
+    return np.split(codes, ends[:-1]), names or order
+
+
+def pixel_scale(place: Path, one: Arrays, job: Job) -> int:
+    """What brings the pixels to 0 to 255, 1 or 255; SystemExit where that is not plain to see."""
+    low, high, whole = np.inf, -np.inf, True
+    for _, chunk in chunks(one.images):
+        kind = chunk.dtype.kind
+        low, high = np.minimum(low, chunk.min()), np.maximum(high, chunk.max())
+        whole = whole and (kind in "iu" or bool((kind == "f") & (chunk == np.rint(chunk)).all()))
+    values = f"{low:g} to {high:g} in {one.split}"
+    if not (low >= 0 and high <= 255):
+        raise wrong(place, "pixels from 0 to 255", f"{values}; bring them there first")
+    if 0 < high <= 1 and not whole:
+        job.said.append(f"pixels are {values}, so they are multiplied by 255")
+        return 255
+    if high < DARK:
+        what = f"multiply them by {255 / high:g} first" if high else "nothing is on them"
+        raise wrong(place, "pixels from 0 to 255", f"{values}; {what}")
+    if not whole:
+        job.said.append(f"pixels in {one.split} are rounded to whole numbers")
+    return 1
+
+
+def spool(rows: Iterable[np.ndarray], file: Path, dtype: type, shape: tuple[int, ...]) -> Any:
+    """Put rows on disk, and map them into memory: (N, *shape)."""
+    with file.open("wb") as spooled:
+        for some in rows:
+            spooled.write(some.tobytes())
+    mapped = np.memmap(file, dtype, "r") if file.stat().st_size else np.empty(0, dtype)
+    return mapped.reshape(-1, *shape)
+
+
+def turned(file: Path, images: np.ndarray, job: Job) -> np.ndarray:
+    """Images (N, H, W) as they are, or transposed where the file is EMNIST's."""
+    if not re.search("(?<![a-z])emnist", file.name.casefold()):  # TissueMNIST's stand upright
+        return images
+    job.said.append(f"{printable(file.name)} turned upright, as EMNIST's files are")
+    return images.swapaxes(1, 2)
+
+
+def from_idx(root: Path, job: Job) -> list[Arrays]:
+    """IDX files in any spelling."""
+    found = []
+    for split in ("train", "test"):
+        if split == "train" or idx.candidates(root, split, "images"):
+            file = idx.find(root, split, "images")
+            (count, *sides), rows = idx.read(file, "images")
+            promised, there = count * math.prod(sides), file.stat().st_size
+            if bomb(promised, there):
+                expected = f"{promised:,} bytes of data, as its header says"
+                raise wrong(file, expected, f"a file of {there:,}")
+            images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
+            _, labels = idx.read(idx.find(root, split, "labels"), "labels")
+            found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
+    return found
+
+
+def from_npz(files: list[Path], job: Job) -> list[Arrays]:
+    """Arrays whose names, or else whose file's, say train, val or test, and images or labels."""
+    arrays: dict[tuple[str, str | None], np.ndarray] = {}
+    for file in files:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                for info in archive.infolist():
+                    words = (info.filename, file.stem)
+                    key = meaning(SPLITS, *words) or "train", meaning(KINDS, *words)
+                    if key in arrays:
+                        expected = f"one array of {key[0]} {key[1]} in all: join them"
+                        raise wrong(file, expected, "another")
+                    if key[1]:
+                        arrays[key] = unpack(archive, info, job.scratch / f"{key[0]}-{key[1]}")
+        except Exception as error:  # zipfile, zlib and NumPy's reader have many
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise  # a full disk
+            found = getattr(error, "strerror", None) or str(error) or "it cut off"
+            raise wrong(file, "arrays that NumPy saved without pickle", found) from None
+    splits = list(dict.fromkeys(split for split, _ in arrays)) or ["train"]
+    for split, kind in [(split, kind) for split in splits for kind in ("images", "labels")]:
+        if (split, kind) not in arrays:
+            names = "x_train and y_train, or train_images and train_labels"
+            raise wrong(files[0], f"arrays called {names}", f"no {kind} of {split}")
+    return [Arrays(split, arrays[split, "images"], arrays[split, "labels"]) for split in splits]
+
+
+def bomb(size: int, packed: int) -> bool:
+    return size > max(2**26, BOMB * packed)
+
+
+def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> np.ndarray:
+    """Map an array of an .npz into memory; ValueError where it is none, or a bomb."""
+    if bomb(info.file_size, info.compress_size):
+        raise ValueError(f"{info.filename}, which unpacks to {info.file_size:,} bytes")
+    with archive.open(info) as packed, file.open("wb") as plain:
+        shutil.copyfileobj(packed, plain)
+    return np.lib.format.open_memmap(file, mode="r")
+
+
+def from_csv(files: list[Path], job: Job) -> list[Arrays]:
+    """One file, or those whose names say train, val or test; what has no labels is left out."""
+    found: dict[str, Arrays] = {}
+    unlabelled = []
+    for file in files:
+        split = "train" if len(files) == 1 else meaning(SPLITS, file.stem)
+        if split in found:
+            raise wrong(file, f"one CSV file of {split} images", "two")
+        if split and (read := read_csv(file, split, job)):
+            found[split] = read
+        else:
+            unlabelled.append(file.name)
+    if "train" not in found:
+        names = listed(file.name for file in files)
+        raise wrong(files[0].parent, "a CSV file with labels, or train.csv and test.csv", names)
+    if unlabelled:
+        job.said.append(f"left out, since without labels: {listed(unlabelled)}")
+    return list(found.values())
+
+
+def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
+    """Lines of a label, as text, and the pixels of an image; None where they are pixels alone."""
+    with opened(file) as text:
+        rest = iter(partial(text.readline, LINE), "")
+        first = next(rest, "")
+        mark = max(",;\t", key=first.count)
+        fields = [field.strip(' "\n').casefold() for field in first.split(mark)]
+        headed = is_header(fields)
+        named = [at for at, name in enumerate(fields) if KINDS.get(name) == "labels"]
+        if headed and not named:  # the column that is called otherwise than pixel1, pixel2, ...
+            named = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
+        at = named[0] if named else -1
+        shape = square(len(fields) - 1)
+        pixels_alone = at < 0 and not shape and square(len(fields))
+        counted = named and shape and fields[at] in ("", "id", "imageid", "index")
+        if counted or pixels_alone:
+            return None
+        if not shape:
+            expected = "lines of a label and the pixels of a square image"
+            index = "; is one an index? leave it out" if square(max(0, len(fields) - 2)) else ""
+            raise wrong(file, expected, f"{len(fields):,} columns{index}")
+        lines = enumerate(rest if headed else chain([first], rest), 1 + headed)
+        labels: list[str] = []
+        rows = csv_rows(file, lines, mark, len(fields), max(0, at), labels)
+        images = spool(rows, job.scratch / split, np.float32, shape)
+    kind = float if all(map(WHOLE.fullmatch, labels)) else str
+    return Arrays(split, turned(file, images, job), np.array(labels, kind))
+
+
+def is_header(fields: list[str]) -> bool:
+    """Whether these are names of columns, as Pandas' are that count from 0."""
+    digits = [name for name in fields if name.isdecimal()]
+    if len(digits) >= len(fields) - 1:
+        start = int(digits[:1] == ["1"])
+        return digits == [str(start + at) for at in range(len(digits))]
+    return not re.fullmatch(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", fields[len(fields) // 2])
+
+
+def csv_rows(
+    file: Path, lines: Iterator[tuple[int, str]], mark: str, width: int, at: int, labels: list[str]
+) -> Iterator[np.ndarray]:
+    """Yield pixels float32 (n, width - 1); add each line's label, its column `at`, to `labels`."""
+    pixels = [column for column in range(width) if column != at]
+    full = ((number, line.replace('"', "")) for number, line in lines if line.strip())
+    while batch := list(islice(full, max(1, idx.CHUNK // 4 // width))):
+        for number, line in batch:
+            cells = line.split(mark)
+            if len(cells) != width:
+                raise wrong(f"{file}, line {number}", f"{width:,} columns", f"{len(cells):,}")
+            if len(cells[at]) > LABEL:
+                found = f"one of {len(cells[at]):,}"
+                raise wrong(f"{file}, line {number}", f"a label of at most {LABEL} letters", found)
+            labels.append(cells[at].strip())
+        texts = [line for _, line in batch]
+        try:
+            yield np.loadtxt(texts, np.float32, None, mark, usecols=pixels, ndmin=2)
+        except ValueError as error:
+            why, _, row = str(error).partition(" at row ")
+            number = batch[int(row.partition(",")[0] or 0)][0]
+            raise wrong(f"{file}, line {number}", "numbers as pixels", why) from None

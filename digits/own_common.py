@@ -1,0 +1,121 @@
+"""What the modules of people's own data share: types, words, and which images are test images."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from digits.output import printable
+
+# what a word in the name of a folder, a file, an array or a column means
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
+KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
+KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
+NAMES = "classes.txt"
+KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
+BROUGHT = 64  # else they are brought to their median, and the longer side to no more than this
+
+# images uint8 (n, H, W[, 3]), labels uint8 (n,), which of them are test images; a chunk at a time
+Stream = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
+Size = int | list[int] | None
+
+
+class Job(NamedTuple):
+    """Parameters of `datasets.folder`, a folder for scratch, and what there is to tell."""
+
+    size: Size
+    colour: bool | None
+    test_share: float
+    scratch: Path
+    said: list[str]
+    tests: list[object]  # of the test images in order: their files, or rows that were chosen
+
+
+class Data(NamedTuple):
+    """Images of shape (H, W) or (H, W, 3), and the names of their classes."""
+
+    form: str
+    shape: tuple[int, ...]
+    classes: list[str]
+    stream: Stream
+
+
+def wrong(place: object, expected: str, found: object) -> SystemExit:
+    text = f"{printable(place)}: expected {expected}, found {printable(found)[:300]}"
+    return SystemExit(f"{text}; see docs/own-data.md")
+
+
+def listed(names: Iterable[object]) -> str:
+    """The first ten of some names."""
+    texts = [printable(name) for name in names]
+    return ", ".join([*texts[:10], *["..."] * (len(texts) > 10)]) or "nothing"
+
+
+def natural(name: object) -> tuple[str, str]:
+    """A key that sorts 9 before 10."""
+    text = str(name)
+    return re.sub(r"\d+", lambda number: number[0].zfill(99), text.casefold()), text
+
+
+def meaning(words: dict[str, str], *names: str) -> str | None:
+    """The meaning of the first word that has one, in the first name that has such a word."""
+    found = [word for name in names for word in re.split(r"[^a-z]+", name.casefold())]
+    return next((words[word] for word in found if word in words), None)
+
+
+def visible(folder: Path) -> list[Path]:
+    """What lies in a folder, in natural order, less what systems hide there."""
+    inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+    return sorted(inside, key=natural)
+
+
+def folders(folder: Path) -> list[Path]:
+    return [path for path in visible(folder) if path.is_dir()]
+
+
+def opened(file: Path) -> TextIO:
+    """Open a text in UTF-8, or as Windows writes it in UTF-16; other bytes are kept apart."""
+    with file.open("rb") as raw:
+        wide = raw.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    if wide:
+        return file.open(encoding="utf-16", errors="replace")
+    return file.open(encoding="utf-8-sig", errors="surrogateescape")
+
+
+def tested(splits: Iterable[str], job: Job) -> tuple[str, float]:
+    """Which split is the test set; and which share of the images, where there is no such split."""
+    if "test" in splits:
+        job.said.extend(["val joins train"] if "val" in splits else [])
+        return "test", 0
+    if "val" in splits:
+        job.said.append("val is the test set")
+        return "val", 0
+    job.said.append(f"no test set, so it is {job.test_share:.0%} of the images, by their content")
+    return "test", job.test_share
+
+
+def chosen(digest: bytes, share: float) -> bool:
+    """Whether what has this SHA-256 is of the share: no other image has a say in it."""
+    return int.from_bytes(digest[:8]) < share * 2**64
+
+
+def ending(path: Path) -> str:
+    return path.suffix.lower() or path.name
+
+
+def common_size(sizes: Counter[tuple[int, int]], job: Job) -> tuple[int, int]:
+    """The height and width that all are brought to."""
+    if job.size:
+        height, width = [job.size] * 2 if isinstance(job.size, int) else job.size
+        return height, width
+    if len(sizes) <= 1 and max(size := next(iter(sizes), (1, 1))) <= KEPT:
+        return size
+    middle = np.median([*sizes.elements()], axis=0)
+    scale = min(1, BROUGHT / middle.max())
+    height, width = (max(4, 4 * round(scale * side / 4)) for side in middle)
+    job.said.append(f"brought from {len(sizes):,} sizes to this one (or set datasets.folder.size)")
+    return height, width

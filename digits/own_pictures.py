@@ -1,0 +1,198 @@
+"""Folders of pictures, one for each class -> images and labels, a chunk at a time."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from digits import idx, pictures
+from digits.output import printable
+from digits.own_common import (
+    NAMES,
+    SPLITS,
+    Data,
+    Job,
+    Stream,
+    chosen,
+    common_size,
+    ending,
+    folders,
+    listed,
+    meaning,
+    natural,
+    tested,
+    visible,
+    wrong,
+)
+from digits.parallel import parallel
+
+
+class Picture(NamedTuple):
+    """A file that may be a picture of a class."""
+
+    path: Path
+    name: str
+    split: str
+
+
+def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
+    """Look at all pictures for what they have in common; each is read later, as it is written."""
+    left: Counter[str] = Counter()
+    found, classes = find(root, names, left)
+    inner = chain(folders(root), *map(folders, folders(root)))
+    if any(folder.is_symlink() for folder in inner):
+        job.said.append(
+            "DVC does not see changes behind linked folders: after one, dvc repro --force download"
+        )
+    kept: list[Picture] = []
+    sizes: Counter[tuple[int, int]] = Counter()
+    coloured = bool(job.colour)
+
+    def glance(picture: Picture) -> tuple[int, int, bool] | None:
+        return inspect(picture, job.colour is None and not coloured)
+
+    for picture, seen in under_a_bar(glance, found, 1024, "looking"):
+        if seen is None:
+            left[ending(picture.path)] += 1
+        else:
+            kept.append(picture)
+            sizes[seen[:2]] += 1
+            coloured = coloured or seen[2]  # then no more need be decoded for it
+    del sizes[0, 0]
+    left_out = f"left out: {listed(f'{count:,} {name}' for name, count in left.items())}"
+    empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
+    if empty or not kept:
+        found_none = f"{f'no picture of {listed(empty)}' if empty else 'none'}; {left_out}"
+        raise wrong(root, "folders of pictures, one for each class", found_none)
+    split, share = tested({picture.split for picture in kept}, job)
+    shape = (*common_size(sizes, job), 3 if coloured else 1)
+    job.said.extend([left_out] if left else [])
+    stream = read_pictures(root, kept, classes, shape, split, share, job)
+    return Data("pictures", shape if coloured else shape[:2], classes, stream)
+
+
+def find(
+    root: Path, names: list[str] | None, left: Counter[str]
+) -> tuple[list[Picture], list[str]]:
+    """What lies in SPLIT/CLASS, CLASS/SPLIT or CLASS, folders all; and the classes in order."""
+    splits = {unpacked(folder): meaning(SPLITS, folder.name) for folder in folders(root)}
+    # one without folders is a class: among vehicles, one is called train
+    if not any(split == "train" and folders(folder) for folder, split in splits.items()):
+        if splits and all(splits.values()) and not names:
+            parts = listed(folder.name for folder in splits)
+            raise wrong(root, "a folder for each class: train/CLASS/1.png", f"none in {parts}")
+        splits = {root: "train"}
+    found, classes = [], set()
+    for top, split in splits.items():
+        inside = folders(top) if split else []
+        used = [folder for folder in inside if names is None or folder.name in names]
+        for folder in used:
+            classes.add(folder.name)
+            files = below(folder, left)
+            found += [Picture(path, folder.name, split or "") for path in files]
+        left.update(f"{folder.name}/" for folder in inside if folder not in used)
+        left.update([] if inside or top == root else [f"{top.name}/"])
+        beside = [path for path in visible(top) if split and not path.is_dir()]
+        left.update(ending(path) for path in beside if path != root / NAMES)
+        left.update(path.name for path in top.iterdir() if path.name.startswith("."))
+    if root in splits:
+        below_class = [picture.path.relative_to(root).parts[1:-1] for picture in found]
+        inner = [split for parts in below_class if (split := meaning(SPLITS, *parts))]
+        if len(inner) == len(found) and "train" in inner:
+            found = [picture._replace(split=split) for picture, split in zip(found, inner)]
+    return found, names or sorted(classes, key=natural)
+
+
+def unpacked(folder: Path) -> Path:
+    """The folder, or the only one in it where that has its name, as archives of Kaggle unpack."""
+    inner = folder / folder.name
+    return inner if folders(folder) == [inner] else folder
+
+
+def below(folder: Path, left: Counter[str]) -> list[Path]:
+    """All files in and below a folder, in natural order; links are followed, each place once."""
+    found, seen, ahead = [], set(), [folder]
+    while ahead:
+        here = ahead.pop()
+        if here.resolve() not in seen:
+            seen.add(here.resolve())
+            inside = visible(here)
+            left.update(path.name for path in set(here.iterdir()) - set(inside))
+            ahead += [path for path in inside if path.is_dir()]
+            found += [path for path in inside if not path.is_dir()]
+    return sorted(found, key=natural)
+
+
+def under_a_bar(
+    function: Callable[[Picture], Any], items: list[Picture], size: int, words: str
+) -> Iterable[tuple[Picture, Any]]:
+    """Each with what becomes of it, `size` of them in memory."""
+    done = parallel(function, items, size)
+    return tqdm(done, desc=words, total=len(items), unit=" pictures", disable=None)
+
+
+def inspect(picture: Picture, colour: bool) -> tuple[int, int, bool] | None:
+    """Height, width, and whether it has colour, which is looked for if `colour`.
+
+    0 for each where it is broken, None where it is no picture.
+    """
+    try:
+        with pictures.identified(picture.path) as image:
+            return *pictures.sides(image), colour and pictures.coloured(image)
+    except pictures.NoPicture:
+        return (0, 0, False) if ending(picture.path) in pictures.ENDINGS else None
+    except ValueError:
+        return 0, 0, False
+
+
+def read_pictures(
+    root: Path,
+    found: list[Picture],
+    classes: list[str],
+    shape: tuple[int, ...],
+    split: str,
+    share: float,
+    job: Job,
+) -> Stream:
+    """Read the pictures; say which are in both sets; SystemExit names those that cannot be read."""
+
+    def load(picture: Picture) -> tuple[np.ndarray | str, bool]:
+        """Its pixels, or what is wrong with it; and whether it is a test image."""
+        try:
+            pixels = pictures.to_array(pictures.open(picture.path), *shape)
+        except ValueError as error:
+            return str(error), False
+        if not share:
+            return pixels, picture.split == split
+        with picture.path.open("rb") as file:
+            return pixels, chosen(hashlib.file_digest(file, "sha256").digest(), share)
+
+    bad, codes = [], {name: code for code, name in enumerate(classes)}
+    seen: dict[bytes, tuple[bool, Path]] = {}
+    twice = []
+    size = max(16, min(1024, idx.CHUNK // math.prod(shape)))
+    loaded = iter(under_a_bar(load, found, size, "reading"))
+    while batch := list(islice(loaded, size)):
+        bad += [f"{one.path}: {pixels}" for one, (pixels, _) in batch if isinstance(pixels, str)]
+        if not bad:
+            labels = [codes[one.name] for one, _ in batch]
+            pixels, held = zip(*[result for _, result in batch])
+            tests = (one.path for (one, _), test in zip(batch, held) if test)
+            job.tests.extend(path.relative_to(root) for path in tests)
+            for (one, _), label, array, test in zip(batch, labels, pixels, held):
+                digest = hashlib.sha256(array.tobytes() + bytes([label])).digest()
+                other_test, other = seen.setdefault(digest, (test, one.path))
+                if test != other_test:
+                    twice.append(f"{one.path} = {other}")
+            yield np.stack(pixels), np.array(labels, np.uint8), np.array(held)
+    if bad:
+        text = f"{len(bad):,} of {len(found):,} pictures cannot be read; see docs/own-data.md"
+        raise SystemExit("\n  ".join([f"{text}; the first:", *map(printable, bad[:10])]))
+    if twice:
+        job.said.append(f"both to train and to test on: {listed(twice)}")
