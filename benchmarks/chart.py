@@ -8,7 +8,6 @@ others have published.
 import csv
 import statistics
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,18 +35,17 @@ class Point(NamedTuple):
 
 
 def read(path: Path) -> dict[str, Point]:
-    """The recipes that were timed beside the notebook, from the machine with the most seeds."""
+    """The recipes that were timed beside the notebook. A seed has one accuracy, on all machines."""
     if not path.exists():
         raise SystemExit(f"{path}: not there; run `python -m benchmarks.accuracy` first")
     with path.open() as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     found = {}
     for recipe in dict.fromkeys(row["what"] for row in rows):
-        machines = Counter(row["machine"] for row in rows if row["what"] == recipe)
-        [(machine, _)] = machines.most_common(1)
-        own = [row for row in rows if (row["what"], row["machine"]) == (recipe, machine)]
+        own = [row for row in rows if row["what"] == recipe]
+        by_seed = {row["seed"]: 100 * float(row["accuracy"]) for row in own}
         if times := accuracy.of_notebook(rows, own, "wall_seconds"):
-            found[recipe] = Point([100 * float(row["accuracy"]) for row in own], times)
+            found[recipe] = Point([*by_seed.values()], times)
     return found
 
 
