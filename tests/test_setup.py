@@ -58,9 +58,7 @@ def with_run(project: Project, **changes: object) -> str:
     recorded = {
         f"recipes.{recipe}": params["recipes"][recipe],
         f"evaluate.test_time_augmentation.{recipe}": 0,
-        "download.dataset": "mnist",
-        "preprocess.invert": None,
-        "preprocess.train_size": None,
+        **gate.KNOWN,
         **{key: params[key] for key in ("recipe", "threads", "replicas", "instructions")},
         **changes,
     }
@@ -93,6 +91,7 @@ def test_the_gate_refuses_a_run_below_those_with_its_parameters(project: Project
         {"replicas": 4},
         {"preprocess.train_size": 5000},
         {"preprocess.invert": True},
+        {"train.validation_split": 0.5},
         {"download.dataset": "folder"},
         {"recipes.original": {"epochs": 1}},
     ],
