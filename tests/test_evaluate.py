@@ -183,3 +183,9 @@ def test_mistakes_have_the_order_of_what_was_written() -> None:
     rows = [(0, 1, 0.9999991), (1, 0, 0.9999994), (0, 0, 1.0), (1, 0, 0.99)]
     predictions = np.array(rows, metrics.PREDICTIONS)
     assert metrics.mistakes(predictions).tolist() == [0, 1, 3]
+
+
+def test_a_metric_may_be_a_number_of_numpy(tmp_path: Path) -> None:
+    values = {"a": np.float32(0.25), "b": np.int64(3), "c": 0.1234567}
+    metrics.write_values(tmp_path / "metrics.json", values)
+    assert metrics.read_values(tmp_path / "metrics.json") == {"a": 0.25, "b": 3, "c": 0.123457}
