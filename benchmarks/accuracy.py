@@ -98,12 +98,10 @@ def collect(
 def of_notebook(table: list[Row], own: list[Row], measure: str) -> float | None:
     """The median ratio of some trainings' seconds to the notebook's; None where that did not run.
 
-    A ratio is to the notebook with the same seed, on the same machine. A training that began on
-    another machine has no seconds.
+    A ratio is to the notebook with the same seed, on the same machine.
     """
     notebook = {(row["machine"], row["seed"]): row for row in table if row["what"] == "notebook"}
-    timed = [row for row in own if row[measure]]
-    pairs = [(row, notebook.get((row["machine"], row["seed"]))) for row in timed]
+    pairs = [(row, notebook.get((row["machine"], row["seed"]))) for row in own]
     ratios = [float(row[measure]) / float(base[measure]) for row, base in pairs if base]
     return statistics.median(ratios) if ratios else None
 
@@ -117,8 +115,9 @@ def summary(table: list[Row]) -> Iterator[list[object]]:
         line: list[object] = [what, len(own), f"{statistics.mean(right):.3f}", f"{deviation:.3f}"]
         line += [f"{min(right):.2f}", f"{max(right):.2f}"]
         for measure in ("wall_seconds", "cpu_seconds"):
-            seconds = [float(row[measure]) for row in own if row[measure]]
-            times = of_notebook(table, own, measure)
+            timed = [row for row in own if row[measure]]  # none that began on another machine
+            seconds = [float(row[measure]) for row in timed]
+            times = of_notebook(table, timed, measure)
             line.append(f"{statistics.median(seconds):.2f}" if seconds else "")
             line.append("" if times is None else f"{times:.2f}")
         yield [*line, machine]

@@ -48,9 +48,9 @@ def read(path: Path) -> dict[str, Point]:
     for recipe in dict.fromkeys(row["what"] for row in rows):
         own = [row for row in rows if row["what"] == recipe]
         by_seed = {row["seed"]: 100 * float(row["accuracy"]) for row in own}
-        machines = Counter(row["machine"] for row in own if row["wall_seconds"])
-        [(machine, _)] = machines.most_common(1)
-        timed = [row for row in own if row["machine"] == machine]
+        timed = [row for row in own if row["wall_seconds"]]
+        most = dict(Counter(row["machine"] for row in timed).most_common(1))
+        timed = [row for row in timed if row["machine"] in most]
         if times := accuracy.of_notebook(rows, timed, "wall_seconds"):
             found[recipe] = Point([*by_seed.values()], times)
     return found
