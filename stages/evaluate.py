@@ -28,12 +28,11 @@ def assess(batches: Iterable[np.ndarray], actual: np.ndarray) -> tuple[np.ndarra
 
 
 def measure(
-    predictions: np.ndarray, loss: float, bins: np.ndarray, training: dict[str, Any]
+    errors: int, images: int, loss: float, bins: np.ndarray, training: dict[str, Any]
 ) -> dict[str, Any]:
     """What metrics.json holds."""
-    errors = len(metrics.mistakes(predictions))
     measured = {
-        "test_accuracy": 1 - errors / len(predictions),
+        "test_accuracy": 1 - errors / images,
         "loss": loss,
         "errors": errors,
         "ece": metrics.expected_calibration_error(bins),
@@ -44,13 +43,10 @@ def measure(
 
 
 def write_tables(
-    predictions: np.ndarray, bins: np.ndarray, names: list[str], classes: list[str]
+    predictions: np.ndarray, mistakes: np.ndarray, bins: np.ndarray, classes: list[str]
 ) -> None:
-    """Write the four tables; `names` are those of the test images."""
-    wrong = metrics.mistakes(predictions)
-    named = [(names[row], *predictions[row].tolist()) for row in wrong]
     metrics.write_table(REPORTS / "predictions.csv", predictions, classes)
-    metrics.write_table(REPORTS / "mistakes.csv", np.array(named, metrics.MISTAKES), classes)
+    metrics.write_table(REPORTS / "mistakes.csv", mistakes, classes)
     accuracies = metrics.class_accuracy(predictions)
     metrics.write_table(REPORTS / "class_accuracy.csv", accuracies, classes)
     metrics.write_table(REPORTS / "calibration.csv", bins)
@@ -72,8 +68,10 @@ def main(params: Params) -> None:
     progress = tqdm(batches, total=count, unit=" batches", disable=None)
     predictions, loss = assess(progress, labels.argmax(axis=1))
     bins = metrics.calibration(predictions, params.evaluate.calibration_bins)
-    measured = measure(predictions, loss, bins, training)
-    accuracy, errors = measured["test_accuracy"], measured["errors"]
+    wrong = metrics.mistakes(predictions)
+    named = [(names[row], *predictions[row].tolist()) for row in wrong]
+    errors = len(wrong)
+    measured = measure(errors, len(images), loss, bins, training)
     low, high = metrics.interval(len(images) - errors, len(images))
     run = {
         "dataset": data.name,
@@ -86,9 +84,9 @@ def main(params: Params) -> None:
 
     metrics.write_values(REPORTS / "metrics.json", measured)
     metrics.write_values(REPORTS / "evaluation.json", run)
-    write_tables(predictions, bins, names, data.classes)
+    write_tables(predictions, np.array(named, metrics.MISTAKES), bins, data.classes)
     print(
-        f"test accuracy {100 * accuracy:.2f} % "
+        f"test accuracy {100 * measured['test_accuracy']:.2f} % "
         f"(95 %: {100 * low:.2f} to {100 * high:.2f} %), "
         f"{errors:,} of {len(images):,} misclassified"
     )
