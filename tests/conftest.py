@@ -176,8 +176,7 @@ def project(finished: Project, tmp_path: Path) -> Project:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests first, so that none is left alone at the end; and which fault each tries."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Note in each test's report which fault it tries."""
     for item in items:
         if mark := item.get_closest_marker("fault"):
             item.user_properties.append(("fault", mark.args))
