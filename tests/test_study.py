@@ -117,8 +117,9 @@ def test_one_sweep_of_several_is_compared_alone(project: Project) -> None:
     header, best, *_ = study(project, "r0-*", "r2-1")
     assert header.split()[0] == "optimizer.learning_rate"
     assert best.split()[:2] == ["0.002", "1"]
-    header, row = study(project, "r0-*")  # there is nothing to compare or to choose
+    header, row, remark = study(project, "r0-*")  # there is nothing to compare or to choose
     assert header.split() == ["seeds", "val_accuracy", "sd"] and row.startswith("2 ")
+    assert remark == "all differ from the commit in: optimizer.learning_rate 0.0005"
     done = project.run("python", "-E", "-m", "tools.study", "no-*", check=False)
     assert done.stdout == "no experiment is named no-*; their names: make show\n"
 
@@ -144,6 +145,19 @@ def test_what_another_recipe_holds_is_no_difference(project: Project) -> None:
     header, first, second = (line.split() for line in study(project))
     assert header[:2] == ["recipe", "seeds"]
     assert (first[:2], second[:2]) == (["original", "1"], ["fast", "2"])
+
+
+def test_what_no_experiment_has_as_the_commit_is_not_taken_for_it(project: Project) -> None:
+    """Of `original`, only one with more filters ran: they name it, and it is not "as committed"."""
+    filters = "recipes.original.layers.conv1.filters"
+    by_hand(project, "wider", {filters: 32}, [0.9], val_accuracy=0.92)
+    for seed in range(2):
+        params = {"recipe": "fast", "train.seed": seed}
+        by_hand(project, f"seed-{seed}", params, [0.9], val_accuracy=0.93)
+    header, best, other, *_ = (line.split() for line in study(project))
+    assert header[:3] == ["recipe", "conv1.filters", "seeds"]
+    assert best[:2] == ["fast", "-"] and best[-2:] == ["the", "best"]
+    assert other[:2] == ["original", "32"]
 
 
 def test_by_default_a_metric_that_all_have_and_it_says_which(project: Project) -> None:

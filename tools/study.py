@@ -32,16 +32,14 @@ class Study:
     data: str
     metric: str
     keys: list[str]  # dotted paths of what differs
+    shared: dict[str, str]  # what all configurations have alike, and the commit otherwise
     groups: dict[Values, dict[str, Run]]
     reference: Values  # the configuration that the others are compared with
     committed: bool  # it is the commit's own; else it is the best
 
     @property
     def names(self) -> list[str]:
-        """The last two parts of each path, where they tell it from the others."""
-        ends = [".".join(key.split(".")[-2:]) for key in self.keys]
-        counts = Counter(ends)
-        return [end if counts[end] == 1 else key for key, end in zip(self.keys, ends)]
+        return short(self.keys)
 
     def values(self, group: Values) -> list[float]:
         return [run.metrics[self.metric] for run in self.groups[group].values()]
@@ -87,6 +85,10 @@ class Study:
     def remarks(self) -> list[str]:
         """What a reader of the table must know."""
         found = []
+        if self.shared:
+            alike = zip(short(list(self.shared)), map(tables.cut, self.shared.values()))
+            listed = ", ".join(f"{name} {value or 'empty'}" for name, value in alike)
+            found.append(f"all differ from the commit in: {listed}")
         if self.comparisons > 1:
             each = 100 * (1 - pairs.ALPHA / self.comparisons)
             found.append(
@@ -99,6 +101,13 @@ class Study:
         if others and self.metric.startswith("val_"):
             found.append(f"other images validate where another {', '.join(others)} stands")
         return found
+
+
+def short(keys: list[str]) -> list[str]:
+    """The last two parts of each path, where they tell it from the others."""
+    ends = [".".join(key.split(".")[-2:]) for key in keys]
+    counts = Counter(ends)
+    return [end if counts[end] == 1 else key for key, end in zip(keys, ends)]
 
 
 def counts(path: str, params: dict[str, str], metric: str) -> bool:
@@ -138,7 +147,11 @@ def configuration(run: Run, keys: list[str], metric: str) -> Values:
 
 def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
     """The study of the runs on a data set."""
-    keys = differing(runs, metric, lambda path: not path.startswith(SOURCE))
+    every = differing([*runs, commit], metric, lambda path: not path.startswith(SOURCE))
+    found = [dict(zip(every, configuration(run, every, metric))) for run in runs]
+    committed = dict(zip(every, configuration(commit, every, metric)))
+    keys = [key for key in every if len({values[key] for values in found}) > 1]
+    shared = {key: found[0][key] for key in every if key not in keys}
     groups: dict[Values, dict[str, Run]] = defaultdict(dict)
     for run in runs:
         groups[configuration(run, keys, metric)][run.params.get(SEED, ABSENT)] = run
@@ -151,9 +164,9 @@ def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
         return -exp_show.sign(metric) * mean
 
     ordered = {group: groups[group] for group in sorted(groups, key=rank)}
-    own = configuration(commit, keys, metric)
-    reference = own if own in ordered else next(iter(ordered))
-    return Study(data, metric, keys, ordered, reference, own in ordered)
+    own = committed in found
+    reference = configuration(commit, keys, metric) if own else next(iter(ordered))
+    return Study(data, metric, keys, shared, ordered, reference, own)
 
 
 def studies(runs: list[Run], metric: str, commit: Run) -> list[Study]:
