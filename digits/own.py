@@ -18,6 +18,7 @@ from digits.output import printable
 from digits.own_arrays import from_arrays, from_csv, from_idx, from_npz
 from digits.own_common import (
     NAMES,
+    TABLE,
     Data,
     Job,
     Size,
@@ -76,6 +77,8 @@ def check(path: Path, data: Data) -> None:
         deeper = path / data.classes[0]
         if len(data.classes) == 1 and deeper.is_dir() and len(folders(deeper)) > 1:
             found += f", which holds folders: did you mean {deeper}?"
+        elif any(ending(file) == ".csv" for file in visible(path)):
+            found += TABLE
         raise wrong(path, "2 to 256 classes", found)
     shown = [printable(name) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:

@@ -284,8 +284,11 @@ def read() -> Params:
     try:
         values = yaml12.load(text)
     except Exception as error:  # whatever int, float, date, hash and deep nesting raise
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}" if mark else ""
         found = " ".join(str(error).split()).replace('in "<byte string>",', "in")
-        raise SystemExit(output.printable(f"{FILE}: expected YAML, found: {found}")) from None
+        said = f"{FILE}: expected YAML, found{place}: {found}"
+        raise SystemExit(output.printable(said)) from None
     wrong = errors(values)
     if wrong:
         raise SystemExit("\n".join(wrong))

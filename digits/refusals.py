@@ -27,7 +27,7 @@ WORDS = {  # for pydantic's own, by the type of the error
     "model_attributes_type": "a mapping",
     "too_short": "at least one entry",
     "string_too_short": "at least one character",
-    "invalid_key": "text as a key",
+    "invalid_key": "text as a key, or in a number a point in place of the comma",
 }
 
 

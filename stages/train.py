@@ -19,6 +19,7 @@ from digits.params import Params, Recipe
 LOG = Path("models/training.log")
 CURVES = Path("reports/training")
 ARRAYS = ("train_images", "train_labels")
+FEW = 50  # steps, which teach next to nothing
 
 
 def recipe_of(params: Params) -> Recipe:
@@ -98,6 +99,8 @@ def announce(progress: Progress, job: training.Training, params: Params) -> None
     if not progress.step:
         epochs = f"{job.epochs} epoch{'s' if job.epochs > 1 else ''}"
         tqdm.write(f"trains {what}: {epochs}, {job.steps} steps")
+        if job.steps < FEW:
+            tqdm.write("looks wrong: so few steps teach next to nothing; -S recipe=own takes 2,000")
         return
     tqdm.write(
         f"goes on from step {progress.step} of {job.steps}: {what}, saved {progress.saved} in "

@@ -628,6 +628,11 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
         "set datasets.folder.size",
     ),
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
+    "a folder of pictures beside a table that names them": (
+        lambda: [classes("images"), in_folder("labels.csv", b"file,label\n0.png,a\n")],
+        "expected 2 to 256 classes, found 1: images; does a table name the pictures? sort them "
+        "into folders",
+    ),
     "257 classes": (
         lambda: classes(*map(str, range(257)), count=1),
         "expected 2 to 256 classes, found 257: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...",
@@ -970,6 +975,11 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
     "it is empty": (
         {"a": ""},
         "mine/a.csv: expected lines of a label and the pixels of a square image, found 1 columns",
+    ),
+    "it names pictures": (
+        {"a": "file,label\n0.png,a\n"},
+        "mine/a.csv: expected lines of a label and the pixels of a square image, found 2 columns; "
+        "does a table name the pictures? sort them into folders",
     ),
     "there is a header alone": (
         {"a": line("label", *[f"p{i}" for i in range(64)])},

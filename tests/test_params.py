@@ -44,6 +44,7 @@ DATASETS = "expected one of mnist, fashion_mnist, kmnist, synthetic, folder, url
 CLASSES = "expected one of the names in docs/params.md"
 PADDINGS = "expected 'same' or 'valid' or a valid integer or a list"
 ONE_RECIPE = f"expected one of {', '.join(PARAMS['recipes'])}"
+THREADS = TEXT[: TEXT.index("\nthreads:")].count("\n") + 2  # its line
 DPI = TEXT[: TEXT.index("  dpi:")].count("\n") + 1  # its line
 NAMES = "expected a name of `layers`, or a Keras layer that needs no arguments"
 *MOST, LAST = map(repr, keras_names.NAMES["activations"])
@@ -455,8 +456,14 @@ UNREADABLE = [
 @pytest.mark.parametrize("text, start", UNREADABLE)
 def test_a_text_that_is_not_params_is_refused_in_one_line(tmp_path, monkeypatch, text, start):
     line = told(tmp_path, monkeypatch, text)
-    assert line.startswith(f"params.yaml: {start}")
+    assert re.sub(r"found in line \d+:", "found:", line).startswith(f"params.yaml: {start}")
     assert len(line.splitlines()) == 1 and len(line) < 1000
+
+
+def test_the_line_of_a_mistake_in_yaml_comes_first(tmp_path, monkeypatch):
+    line = told(tmp_path, monkeypatch, "train:\n  seed: 0\n threads: 1\n")
+    said = "params.yaml: expected YAML, found in line 3: while parsing a block mapping in line 1"
+    assert line.startswith(said)
 
 
 WORDS_OF_YAML = [
@@ -569,8 +576,8 @@ def overridden(tmp_path, *overrides):
     return file.read_text()
 
 
-def test_an_experiment_changes_nothing_but_its_values_and_where_long_lines_break(tmp_path):
-    """Every comment stays, a layer stays a mapping in braces, and so do all other values."""
+def test_an_experiment_changes_nothing_but_its_values(tmp_path):
+    """Every comment and every line stays: DVC breaks those in braces of more than 80 characters."""
     values = ["train.seed=7", f"{CONV1}.filters=32"]
     expected = TEXT.replace("seed: 0\n  validation", "seed: 7\n  validation")
     expected = expected.replace(
@@ -578,13 +585,13 @@ def test_an_experiment_changes_nothing_but_its_values_and_where_long_lines_break
         "filters: 32, kernel_size: 5, padding: same",
         1,
     )
-    assert overridden(tmp_path, *values).split() == expected.split()
+    assert overridden(tmp_path, *values) == expected
 
 
 def test_the_file_is_short_and_says_what_its_names_do_not():
     lines = TEXT.splitlines()
     assert max(map(len, lines)) <= 100
-    assert lines.index("  own: # for your own pictures: of any size, few or many") <= 190
+    assert lines.index("  own: # for your own pictures: of any size, few or many") <= 280
     assert sum("#" in line for line in lines) >= 20
 
 
@@ -610,6 +617,8 @@ def command(tmp_path):
     def call(text=None):
         for package in ("stages", "digits"):
             shutil.copytree(ROOT / package, tmp_path / package)
+        (tmp_path / "data/own").mkdir(parents=True)
+        (tmp_path / "data/own/README.md").touch()
         if text is not None:
             (tmp_path / "params.yaml").write_bytes(
                 text if isinstance(text, bytes) else text.encode()
@@ -638,12 +647,17 @@ def command(tmp_path):
         ),
         (
             swapped("threads: 1", "threads: 1\nthreads: 3"),
-            "params.yaml: expected YAML, found: the key 'threads' stands twice",
+            f"params.yaml: expected YAML, found in line {THREADS + 1}: the key 'threads' stands ",
         ),
         (b"recipe: \xe9", "params.yaml: expected YAML, found: unacceptable character"),
+        (
+            swapped("data/own/README.md", "data/none"),
+            "params.yaml: datasets.folder.path: expected a file or a folder; found nothing at "
+            "data/none (",
+        ),
         ("[]", "params.yaml: expected sections such as 'recipe: original', found list\n"),
     ],
-    ids=["no file", "a misspelt key", "a key twice", "Latin-1", "a list"],
+    ids=["no file", "a misspelt key", "a key twice", "Latin-1", "no such folder", "a list"],
 )
 def test_the_command_refuses_with_status_1_and_writes_nothing(command, tmp_path, text, message):
     result = command(text)
