@@ -622,6 +622,11 @@ def test_predict_of_a_missing_file_does_not_wait_for_tensorflow(project: Project
     assert "tensorflow" not in done.stdout
 
 
+def test_predict_without_a_picture_says_how_make_is_told_of_one(finished: Project) -> None:
+    done = tool(finished, "predict", check=False)
+    assert done.stdout.startswith('usage: make predict ARGS="[--json] IMAGE ..."\n')
+
+
 def test_the_exported_network_gives_every_test_image_the_same_class(project: Project) -> None:
     *_, compared, accuracy = tool(project, "export").stdout.splitlines()
     said = "100 of 100 test images get the class that models/network.keras gives them"

@@ -174,7 +174,8 @@ def as_json(path: Path, lines: list[Line], classes: list[str]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.predict", description=__doc__)
+    usage = 'make predict ARGS="[--json] IMAGE ..."'
+    parser = argparse.ArgumentParser(usage=usage, description=__doc__)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
