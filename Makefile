@@ -107,10 +107,10 @@ mend: installed
 
 .PHONY: test test-all lint bench lock describe
 test: .venv/ready-dev
-	pytest -n 2 -m "not slow"
+	pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: .venv/ready-dev
-	pytest -n 2 --faults=docs/faults.md
+	pytest -n 2 --dist worksteal --faults=docs/faults.md
 
 lint: .venv/ready-dev
 	ruff check && ruff format --check && mypy
