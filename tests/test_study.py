@@ -255,6 +255,16 @@ def test_differences_are_told_in_words() -> None:
 # --- show ---
 
 
+def test_show_has_of_a_run_what_its_recipe_and_its_data_have(project: Project) -> None:
+    by_hand(project, "a", {"recipe": "own", "recipes.own.steps": 300}, [1], val_accuracy=0.9)
+    by_hand(project, "b", {"recipes.fast.epochs": 7}, [1], val_accuracy=0.8)
+    _, names, *rows = show(project)
+    columns = [names.index(name) for name in ("steps", "epochs")]
+    cells = {row.split()[0]: [row[at : at + 5].strip() for at in columns] for row in rows}
+    assert cells["a"] == ["300", "1"] and cells["b"] == ["", "7"]
+    assert cells["workspace"] == ["", "1"]
+
+
 def test_show_has_the_best_of_many_and_counts_the_others(project: Project) -> None:
     for seed in range(34):
         by_hand(project, f"s{seed}", {"train.seed": seed}, [1], val_accuracy=0.9 + seed / 1000)

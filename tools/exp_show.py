@@ -74,6 +74,14 @@ def in_percent(metric: str) -> bool:
     return metric.endswith("accuracy")
 
 
+def concerns(path: str, params: dict[str, str]) -> bool:
+    """Whether a parameter is none of another recipe or data set than the run's own."""
+    recipe, dataset = params.get("recipe"), params.get("download.dataset")
+    of = {"recipes.": recipe, "evaluate.test_time_augmentation.": recipe, "datasets.": dataset}
+    own = [f"{start}{name}." for start, name in of.items() if path.startswith(start)]
+    return all(f"{path}.".startswith(start) for start in own)
+
+
 def shared(runs: list[Run]) -> list[str]:
     """The metrics that all runs have: first the one to choose by, then that of the test images."""
     found = [name for name in runs[0].metrics if all(name in run.metrics for run in runs)]

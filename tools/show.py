@@ -40,12 +40,17 @@ def metric_columns(runs: list[Run]) -> list[Column]:
 
 
 def param_columns(runs: list[Run]) -> list[Column]:
-    """A name is told by its last part, and above it what it is in: conv1, and filters."""
+    """A name is told by its last part, and above it what it is in: conv1, and filters.
+
+    A run shows none of another recipe or data set, unless no run has these.
+    """
     columns = {}
     for path in dict.fromkeys(path for run in runs for path in run.params):
         cells = [run.params.get(path, "") for run in runs]
         if changed(cells):
-            columns[path] = list(map(tables.cut, cells))
+            own = [exp_show.concerns(path, run.params) for run in runs]
+            shown = [cell if one or not any(own) else "" for cell, one in zip(cells, own)]
+            columns[path] = list(map(tables.cut, shown))
     ends = Counter(tuple(path.split(".")[-2:]) for path in columns)
     found = []
     for path, cells in columns.items():

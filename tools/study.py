@@ -112,18 +112,15 @@ def short(keys: list[str]) -> list[str]:
 
 def counts(path: str, params: dict[str, str], metric: str) -> bool:
     """Can a parameter change a run's metric? The seed is no part of a configuration."""
-    recipe, dataset = params.get("recipe"), params.get("download.dataset")
     conditions = {
         SEED: False,
         "plot.": False,
         "environment.": False,
-        "recipes.": path.startswith(f"recipes.{recipe}."),
-        "datasets.": path.startswith(f"datasets.{dataset}."),
         "evaluate.": not metric.startswith("val_"),
-        "evaluate.test_time_augmentation.": path.endswith(f".{recipe}"),
         "evaluate.calibration_bins": metric == "ece",
     }
-    return all(holds for start, holds in conditions.items() if path.startswith(start))
+    held = all(holds for start, holds in conditions.items() if path.startswith(start))
+    return held and exp_show.concerns(path, params)
 
 
 def differing(runs: list[Run], metric: str, wanted: Callable[[str], bool]) -> list[str]:
