@@ -284,8 +284,8 @@ def read() -> Params:
     try:
         values = yaml12.load(text)
     except Exception as error:  # whatever int, float, date, hash and deep nesting raise
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
+        line = yaml12.line_of(error)
+        place = f" in line {line}" if line else ""
         found = " ".join(str(error).split()).replace('in "<byte string>",', "in")
         said = f"{FILE}: expected YAML, found{place}: {found}"
         raise SystemExit(output.printable(said)) from None

@@ -76,3 +76,11 @@ def load(text: bytes) -> Any:
     if re.search(rb"^%", text, re.MULTILINE):
         raise ValueError("a directive (a line that begins with %), which could ask for YAML 1.1")
     return yaml.load(text, Loader)
+
+
+def line_of(error: Exception) -> int | None:
+    """The line in which a mistake most likely is, the first being 1: a quote or brace left open."""
+    context = getattr(error, "context", None) or ""
+    open_from = context.startswith("while") and "block" not in context
+    mark = getattr(error, "context_mark" if open_from else "problem_mark", None)
+    return mark.line + 1 if mark else None

@@ -37,7 +37,8 @@ KNOWN_ENDS = ("_proxy", "_PROXY")
 # Between these, `dvc exp run` changes the files of a checkout: by -S, or as they were edited.
 FROM, TO = "refs/exps/exec/EXEC_HEAD", "refs/exps/exec/EXEC_MERGE"
 GO_BACK = (
-    "params.yaml keeps the experiment's values; to go back: git restore params.yaml && dvc repro"
+    "params.yaml keeps the experiment's values; to go back to those of the last commit: "
+    "git restore params.yaml && dvc repro"
 )
 
 

@@ -182,7 +182,7 @@ def test_git_shows_what_a_refused_experiment_left_and_what_was_edited_before(
     words = [word for value in values for word in ("-S", value)]
     refused = project.run("dvc", "exp", "run", *words, check=False)
     assert refused.returncode != 0
-    assert "\nparams.yaml keeps the experiment's values; to go back: " in refused.stdout
+    assert "\nparams.yaml keeps the experiment's values; to go back to " in refused.stdout
     changed = project.run("git", "status", "--porcelain", "--", "*.yaml", "*.py").stdout
     assert changed == " M params.yaml\n M stages/plot.py\n"
     project.run("git", "restore", "params.yaml")

@@ -60,7 +60,7 @@ def without_a_run(root: Path) -> Project:
     shutil.copy(ROOT / "dvc.lock", project.root)
     (project.root / "reports").mkdir()
     (project.root / "reports/metrics.json").write_text('{"test_accuracy": 0.9, "loss": 0.3}')
-    (project.root / ".gitignore").write_text("/study.*\n.dvc/cache\n.dvc/tmp\n")
+    (project.root / ".gitignore").write_text("/study.*\n__pycache__/\n.dvc/cache\n.dvc/tmp\n")
     project.commit("made by hand")
     return project
 
@@ -158,6 +158,42 @@ def test_what_no_experiment_has_as_the_commit_is_not_taken_for_it(project: Proje
     assert header[:3] == ["recipe", "conv1.filters", "seeds"]
     assert best[:2] == ["fast", "-"] and best[-2:] == ["the", "best"]
     assert other[:2] == ["original", "32"]
+
+
+ALIKE = "all differ from the commit in: "
+
+
+def test_runs_on_other_data_are_not_the_commits(project: Project) -> None:
+    for name, size in (("a", 64), ("b", 128)):
+        params = {"download.dataset": "mnist", "recipes.original.batch_size": size}
+        by_hand(project, name, params, [0.9], val_accuracy=0.9)
+    _, first, second, alike = study(project)
+    assert "as committed" not in first + second
+    assert alike == f"{ALIKE}download.dataset mnist"
+
+
+def test_what_was_changed_of_a_recipe_that_the_commit_does_not_use_is_told(
+    project: Project,
+) -> None:
+    changed = {"recipe": "fast", "recipes.fast.epochs": 3}
+    by_hand(project, "a", changed, [0.9], val_accuracy=0.9)
+    assert study(project)[-1] == f"{ALIKE}recipe fast, fast.epochs 3"
+    by_hand(project, "b", {}, [0.9], val_accuracy=0.8)
+    header, first, second = (line.split() for line in study(project))
+    assert header[:2] == ["recipe", "fast.epochs"]
+    assert first[:2] == ["fast", "3"] and second[:2] == ["original", "-"]
+
+
+def test_a_run_of_edited_code_is_not_as_committed(project: Project) -> None:
+    by_hand(project, "a", {}, [0.9], val_accuracy=0.9)
+    with (project.root / "digits/training.py").open("a") as file:
+        file.write("# edited\n")
+    by_hand(project, "b", {}, [0.9], val_accuracy=0.95)
+    header, first, second = (line.split() for line in study(project))
+    assert header[:2] == ["code", "seeds"]
+    assert first[-1] == "pair" and second[-2:] == ["as", "committed"]
+    _, alone, alike = study(project, "b")
+    assert alone.startswith("1 ") and alike == f"{ALIKE}code {first[0]}"
 
 
 def test_by_default_a_metric_that_all_have_and_it_says_which(project: Project) -> None:

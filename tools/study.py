@@ -7,19 +7,22 @@ has a table of its own. A seed counts once, however often it ran.
 
 import argparse
 import fnmatch
+import hashlib
 import signal
 import statistics
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
-from tools import exp_show, pairs, tables
+from tools import commands, exp_show, pairs, tables
 from tools.exp_show import Run
 
 SEED = "train.seed"
 ABSENT = "-"  # of a parameter that one configuration has and another lacks
 HELD_OUT = ("preprocess.", "train.validation_split")  # these say which images validate
+CODE = ("stages", "digits", "dvc.yaml")
 SOURCE = ("download.", "datasets.")  # where the images come from
 
 Values = tuple[str, ...]  # of the parameters that differ
@@ -123,16 +126,19 @@ def counts(path: str, params: dict[str, str], metric: str) -> bool:
     return held and exp_show.concerns(path, params)
 
 
-def differing(runs: list[Run], metric: str, wanted: Callable[[str], bool]) -> list[str]:
-    """The wanted parameters that have several values among the runs whose metric they can change.
+def differing(runs: list[Run], metric: str, commit: Run | None = None) -> list[str]:
+    """The parameters that have several values among the runs whose metric they can change.
 
-    So what only one of two recipes has is no difference between them.
+    So what only one of two recipes has is no difference between them. The value that a commit has,
+    if one is given, counts as well.
     """
-    values: dict[str, set[str]] = defaultdict(set)
-    for path in {path for run in runs for path in run.params if wanted(path)}:
-        for run in runs:
-            if counts(path, run.params, metric):
-                values[path].add(run.params.get(path, ABSENT))
+    everything = [*runs, commit] if commit else runs
+    values: dict[str, set[str]] = {}
+    for path in {path for run in everything for path in run.params}:
+        having = [run for run in runs if counts(path, run.params, metric)]
+        if having and commit:
+            having.append(commit)
+        values[path] = {run.params.get(path, ABSENT) for run in having}
     return sorted(path for path, found in values.items() if len(found) > 1)
 
 
@@ -142,9 +148,22 @@ def configuration(run: Run, keys: list[str], metric: str) -> Values:
     )
 
 
+def with_code(runs: list[Run]) -> list[Run]:
+    """The runs with one parameter more: a sum of the code that ran, which may have been edited."""
+    asked = [f"{run.rev}:./{name}" for run in runs for name in CODE]
+    command = "git", "cat-file", "--batch-check=%(objectname)"
+    sums = iter(commands.output(*command, told="\n".join(asked)).splitlines())
+    found = []
+    for run in runs:
+        own = " ".join(islice(sums, len(CODE)))
+        code = hashlib.sha256(own.encode()).hexdigest()[:7]
+        found.append(replace(run, params={**run.params, "code": code}))
+    return found
+
+
 def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
     """The study of the runs on a data set."""
-    every = differing([*runs, commit], metric, lambda path: not path.startswith(SOURCE))
+    every = differing(runs, metric, commit)
     found = [dict(zip(every, configuration(run, every, metric))) for run in runs]
     committed = dict(zip(every, configuration(commit, every, metric)))
     keys = [key for key in every if len({values[key] for values in found}) > 1]
@@ -168,7 +187,7 @@ def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
 
 def studies(runs: list[Run], metric: str, commit: Run) -> list[Study]:
     """A study for each data set: its images cannot be compared with those of another."""
-    keys = differing(runs, metric, lambda path: path.startswith(SOURCE))
+    keys = [path for path in differing(runs, metric) if path.startswith(SOURCE)]
     of: dict[Values, list[Run]] = defaultdict(list)
     for run in runs:
         of[configuration(run, keys, metric)].append(run)
@@ -257,12 +276,12 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so does Ctrl-C
 
-    runs = exp_show.read()
+    runs = with_code([run for run in exp_show.read() if run.name != "workspace"])
     if options.names:
         runs = named(runs, options.names)
     having = ended(runs)
     metric = options.metric or choose(having)
-    [commit] = [run for run in runs if not run.is_experiment and run.name != "workspace"]
+    [commit] = [run for run in runs if not run.is_experiment]
     found = studies(with_metric(having, metric), metric, commit)
     if not options.metric and any(len(study.groups) > 1 for study in found):
         caution(having, metric)
