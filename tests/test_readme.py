@@ -290,7 +290,8 @@ def test_the_worked_example_runs_in_a_shortened_form(project: Project) -> None:
             header, *rows = map(str.split, printed.splitlines()[:3])
             assert header == example.splitlines()[1].split()
             assert sorted((shift, n) for shift, n, *_ in rows) == [("0", "2"), ("0.1", "2")]
-            assert "reference: as committed" in printed
+            assert "reference: otherwise as committed" in printed
+            assert "\nall differ from the commit in: preprocess.train_size 200\n" in printed
     assert (project.root / "study.png").stat().st_size > 5_000
     diff = project.run("git", "diff", "HEAD", "with-shift", "--", "params.yaml").stdout
     assert re.search(r"^\+ .*shift: 0\.1\b", diff, re.M)

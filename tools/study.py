@@ -38,7 +38,7 @@ class Study:
     shared: dict[str, str]  # what all configurations have alike, and the commit otherwise
     groups: dict[Values, dict[str, Run]]
     reference: Values  # the configuration that the others are compared with
-    committed: bool  # it is the commit's own; else it is the best
+    committed: bool  # it is the commit's own, but for `shared`; else it is the best
 
     @property
     def names(self) -> list[str]:
@@ -68,7 +68,8 @@ class Study:
 
     def compared(self, group: Values) -> str:
         if group == self.reference:
-            return f"reference: {'as committed' if self.committed else 'the best'}"
+            committed = "otherwise as committed" if self.shared else "as committed"
+            return f"reference: {committed if self.committed else 'the best'}"
         return pairs.words(self.differences(group), self.metric, self.comparisons)
 
     def shown(self, value: float) -> str:
@@ -165,7 +166,6 @@ def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
     """The study of the runs on a data set."""
     every = differing(runs, metric, commit)
     found = [dict(zip(every, configuration(run, every, metric))) for run in runs]
-    committed = dict(zip(every, configuration(commit, every, metric)))
     keys = [key for key in every if len({values[key] for values in found}) > 1]
     shared = {key: found[0][key] for key in every if key not in keys}
     groups: dict[Values, dict[str, Run]] = defaultdict(dict)
@@ -180,9 +180,9 @@ def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
         return -exp_show.sign(metric) * mean
 
     ordered = {group: groups[group] for group in sorted(groups, key=rank)}
-    own = committed in found
-    reference = configuration(commit, keys, metric) if own else next(iter(ordered))
-    return Study(data, metric, keys, shared, ordered, reference, own)
+    own = configuration(commit, keys, metric)
+    reference = own if own in ordered else next(iter(ordered))
+    return Study(data, metric, keys, shared, ordered, reference, own in ordered)
 
 
 def studies(runs: list[Run], metric: str, commit: Run) -> list[Study]:
