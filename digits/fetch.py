@@ -41,7 +41,8 @@ WAYS_ON = """four ways on:
   put the four files, such as train-images-idx3-ubyte.gz, into data/raw
   set DATASET_MIRROR to a folder or base URL that holds DATASET/FILE, such as \
 mnist/train-images-idx3-ubyte.gz
-  use a folder of your own:  dvc exp run -S download.dataset=folder -S datasets.folder.path=FOLDER
+  use a folder of your own:  dvc exp run -S recipe=own -S download.dataset=folder \
+-S datasets.folder.path=FOLDER
   let the digits be drawn:   dvc exp run -S download.dataset=synthetic"""
 
 

@@ -39,7 +39,7 @@ from digits.own_common import (
     wrong,
 )
 
-SIDES = 10  # columns: fewer hold no image
+FEWEST = 10  # columns of a table of images: a label, and 3 x 3 pixels
 LINE = 2**24  # characters of a line of CSV
 LABEL = 255  # characters of a label
 WHOLE = re.compile(r"\d+\.0*|\d\.\d{18}e\+\d\d")  # a 5 as 5.0, or as NumPy's savetxt writes it
@@ -292,7 +292,7 @@ def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
         if not shape:
             expected = "lines of a label and the pixels of a square image"
             index = "; is one an index? leave it out" if square(max(0, len(fields) - 2)) else ""
-            hint = TABLE if len(fields) < SIDES else index
+            hint = TABLE if len(fields) < FEWEST else index
             raise wrong(file, expected, f"{len(fields):,} columns{hint}")
         lines = enumerate(rest if headed else chain([first], rest), 1 + headed)
         labels: list[str] = []

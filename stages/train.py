@@ -100,7 +100,7 @@ def announce(progress: Progress, job: training.Training, params: Params) -> None
         epochs = f"{job.epochs} epoch{'s' if job.epochs > 1 else ''}"
         tqdm.write(f"trains {what}: {epochs}, {job.steps} steps")
         if job.steps < FEW:
-            tqdm.write("looks wrong: so few steps teach next to nothing; -S recipe=own takes 2,000")
+            tqdm.write("looks wrong: so few steps teach next to nothing; recipe own counts steps")
         return
     tqdm.write(
         f"goes on from step {progress.step} of {job.steps}: {what}, saved {progress.saved} in "

@@ -53,7 +53,7 @@ def test_help_comes_at_once_and_needs_no_library(name: str) -> None:
     began = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert time.monotonic() - began < 2  # 0.3 s on an idle machine
-    assert done.stdout.startswith((f"usage: python -m tools.{name}", f"usage: make {name} ARGS="))
+    assert f"usage: python -m tools.{name}" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert imported & HEAVY == set()
 
@@ -624,7 +624,7 @@ def test_predict_of_a_missing_file_does_not_wait_for_tensorflow(project: Project
 
 def test_predict_without_a_picture_says_how_make_is_told_of_one(finished: Project) -> None:
     done = tool(finished, "predict", check=False)
-    assert done.stdout.startswith('usage: make predict ARGS="[--json] IMAGE ..."\n')
+    assert '\n   or: make predict ARGS="IMAGE ..."\n' in done.stdout
 
 
 def test_the_exported_network_gives_every_test_image_the_same_class(project: Project) -> None:

@@ -22,7 +22,7 @@ from tools.exp_show import Run
 SEED = "train.seed"
 ABSENT = "-"  # of a parameter that one configuration has and another lacks
 HELD_OUT = ("preprocess.", "train.validation_split")  # these say which images validate
-CODE = ("stages", "digits", "dvc.yaml")
+CODE = ("stages", "digits", "dvc.yaml")  # that stages are made of
 SOURCE = ("download.", "datasets.")  # where the images come from
 
 Values = tuple[str, ...]  # of the parameters that differ
@@ -127,20 +127,25 @@ def counts(path: str, params: dict[str, str], metric: str) -> bool:
     return held and exp_show.concerns(path, params)
 
 
-def differing(runs: list[Run], metric: str, commit: Run | None = None) -> list[str]:
+def several(path: str, runs: list[Run]) -> bool:
+    """Whether a parameter has more than one value among the runs."""
+    return len({run.params.get(path, ABSENT) for run in runs}) > 1
+
+
+def differing(runs: list[Run], metric: str, *commit: Run) -> list[str]:
     """The parameters that have several values among the runs whose metric they can change.
 
     So what only one of two recipes has is no difference between them. The value that a commit has,
     if one is given, counts as well.
     """
-    everything = [*runs, commit] if commit else runs
-    values: dict[str, set[str]] = {}
+    everything = [*runs, *commit]
+    found = []
     for path in {path for run in everything for path in run.params}:
-        having = [run for run in runs if counts(path, run.params, metric)]
-        if having and commit:
-            having.append(commit)
-        values[path] = {run.params.get(path, ABSENT) for run in having}
-    return sorted(path for path, found in values.items() if len(found) > 1)
+        if several(path, everything):  # few do, of many
+            having = [run for run in runs if counts(path, run.params, metric)]
+            if having and several(path, [*having, *commit]):
+                found.append(path)
+    return sorted(found)
 
 
 def configuration(run: Run, keys: list[str], metric: str) -> Values:
