@@ -4,9 +4,11 @@ A table is a structured array: table["accuracy"] is a column of it, table[:3] ar
 """
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +81,8 @@ def write_table(path: Path, table: np.ndarray, classes: Sequence[str] = ()) -> N
     with output.beside(path) as partial, partial.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(names)
-        for row in table.tolist():
+        parts = (table[i : i + 10_000].tolist() for i in range(0, len(table), 10_000))
+        for row in chain.from_iterable(parts):  # all at once fill the memory
             cells = []
             for name, value in zip(names, row, strict=True):
                 if name in CLASSES:
@@ -103,10 +106,13 @@ def read_table(
         text = path.read_text()
         if text and not text.endswith("\n"):
             raise ValueError("no end of its last line")
-        header, *rows = [*filter(None, csv.reader(text.splitlines(), delimiter=delimiter))] or [[]]
-        if header != list(names) or not rows:
+        rows = filter(None, csv.reader(io.StringIO(text), delimiter=delimiter))
+        header = next(rows, [])
+        cells = (read_row(row, readers) for row in rows)
+        table = np.fromiter(cells if header == list(names) else [], columns)
+        if not len(table):
             raise ValueError(repr(delimiter.join(header)))
-        return np.array([read_row(row, readers) for row in rows], columns)
+        return table
     except (ValueError, KeyError, csv.Error) as error:
         wanted = f"values below the columns {delimiter.join(names)!r}"
         raise SystemExit(f"{path}: expected {wanted}, found: {error}; run dvc repro") from None

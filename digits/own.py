@@ -1,7 +1,7 @@
 """What people bring -> four IDX files and dataset.json.
 
-Folders of pictures, one for each class; NumPy's .npz; CSV as on Kaggle; or IDX files: told by
-looking, and said in a line.
+Folders of pictures, one for each class; a table that names pictures; NumPy's .npz; CSV as on
+Kaggle; or IDX files: told by looking, and said in a line.
 """
 
 import math
@@ -30,6 +30,7 @@ from digits.own_common import (
     wrong,
 )
 from digits.own_pictures import from_folders
+from digits.own_tables import from_tables
 
 ARCHIVES = {".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"}
 
@@ -75,10 +76,11 @@ def check(path: Path, data: Data) -> None:
     if not 2 <= len(data.classes) <= 256:
         found = f"{len(data.classes)}: {listed(data.classes)}"
         deeper = path / data.classes[0]
-        if len(data.classes) == 1 and deeper.is_dir() and len(folders(deeper)) > 1:
-            found += f", which holds folders: did you mean {deeper}?"
-        elif any(ending(file) == ".csv" for file in visible(path)):
-            found += TABLE
+        if len(data.classes) == 1 and deeper.is_dir():
+            if len(folders(deeper)) > 1:
+                found += f", which holds folders: did you mean {deeper}?"
+            elif any(ending(file) == ".csv" for file in visible(path)):
+                found += TABLE
         raise wrong(path, "2 to 256 classes", found)
     shown = [printable(name) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
@@ -106,6 +108,8 @@ def look(path: Path, job: Job) -> Data:
         return from_arrays("IDX", path, from_idx(path, job), names, job)
     if zips:
         return from_arrays("NumPy arrays", path, from_npz(zips, job), names, job)
+    if tables and path.is_dir() and (data := from_tables(path, tables, names, job)):
+        return data
     if tables and not any(file.is_dir() for file in inside):
         return from_arrays("CSV", path, from_csv(tables, job), names, job)
     return from_folders(path, names, job)

@@ -42,9 +42,15 @@ class Picture(NamedTuple):
 
 
 def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
-    """Look at all pictures for what they have in common; each is read later, as it is written."""
+    """Pictures whose folders say what they show."""
     left: Counter[str] = Counter()
-    found, classes = find(root, names, left)
+    return from_pictures(root, *find(root, names, left), left, job)
+
+
+def from_pictures(
+    root: Path, found: list[Picture], classes: list[str], left: Counter[str], job: Job
+) -> Data:
+    """Look at all for what they have in common; each is read later, as it is written."""
     inner = chain(folders(root), *map(folders, folders(root)))
     if any(folder.is_symlink() for folder in inner):
         job.said.append(
@@ -102,11 +108,17 @@ def find(
         left.update(ending(path) for path in beside if path != root / NAMES)
         left.update(path.name for path in top.iterdir() if path.name.startswith("."))
     if root in splits:
-        below_class = [picture.path.relative_to(root).parts[1:-1] for picture in found]
-        inner = [split for parts in below_class if (split := meaning(SPLITS, *parts))]
-        if len(inner) == len(found) and "train" in inner:
-            found = [picture._replace(split=split) for picture, split in zip(found, inner)]
+        found = split_by_folders(root, found, 1)
     return found, names or sorted(classes, key=natural)
+
+
+def split_by_folders(root: Path, found: list[Picture], depth: int) -> list[Picture]:
+    """The same, with the splits that folders so deep below `root` say, where they say all."""
+    between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
+    inner = [split for parts in between if (split := meaning(SPLITS, *parts))]
+    if len(inner) == len(found) and "train" in inner:
+        return [picture._replace(split=split) for picture, split in zip(found, inner)]
+    return [picture._replace(split="train") for picture in found]
 
 
 def unpacked(folder: Path) -> Path:

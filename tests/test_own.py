@@ -145,6 +145,18 @@ def as_csv() -> None:
         csv(f"{split}.csv", labels, images)
 
 
+def as_table() -> None:
+    rows = [("id_code", "digit", "split")]
+    for split, (images, labels) in DRAWN.items():
+        for number, (image, label) in enumerate(zip(images, labels)):
+            rows.append((picture(f"images/{split}{number}.png", image).stem, label, split))
+    table("labels.csv", *rows)
+
+
+def table(path: str, *rows: tuple[Any, ...]) -> None:
+    Path("mine", path).write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
+
+
 def as_idx() -> None:
     for (split, kind), name in idx.FILES.items():
         idx_file(name, DRAWN[split][("images", "labels").index(kind)])
@@ -152,6 +164,7 @@ def as_idx() -> None:
 
 FORMS: dict[str, Callable[[], None]] = {
     "pictures": as_folders,
+    "pictures in a table": as_table,
     "NumPy arrays": lambda: npz(**NAMED),
     "NumPy floats": lambda: npz(
         **NAMED | {"x_train": NAMED["x_train"] / 255, "x_test": NAMED["x_test"] / 255}
@@ -169,7 +182,8 @@ def test_the_same_data_in_each_form_give_the_same_images(gather: Gather, form: s
         expected = sorted((int(label), image.tobytes()) for label, image in zip(labels, images))
         assert found.pairs(split) == expected
     said = "120 training and 50 test images of 28 x 28, grey; 10 classes (0, 1, 2, 3"
-    assert found.said.startswith(f"mine: {form.replace('floats', 'arrays')}: {said}")
+    told = {"NumPy floats": "NumPy arrays", "pictures in a table": "pictures"}.get(form, form)
+    assert found.said.startswith(f"mine: {told}: {said}")
     assert found.about["classes"] == [*"0123456789"]
     assert found.about["own"] and found.about["name"] == "mine"
 
@@ -595,6 +609,150 @@ def test_names_may_be_any_bytes(gather: Gather) -> None:
 # What is refused
 
 
+SHOWN = {"images/0.png": "cat", "images/1.png": "dog"}
+PICTURE_TABLES: dict[str, tuple[tuple[str, ...], Callable[[str, str], tuple[Any, ...]]]] = {
+    "of paths": (("file_name", "label"), lambda path, name: (path, name)),
+    "of names": (("image", "label"), lambda path, name: (Path(path).name, name)),
+    "of names without an ending": (("id", "breed"), lambda path, name: (Path(path).stem, name)),
+    "written elsewhere": (("path", "y"), lambda path, name: (f"/home/me/{path}", name)),
+    "written on Windows": (
+        ("path", "label"),
+        lambda path, name: ("C:\\me\\" + path.replace("/", "\\"), name),
+    ),
+    "with an index first": (("", "file", "kind"), lambda path, name: ("1", path, name)),
+    "with columns of other things": (
+        ("image_id", "age", "dx", "sex"),
+        lambda path, name: (Path(path).stem, 55.0, name, "f"),
+    ),
+    "with a column for each class": (
+        ("image", "cat", "dog"),
+        lambda path, name: (path, float(name == "cat"), float(name == "dog")),
+    ),
+    "without a header": ((), lambda path, name: (path, name)),
+    "with names quoted": (("file", "label"), lambda path, name: (f'"{path}"', f'"{name}"')),
+}
+
+
+@pytest.mark.parametrize("head, row", PICTURE_TABLES.values(), ids=PICTURE_TABLES)
+def test_a_table_names_pictures(
+    gather: Gather, head: tuple[str, ...], row: Callable[[str, str], tuple[Any, ...]]
+) -> None:
+    pictures = {path: np.asarray(Image.open(picture(path))) for path in SHOWN}
+    picture("images/other.png")
+    table("my.csv", *[head] * bool(head), *[row(path, name) for path, name in SHOWN.items()])
+    found = gather(share=0.4)
+    images = [pictures[path].tobytes() for path in SHOWN]
+    assert sorted(found.pairs("train") + found.pairs("test")) == [*enumerate(images)]
+    assert found.about["classes"] == ["cat", "dog"]
+    assert "; classes by my.csv;" in found.said and "; left out: 1 .png" in found.said
+
+
+def test_a_competitions_tables_are_told_apart(gather: Gather) -> None:
+    """Its test pictures have no labels, and what is handed in has made-up ones."""
+    for part in ("train", "test"):
+        for number in range(20):
+            picture(f"{part}_images/{number}.png")
+    table("train.csv", ("id", "breed"), *[(n, "ab"[n % 2]) for n in range(20)])
+    table("test.csv", ("id",), *[(n,) for n in range(20)])
+    table("sample_submission.csv", ("id", "breed"), *[(n, "a") for n in range(20)])
+    found = gather()
+    assert len(found.pairs("train") + found.pairs("test")) == 20
+    assert "no test set, so it is 20%" in found.said and "left out: 20 .png" in found.said
+
+
+@pytest.mark.parametrize("how", ["a table each", "folders", "a column"])
+def test_a_table_may_have_splits(gather: Gather, how: str) -> None:
+    rows = {part: [(n, "ab"[n % 2]) for n in range(6)] for part in ("train", "val", "test")}
+    for part, of_part in rows.items():
+        for number, _ in of_part:
+            picture(f"{part}/{number}.png")
+        if how == "a table each":
+            table(f"{part}.csv", ("image", "label"), *of_part)
+    paths = [(f"{part}/{n}.png", name, part) for part in rows for n, name in rows[part]]
+    if how == "folders":
+        table("all.csv", ("image", "label"), *[path[:2] for path in paths])
+    if how == "a column":
+        table("all.csv", ("image", "label", "data set"), *paths)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (12, 6)
+    assert "val joins train" in found.said
+
+
+def test_folders_say_the_classes_where_a_table_says_something_else(gather: Gather) -> None:
+    paths = classes("a", "b")
+    table("sizes.csv", ("file", "width"), *[(path.relative_to("mine"), 8) for path in paths])
+    found = gather()
+    assert found.about["classes"] == ["a", "b"] and "left out: 1 .csv" in found.said
+    table("doubtful.csv", ("file", "label"), ("a/1.png", "b"))  # of few of them
+    assert gather().about["classes"] == ["a", "b"]
+    table(
+        "sizes.csv",
+        ("file", "label"),
+        *[(path.relative_to("mine"), "cd"[n % 2]) for n, path in enumerate(paths)],
+    )
+    Path("mine/doubtful.csv").unlink()
+    assert gather().about["classes"] == ["c", "d"]
+
+
+def test_numbers_in_a_table_of_pictures_are_lines_of_classes_txt(gather: Gather) -> None:
+    for number in range(20):
+        picture(f"{number}.png")
+    table("labels.csv", ("image", "label"), *[(f"{n}.png", f"{n % 2}.0") for n in range(20)])
+    in_folder("classes.txt", b"cat\ndog\n")
+    assert gather().about["classes"] == ["cat", "dog"]
+
+
+PICTURES = "images/0.png,a\nimages/1.png,b\n"
+WRONG_PICTURE_TABLES = {
+    "it names one that is not there": (
+        f"file,label\n{PICTURES}images/x.png,a\n",
+        "mine/t.csv: expected pictures in or below mine, found none called images/x.png (1 in all)",
+    ),
+    "no column is called label": (
+        "file,age,sex\nimages/0.png,5,f\nimages/1.png,6,m\n",
+        "mine/t.csv: expected a column called label, found file, age, sex; rename that of the "
+        "classes",
+    ),
+    "a row is cut off": (
+        f"file,label\n{PICTURES}images/2.png\n",
+        "mine/t.csv, line 4: expected 2 columns, found 1",
+    ),
+    "a class is missing": (
+        f"file,label\n{PICTURES}images/2.png,\n",
+        "mine/t.csv, line 4: expected a class, found none",
+    ),
+    "a picture has two": (
+        f"file,label\n{PICTURES}images/1.png,a\n",
+        "mine/images/1.png: expected one class and one split, found b train and a train",
+    ),
+    "a name that two have": (
+        f"file,label\n{PICTURES}3.png,a\n",
+        "mine/t.csv, line 4: expected the name of one picture, found that of mine/images/3.png, "
+        "mine/more/3.png",
+    ),
+    "a picture elsewhere": (
+        f"file,label\n{PICTURES}../out/secret.png,a\n",
+        "mine/t.csv: expected pictures in or below mine, found none called ../out/secret.png",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        pytest.param(*case, marks=fault(f"a table of pictures: {what}"), id=what)
+        for what, case in WRONG_PICTURE_TABLES.items()
+    ],
+)
+def test_a_table_of_pictures_that_is_wrong_is_refused(text: str, message: str) -> None:
+    classes("images", count=4)
+    if "\n3.png" in text:
+        picture("more/3.png")
+    picture("../out/secret.png")
+    in_folder("t.csv", text.encode())
+    assert refusal().startswith(message)
+
+
 def in_folder(name: str, data: bytes) -> Path:
     path = Path("mine", name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -628,10 +786,10 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
         "set datasets.folder.size",
     ),
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
-    "a folder of pictures beside a table that names them": (
-        lambda: [classes("images"), in_folder("labels.csv", b"file,label\n0.png,a\n")],
-        "expected 2 to 256 classes, found 1: images; does a table name the pictures? sort them "
-        "into folders",
+    "a folder of pictures beside a table that names others": (
+        lambda: [classes("images"), in_folder("labels.csv", b"file,label\nx.png,a\n")],
+        "expected 2 to 256 classes, found 1: images; where a table names pictures, its folder is "
+        "the path, and they lie in or below it",
     ),
     "257 classes": (
         lambda: classes(*map(str, range(257)), count=1),
@@ -979,7 +1137,7 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
     "it names pictures": (
         {"a": "file,label\n0.png,a\n"},
         "mine/a.csv: expected lines of a label and the pixels of a square image, found 2 columns; "
-        "does a table name the pictures? sort them into folders",
+        "where a table names pictures, its folder is the path, and they lie in or below it",
     ),
     "there is a header alone": (
         {"a": line("label", *[f"p{i}" for i in range(64)])},
