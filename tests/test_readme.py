@@ -207,6 +207,11 @@ def bring(data: Path) -> None:
                 pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
                 Image.fromarray(pixels).save(data / f"flowers/{split}/{name}/{number}.png")
     images, labels = rng.integers(0, 256, (40, 8, 8), np.uint8), np.arange(40) % 2
+    (data / "leaves/images").mkdir(parents=True)
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(data / f"leaves/images/0a1b{number}.jpg")
+    rows = [f"0a1b{number},{'rust' if label else 'healthy'}" for number, label in enumerate(labels)]
+    (data / "leaves/labels.csv").write_text("\n".join(["image_id,label", *rows, ""]))
     arrays = {"train_images": images, "train_labels": labels}
     arrays |= {"test_images": images, "test_labels": labels}
     np.savez(data / "pneumonia.npz", **arrays)  # type: ignore[arg-type]
