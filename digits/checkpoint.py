@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ SECONDS = 15  # between two checkpoints: the training that a kill may cost
 SHARE = 0.02  # of the time that saving may take: slow checkpoints come less often
 ABANDONED = 7 * 24 * 60 * 60  # seconds after which a checkpoint is removed
 DIGEST = 32  # bytes of SHA-256, before the state
+# of a file of ours: while it is written, while it trains, and once its network is saved
+NAME = re.compile(r"(partial-\d+-)?[0-9a-f]{64}(-[0-9a-f]{64})?")
 
 
 def sha256(path: Path) -> str:
@@ -82,6 +85,8 @@ class Checkpoint:
             partial.rename(self.path)
             self.saved = step
         except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
             tqdm.write(f"{partial}: {error.strerror}; the training goes on without this checkpoint")
         end = time.monotonic()
         self.due = end + max(SECONDS, (end - began) / SHARE)
@@ -112,14 +117,16 @@ class Checkpoint:
 
 
 def remove_abandoned() -> None:
-    """Remove the checkpoints of trainings that nobody went on with."""
+    """Remove the checkpoints of trainings that nobody went on with; the folder may hold others."""
     for path in FOLDER.glob("*"):
         with contextlib.suppress(OSError):  # another training may be removing it
-            if time.time() - path.stat().st_mtime > ABANDONED:
+            old = time.time() - path.stat().st_mtime > ABANDONED
+            if old and NAME.fullmatch(path.name):
                 path.unlink()
 
 
 def forget(network: Path) -> None:
     """Remove the checkpoint of a network that DVC has recorded."""
     for path in FOLDER.glob(f"*-{sha256(network)}"):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # that of another user, with whom the folder is shared
+            path.unlink()

@@ -114,7 +114,10 @@ def found_here(dataset: str, target: Path, key: Key, sha256: str, reasons: Reaso
 
 
 def alive(places: list[str], reasons: Reasons) -> list[str]:
-    """Ask all servers at once; return those that answer. SystemExit, with all reasons, if none."""
+    """Ask all servers at once; return those that answer. SystemExit, with all reasons, if none.
+
+    Those that take long, where another has answered, come last.
+    """
     answers: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
 
     def ask(place: str) -> None:
@@ -127,17 +130,18 @@ def alive(places: list[str], reasons: Reasons) -> list[str]:
     for place in places:
         # a daemon: a look-up of a name that still blocks does not keep the program from its end
         threading.Thread(target=ask, args=[place], daemon=True).start()
-    dead = dict.fromkeys(places, f"no answer within {ANSWER_SECONDS} s")
+    silent = f"no answer within {ANSWER_SECONDS} s"
+    dead = dict.fromkeys(places, silent)
     end = time.monotonic() + ANSWER_SECONDS
     with suppress(queue.Empty):
         for _ in places:
             place, dead[place] = answers.get(timeout=max(0, end - time.monotonic()))
             if not dead[place]:
                 end = min(end, time.monotonic() + OTHERS_SECONDS)
-    reasons |= {place: why for place, why in dead.items() if why}
     if all(dead.values()):
-        raise no_source(reasons)
-    return [place for place in places if not dead[place]]
+        raise no_source(reasons | dead)
+    reasons |= {place: why for place, why in dead.items() if why not in ("", silent)}
+    return [place for why in ("", silent) for place in places if dead[place] == why]
 
 
 def reason(error: Exception) -> str:

@@ -51,9 +51,10 @@ TEST_NAMES = "test_names.txt"  # of chosen test images and of pictures: what eac
 def candidates(folder: Path, split: str, kind: str) -> list[Path]:
     """All files in a folder that by their names are the images or labels of a split."""
     # Kaggle packs each file into a folder that is called as a file is
-    packed = [path for path in folder.glob("*/*") if SPELLING.fullmatch(path.parent.name)]
+    there = [*folder.glob("*")]
+    packed = [path for outer in there if SPELLING.fullmatch(outer.name) for path in outer.glob("*")]
     found = []
-    for path in sorted([*folder.glob("*"), *packed]):
+    for path in sorted([*there, *packed]):
         name = SPELLING.fullmatch(path.name)
         if name and (name["split"].replace("t10k", "test"), name["kind"]) == (split, kind):
             found.append(path)

@@ -30,6 +30,7 @@ BARE = [name for name, arguments in LAYERS.items() if not any(arguments.values()
 Sizes = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
 Function = Literal[*NAMES["activations"]]  # type: ignore[valid-type]
 Edges = Annotated[int, Field(ge=0, lt=2**31)]
+Slope = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 ARGUMENTS = {
     "activation": Annotated[Function, described("function applied to each output")],
@@ -48,7 +49,7 @@ ARGUMENTS = {
         Literal["add", "multiply"], described("how input and output come together; add if left out")
     ],
     "momentum": Annotated[Share, described("share that is kept of what was before")],
-    "negative_slope": Annotated[Positive, described("slope for inputs below 0")],
+    "negative_slope": Annotated[Slope, described("slope for inputs below 0")],
     "nesterov": Annotated[bool, described("look ahead along the momentum")],
     "network": Annotated[list[str], described("layers in order, as in the recipe's `network`")],
     "padding": Annotated[

@@ -44,7 +44,7 @@ def arguments(definition: KerasObject) -> dict[str, Any]:
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that rises evenly to its peak, then falls evenly to a share of it.
 
-    `warmup` is the share of the steps in which it rises, `end` what is left of the peak at last.
+    `warmup` is the share of the steps in which it rises, `end` that of the peak to which it falls.
     """
 
     def __init__(self, peak: float, steps: int, warmup: float, end: float) -> None:

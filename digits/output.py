@@ -14,8 +14,8 @@ TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # Unico
 def beside(path: Path) -> Iterator[Path]:
     """Yield a free path beside `path`: the file or folder written there takes its place at the end.
 
-    Where the writing fails or is killed, `path` stays as it was. Nothing is written through a link,
-    such as DVC's to its cache.
+    Where the writing fails or is killed, `path` stays as it was; but a folder is away for a moment
+    at the end. Nothing is written through a link, such as DVC's to its cache.
     """
     partial, old = (path.with_name(f"partial-{word}-{path.name}") for word in ("new", "old"))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,6 +28,8 @@ def beside(path: Path) -> Iterator[Path]:
                 path.rename(old)
         partial.replace(path)
     finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
         remove(partial)
         remove(old)
 

@@ -110,7 +110,7 @@ class Datasets(Section):
 class Schedule(Section):
     warmup: Share = described("share of the steps in which the learning rate rises to its peak")
     end: Annotated[float, Field(ge=0, le=1)] = described(
-        "what is left of the peak at the last step; 1: the rate does not fall"
+        "share of the peak to which it falls, a step after the last; 1: the rate does not fall"
     )
 
 

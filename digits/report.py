@@ -47,9 +47,9 @@ def parse(log: str) -> tuple[Rows, Rows]:
 
 def results(run: Run) -> Iterator[list[object]]:
     """Yield what was measured on each part of the images."""
-    metrics, curves = run.metrics, run.curves
-    accuracy = f"{100 * metrics['test_accuracy']:.2f} %"
-    yield ["test", accuracy, metrics["loss"], metrics["ece"]]
+    measured, curves = run.metrics, run.curves
+    accuracy = f"{100 * measured['test_accuracy']:.2f} %"
+    yield ["test", accuracy, measured["loss"], measured["ece"]]
     for part, prefix in (("validation", "val_"), ("training, last epoch", "")):
         if f"{prefix}loss" in curves:
             accuracy = f"{100 * curves[f'{prefix}accuracy'][-1]:.2f} %"

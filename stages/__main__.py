@@ -29,6 +29,7 @@ PR_SET_PDEATHSIG = 1  # of Linux' prctl
 # The variables of the shell that a stage may see. All others go: many of TensorFlow's, XLA's,
 # OpenMP's or Matplotlib's change numbers or drawings, and nothing else would tell.
 KNOWN = {"CHECKPOINTS", "COLUMNS", "CURL_CA_BUNDLE", "DATASET_MIRROR", "HOME", "LANG", "LINES"}
+KNOWN |= {"CUDA_VISIBLE_DEVICES"}  # which of several cards is free
 KNOWN |= {"LD_LIBRARY_PATH", "LOGNAME", "NETRC", "NO_COLOR", "PATH", "REQUESTS_CA_BUNDLE"}
 KNOWN |= {"SSL_CERT_DIR", "SSL_CERT_FILE", "TEMP", "TERM", "TMP", "TMPDIR", "TZ", "USER"}
 KNOWN_STARTS = ("DVC_", "LC_", "XDG_")

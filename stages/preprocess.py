@@ -89,14 +89,17 @@ def prepared(dataset: dict[str, Any], train: Split, invert: bool | None) -> Prep
     classes = dataset["classes"] or [str(label) for label in range(count)]
     shape = (-1, height, width, channels)
     ink, dark = preparation.shows_ink(train.sample().reshape(shape))
+    if invert is None:
+        invert = dark and dataset["own"]
     return Preparation(
         name=dataset["name"],
         classes=classes,
         height=height,
         width=width,
         channels=channels,
-        inverted=dark and dataset["own"] if invert is None else invert,
-        search=ink and not dataset["pictures"],
+        inverted=invert,
+        # what is cut out of a photo is always light ink on dark paper
+        search=ink and dark == invert and not dataset["pictures"],
     )
 
 
@@ -175,7 +178,8 @@ def main(params: Params) -> None:
         train_sums, test_sums = train.digests(), test.digests()
         train_rows = np.array(sorted(train_rows, key=train_sums.__getitem__))
         test_rows = np.array(sorted(test_rows, key=test_sums.__getitem__))
-        leaked = len(set(test_sums) & set(train_sums))
+        known = set(train_sums)
+        leaked = sum(each in known for each in test_sums)
         for doubt in doubts(train, test, data, leaked):
             print(f"looks wrong: {doubt}")
         if data.inverted:

@@ -169,8 +169,13 @@ def test_damage_to_the_files_of_dvc_is_mended(
     assert project.outputs() == finished.outputs()
 
 
-def test_what_is_whole_is_not_mended(finished: Project) -> None:
-    assert finished.run("python", "-m", "tools.mend").stdout == "nothing to mend\n"
+def test_what_is_whole_is_not_mended(project: Project) -> None:
+    stages = project.root / "dvc.yaml"
+    alone = "  alone:\n    cmd: 'true'\n"  # without a dep or an output
+    stages.write_text(stages.read_text().replace("stages:\n", f"stages:\n{alone}", 1))
+    project.run("dvc", "repro", "alone")
+    assert "  alone:\n" in (project.root / "dvc.lock").read_text()
+    assert project.run("python", "-m", "tools.mend").stdout == "nothing to mend\n"
 
 
 @pytest.mark.slow

@@ -765,6 +765,14 @@ def test_a_name_that_blocks_for_long_ends_in_time(monkeypatch: pytest.MonkeyPatc
     assert time.monotonic() - start < 4
 
 
+def test_a_slow_mirror_is_tried_where_a_quick_one_lacks_the_files(
+    silent: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "OTHERS_SECONDS", 0.1)
+    quick = serve(status(404))
+    assert fetch.alive([silent, quick], {}) == [quick, silent]
+
+
 def test_an_own_mirror_without_the_files_does_not_lengthen_the_wait(
     silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -261,7 +261,7 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
     """A checkpoint that holds a variable of 1 after step 5, whose variable is 2 since."""
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     variable = keras.Variable([1.0])
-    checkpoint = Checkpoint("fingerprint", [variable])
+    checkpoint = Checkpoint(64 * "f", [variable])
     checkpoint.save(5, [{"loss": 0.1}])
     variable.assign([2.0])
     return checkpoint
@@ -295,12 +295,15 @@ def test_a_checkpoint_that_is_not_whole_and_ones_own_is_ignored(
     assert said in capsys.readouterr().out
 
 
-def test_a_checkpoint_left_for_a_week_is_removed(checkpoint: Checkpoint) -> None:
+def test_a_checkpoint_left_for_a_week_is_removed_and_nothing_else(checkpoint: Checkpoint) -> None:
+    other = checkpoint.path.with_name("thesis.keras")
+    other.touch()
     for age, left in [(6, True), (8, False)]:
         then = time.time() - age * 24 * 60 * 60
-        os.utime(checkpoint.path, (then, then))
+        for path in (checkpoint.path, other):
+            os.utime(path, (then, then))
         Checkpoint("of another training", [])
-        assert checkpoint.path.exists() == left
+        assert checkpoint.path.exists() == left and other.exists()
 
 
 # --- other versions of the libraries would give other bytes ---

@@ -61,6 +61,19 @@ def test_where_writing_fails_the_old_stays(tmp_path: Path, form: str) -> None:
     assert read(tmp_path / "out") == {"old"} and len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_folder_that_cannot_take_its_place_leaves_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Path, target: Path) -> None:
+        raise PermissionError(target)
+
+    written(tmp_path / "out", "old", "folder")
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(PermissionError), output.beside(tmp_path / "out") as partial:
+        written(partial, "new", "folder")
+    assert read(tmp_path / "out") == {"old"} and len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.fault("each stage", "SIGKILL while it writes an output", "the old one stays, whole")
 @FORMS
 def test_where_the_writer_is_killed_the_old_stays(tmp_path: Path, form: str) -> None:

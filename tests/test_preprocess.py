@@ -230,7 +230,8 @@ def test_own_ink_is_light_on_dark_and_told_if_it_was_not(capsys, paper, inverted
     assert described()["inverted"] == inverted and described()["search"]
     assert ("dark ink on light paper: inverted" in capsys.readouterr().out) == inverted
     run(invert=False)
-    assert not described()["inverted"]
+    # what is cut out of a photo is light ink, as only these images show it
+    assert not described()["inverted"] and described()["search"] != inverted
 
 
 def test_a_published_data_set_and_photos_are_not_inverted():
@@ -260,7 +261,8 @@ def test_what_looks_wrong_is_told_with_what_to_do(capsys):
     labels[:5] = 2
     labels[labels == 1] = 0
     test_images, test_labels = ink(10, seed=1)
-    test_images[:3], test_labels[:3] = images[10:13], labels[10:13]
+    twice = [10, 11, 10]
+    test_images[:3], test_labels[:3] = images[twice], labels[twice]
     own((images, labels), (test_images, test_labels), classes=["cat", "dog", "fox"])
     run()
     told = [line for line in capsys.readouterr().out.splitlines() if "looks wrong" in line]

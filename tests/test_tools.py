@@ -206,7 +206,8 @@ def test_offline_changes_one_word_of_params_yaml_and_says_so(wanting: Project) -
 
 
 def test_offline_says_at_the_end_how_to_go_back(project: Project) -> None:
-    said = "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro\n"
+    said = "This was synthetic data, not MNIST. To go back: "
+    said += "download.dataset: mnist in params.yaml, then make repro\n"
     assert tool(project, "offline", "--remind").stdout == said
 
 
@@ -629,7 +630,7 @@ def test_predict_without_a_picture_says_how_make_is_told_of_one(finished: Projec
 
 def test_the_exported_network_gives_every_test_image_the_same_class(project: Project) -> None:
     *_, compared, accuracy = tool(project, "export").stdout.splitlines()
-    said = "100 of 100 test images get the class that models/network.keras gives them"
+    said = "100 of 100 test images get the class of models/network.keras"
     assert compared.startswith(f"models/network.tflite: {said}")
     evaluated = json.loads((project.root / "reports/metrics.json").read_text())["test_accuracy"]
     assert accuracy.endswith(f"augmentation: {100 * evaluated:.2f} %")

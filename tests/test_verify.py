@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Project
+from test_readme import bring
 
 
 @pytest.mark.slow
@@ -49,6 +50,17 @@ def test_verify_tells_a_different_output_and_a_rotten_object(project: Project) -
     restored = (project.root / "data/processed/test_labels.npy").read_bytes()
     assert rotten.read_bytes() == restored
     assert "Data and pipelines are up to date." in project.run("dvc", "status").stdout
+
+
+@pytest.mark.slow
+def test_verify_hands_on_pictures_that_git_does_not_have(project: Project) -> None:
+    bring(project.root / "data")
+    shutil.copytree(project.root / "data/flowers", project.root / "data/own/flowers")
+    values = {"download__dataset": "folder", "datasets__folder__path": "data/own/flowers"}
+    project.change(**values)
+    project.repro()
+    project.commit("my pictures")
+    assert "\nsame       dvc.lock\n" in project.run("python", "-E", "-m", "tools.verify").stdout
 
 
 @pytest.mark.slow

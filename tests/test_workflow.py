@@ -266,7 +266,8 @@ def test_make_repro_without_a_mirror_takes_synthetic_digits_and_says_so(
     nobody_listens = "http://127.0.0.1:9"
     printed = without_data.run("make", "repro", https_proxy=nobody_listens, CI="").stdout
     assert "MNIST cannot be reached: params.yaml now says download.dataset: synthetic" in printed
-    last = "This was synthetic data, not MNIST. To go back: git restore params.yaml && make repro"
+    last = "This was synthetic data, not MNIST. To go back: "
+    last += "download.dataset: mnist in params.yaml, then make repro"
     assert printed.splitlines()[-1] == last
     difference = without_data.run("git", "diff", "--unified=0", "params.yaml").stdout
     assert "\n-  dataset: mnist" in difference and "\n+  dataset: synthetic" in difference

@@ -9,6 +9,7 @@ one goes when the new one stands.
 # This runs before there is an environment, with any Python 3: the standard library, no new syntax.
 import argparse
 import ast
+import fcntl
 import glob
 import hashlib
 import os
@@ -23,6 +24,7 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 PROCESSOR = "/proc/cpuinfo"
 VENV = ".venv"
 OLD = ".venv.old"
+LOCK = ".venv.lock"
 UV = "requirements-uv.txt"
 PIP = ["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--require-hashes", "-r"]
 # What pip can be told of where packages are, and the variable that tells it uv.
@@ -243,9 +245,16 @@ def main():
         help="demo, dev, gpu, predict or sweep: what requirements-GROUP.txt names",
     )
     options = parser.parse_args()
-    install_all()
-    for group in options.group:
-        install_group(group)
+    with open(LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another `make` that installs")
+            sys.stdout.flush()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        install_all()
+        for group in options.group:
+            install_group(group)
 
 
 if __name__ == "__main__":

@@ -223,7 +223,9 @@ def experiment(
     project's folder in its repository.
     """
     folder = Path(tempfile.gettempdir(), f"sweeps-{os.getuid()}")
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        return Outcome(1, {}, f"{folder}: expected a folder of yours, found another's; set TMPDIR")
     tidy(folder)
     clone = Clone(folder / name, inner, bars)
     whole = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
@@ -237,7 +239,8 @@ def experiment(
         try:
             # A clone that copies files, as of a folder, fails where another is being pushed to it.
             clone.run("git", "clone", "--quiet", "--no-local", "--no-checkout", git, ".")
-            found = clone.run("git", "ls-remote", "origin", whole, part)
+            enough = [whole, part] if bars else [whole]
+            found = clone.run("git", "ls-remote", "origin", *enough)
             if not found:
                 log = clone.run_experiment(name, overrides, commit, dvc)
                 found = f"{clone.kept(commit, log)}:{part}" if log else f"{whole}:{whole}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def load_exported(path: Path) -> "Forward":
-    """The exported network, run by TensorFlow: images (n, H, W, 1) -> probabilities (n, K)."""
+    """The exported network, run by TensorFlow: images (n, H, W, C) -> probabilities (n, K)."""
     from digits.determinism import tf
 
     with warnings.catch_warnings(action="ignore"):  # another package will take its place
@@ -41,18 +41,18 @@ def load_exported(path: Path) -> "Forward":
 
 
 def compare(
-    one: "Forward", other: "Forward", images: "np.ndarray", labels: "np.ndarray"
+    trained: "Forward", exported: "Forward", images: "np.ndarray", labels: "np.ndarray"
 ) -> tuple[int, int, float]:
     """How many images get the same class, how many their own, and the most a probability differs.
 
-    Images are (N, H, W, C), labels (N,); `other` is the one that has to be right.
+    Images are (N, H, W, C), labels (N,); "their own" is what the exported network gives.
     """
     from digits.network import in_batches
 
     same, right, end, largest = 0, 0, 0, 0.0
     for batch in in_batches(images):
         start, end = end, end + len(batch)
-        ours, theirs = one(batch).numpy(), other(batch)
+        ours, theirs = trained(batch).numpy(), exported(batch)
         classes = theirs.argmax(axis=1)
         same += int((classes == ours.argmax(axis=1)).sum())
         right += int((classes == labels[start:end]).sum())
@@ -79,7 +79,7 @@ def describe(exported: Path, data: "Preparation") -> None:
 
 
 def export() -> None:
-    from digits import arrays, determinism, network, params, preparation  # late: TensorFlow
+    from digits import arrays, determinism, network, output, params, preparation  # late: TensorFlow
 
     values = params.read()
     determinism.pin(values.threads, values.instructions)
@@ -87,20 +87,16 @@ def export() -> None:
     images, labels = arrays.read("test_images"), arrays.read("test_labels").argmax(axis=1)
     data = preparation.read()
     exported = network.FILE.with_suffix(".tflite")
-    partial = exported.with_name(f"partial-{exported.name}")
-    trained.export(partial, format="litert", verbose=False)
-    describe(partial, data)
-
     forward = network.forward(trained, values.replicas)
-    with determinism.errors_held_back():  # LiteRT's remarks on how it computes
-        same, right, largest = compare(forward, load_exported(partial), images, labels)
-    said = f"{same:,} of {len(images):,} test images get the class that {network.FILE} gives them"
-    if same < len(images):
-        partial.unlink()
-        raise SystemExit(f"export: with the exported network {said}: nothing written")
-    partial.rename(exported)
-    classes = exported.with_name("classes.txt")
-    classes.write_text("\n".join(data.classes) + "\n")
+    with output.beside(exported) as partial:
+        trained.export(partial, format="litert", verbose=False)
+        describe(partial, data)
+        with determinism.errors_held_back():  # LiteRT's remarks on how it computes
+            same, right, largest = compare(forward, load_exported(partial), images, labels)
+        said = f"{same:,} of {len(images):,} test images get the class of {network.FILE}"
+        if same < len(images):
+            raise SystemExit(f"export: with the exported network {said}: nothing written")
+    output.write_text(exported.with_name("classes.txt"), "\n".join(data.classes) + "\n")
     print(f"{exported}: {said}, with probabilities within {largest:.0e}")
     print(f"test accuracy, without test-time augmentation: {100 * right / len(images):.2f} %")
 

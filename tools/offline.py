@@ -13,7 +13,7 @@ from pathlib import Path
 
 PARAMS = Path("params.yaml")
 PLACES = [Path("data/idx"), Path("data/raw")]  # what download made; what people put there
-GO_BACK = "git restore params.yaml && make repro"
+GO_BACK = "download.dataset: mnist in params.yaml, then make repro"
 
 
 def chosen(text: str) -> re.Match[str] | None:

@@ -17,6 +17,7 @@ BOX = 20 / 28  # of a side of the image: what the ink may fill
 THINNEST = 2.0  # pixels of the image: a thinner stroke is widened to that, as in training
 SMALLEST = 0.45  # of the usual height of symbols: lower ones are dirt, or a part of another one
 NEAR = 0.1  # of that height: how far a part may be from the rest
+LONGEST = 100  # times its height, that a photo may be wide; or the other way round
 FEWEST = 12  # pixels, where the photo has 1,000 along a side: a lower thing is not read
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -167,7 +168,8 @@ def scan(pixels: np.ndarray, height: int, width: int) -> list[list[Symbol]]:
     Their images are float32 (height, width, 1), 0 paper to 1 ink. ValueError where there is no ink.
     """
     symbols = []
-    if min(pixels.shape[:2]) >= FEWEST:
+    short, long = sorted(pixels.shape[:2])
+    if short >= FEWEST and long <= LONGEST * short:
         sheet = paper.ink(pixels)
         found, labels = patches(sheet)
         symbols = grouped(found)

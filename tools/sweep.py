@@ -328,7 +328,8 @@ def main() -> None:
     example = "For example: -S recipe=fast,original -S 'train.seed=range(0,10)'"
     options = arguments("tools.sweep", __doc__, example).parse_args()
     to, git = destination(options, "ray")
-    known = {name.rpartition("-")[2]: name for name in there(to, git)}  # by their hashes
+    kept = [name for name in there(to, git) if experiment.STOPPED not in name]
+    known = {name.rpartition("-")[2]: name for name in kept}  # by their hashes
     todo = {
         known.get(name.rpartition("-")[2], name): values
         for name, values in combinations(options.set_param, to.commit).items()

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from digits import yaml12
 from tools import commands
 
 TABLE = "docs/verified.csv"
@@ -46,7 +47,12 @@ def run_anew(folder: str) -> str:
         "CHECKPOINTS": f"{project}/.dvc/tmp/checkpoints",
         "DVC_SITE_CACHE_DIR": f"{project}/.dvc/tmp/site",
     }
-    by_hand = Path("data/raw")  # what a person put there is in no clone
+    # what Git does not have is in no clone: a person's own pictures, and files put there by hand
+    pictures = Path(yaml12.load(Path("params.yaml").read_bytes())["datasets"]["folder"]["path"])
+    if pictures.exists() and not (project / pictures).exists():
+        (project / pictures).parent.mkdir(parents=True, exist_ok=True)
+        (project / pictures).symlink_to(pictures.resolve())
+    by_hand = Path("data/raw")
     if by_hand.is_dir() and "DATASET_MIRROR" not in os.environ:
         own["DATASET_MIRROR"] = str(by_hand.resolve())
     command = ["dvc", "repro", "--force", "--no-run-cache"]
