@@ -108,7 +108,7 @@ def look(path: Path, job: Job) -> Data:
         return from_arrays("IDX", path, from_idx(path, job), names, job)
     if zips:
         return from_arrays("NumPy arrays", path, from_npz(zips, job), names, job)
-    if tables and path.is_dir() and (data := from_tables(path, tables, names, job)):
+    if path.is_dir() and (data := from_tables(path, tables, names, job)):
         return data
     if tables and not any(file.is_dir() for file in inside):
         return from_arrays("CSV", path, from_csv(tables, job), names, job)

@@ -16,7 +16,7 @@ SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 NAMES = "classes.txt"
-TABLE = "; where a table names pictures, its folder is the path, and they lie in or below it"
+TABLE = "; a table that names pictures lies beside or above them, and has their names in a column"
 KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
 BROUGHT = 64  # else they are brought to their median, and the longer side to no more than this
 

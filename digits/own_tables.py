@@ -5,30 +5,46 @@
     0a1b2d,rose,test
 
 A column names files in or below the table's folder: by a path, a name, or that without its ending.
+Nothing is guessed where two columns would do: a wrong label would be learned in silence.
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from digits import pictures
-from digits.own_arrays import LINE, WHOLE, Arrays, numbered
-from digits.own_common import SPLITS, Data, Job, ending, listed, meaning, opened, wrong
-from digits.own_pictures import Picture, below, from_pictures, split_by_folders
+from digits.own_arrays import LABEL, LINE, WHOLE, Arrays, numbered
+from digits.own_common import (
+    KINDS,
+    SPLITS,
+    Data,
+    Job,
+    ending,
+    folders,
+    listed,
+    meaning,
+    opened,
+    wrong,
+)
+from digits.own_pictures import Picture, below, find, from_pictures, split_by_folders
 
 # names of columns
-LABELS = ["label", "labels", "class", "class_name", "category", "target", "y"]
-LABELS += ["species", "breed", "diagnosis", "dx"]
-SPLIT = {"split", "set", "data set", "dataset", "subset", "partition"}
+LABELS = {"label", "labels", "class", "class_name", "category", "target"}
+LABELS |= {"species", "breed", "diagnosis", "dx"}
+SPLIT = {"split", "subset", "partition"}
 INDEX = {"", "id", "index", "unnamed: 0"}
 
-LOOK = 100  # rows by which a table is told
+FILES = {"file", "file_name", "filename", "id", "id_code", "image", "image_id", "name", "path"}
+
+LOOK = 100  # rows by which it is told whether a table names pictures
+ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
 
 Row = list[str]
 
@@ -42,31 +58,54 @@ class Table(NamedTuple):
     picture: int
     split: int | None
     labels: list[int]  # one of classes, or one for each class, with a 1 where it is that
+    sure: bool  # that these are labels, by their name or their values
+
+    @property
+    def by(self) -> str:
+        """Its columns of classes."""
+        return listed(self.head[at] for at in self.labels) if self.headed else "the other column"
 
 
 class Known:
-    """The pictures in and below a folder, to be found by what a cell calls them."""
+    """The pictures in and below a folder, by the ends of their paths, less their endings."""
 
     def __init__(self, root: Path, paths: list[Path]) -> None:
+        self.paths = [path.relative_to(root) for path in paths]
         self.root = root
-        self.by_stem: dict[str, list[Path]] = {}
-        for path in paths:
-            self.by_stem.setdefault(stem(path.name), []).append(path)
+        self.folders = {folder for path in self.paths for folder in path.parts[:-1]}
+        self.by_end: dict[str, list[Path]] = {}
+        for path in self.paths:
+            parts = [*path.parts[:-1], stem(path.name)]
+            for start in range(len(parts)):
+                self.by_end.setdefault("/".join(parts[start:]), []).append(path)
 
     def called(self, cell: str, split: str | None = None) -> list[Path]:
-        """Those of that name; of several, the ones whose ending and whose folders fit best."""
-        name, *folders = cell.strip().replace("\\", "/").split("/")[::-1]
-        found = self.by_stem.get(stem(name), [])
+        """Those that a cell may mean: of its ending and its folders, if it has such.
 
-        def likeness(path: Path) -> tuple[bool, int, bool]:
-            above = path.relative_to(self.root).parts[-2::-1]
-            same = takewhile(lambda pair: pair[0] == pair[1], zip(folders, above))
-            return path.name == name, len([*same]), meaning(SPLITS, *above) == split
+        Folders of another machine do not count. A picture of another split is none.
+        """
+        *folders, name = re.split(r"[/\\]", cell.strip())
+        found: list[Path] = []
+        for start in range(len(folders) + 1):
+            found = self.by_end.get("/".join([*folders[start:], stem(name)]), [])
+            if found:
+                break
+        if start and folders[start - 1] in self.folders:
+            return []
+        if stem(name) != name:
+            found = [path for path in found if kind(path.name) == kind(name)]
+        if split:
+            found = [path for path in found if by_folders(path) in (None, split)]
+        return found
 
-        if len(found) < 2:
-            return found
-        most = max(map(likeness, found))
-        return [path for path in found if likeness(path) == most]
+    def split_of(self, table: Path) -> str | None:
+        """What a table's name says, or its folder's."""
+        return meaning(SPLITS, *table.relative_to(self.root).with_suffix("").parts)
+
+
+def by_folders(path: Path) -> str | None:
+    """The split that the names of a picture's folders say."""
+    return meaning(SPLITS, *path.parts[:-1])
 
 
 def stem(name: str) -> str:
@@ -75,30 +114,47 @@ def stem(name: str) -> str:
     return path.stem if path.suffix.lower() in pictures.ENDINGS else name
 
 
+def kind(name: str) -> str:
+    """The ending of a picture, the same for both spellings."""
+    return Path(name).suffix.lower().replace("jpeg", "jpg").replace("tiff", "tif")
+
+
+def says_class(root: Path, names: list[str] | None) -> bool:
+    """Whether folders say the classes: not one alone, and no splits, parts, albums or masks."""
+    try:
+        found, classes = find(root, names, Counter())
+    except SystemExit:
+        return False
+    splits = {meaning(SPLITS, name) for name in classes} - {None}
+    letters = {re.sub(r"[^a-z]+", "", name.casefold()) for name in classes}
+    parts = len(letters) == 1 and letters != {""}  # part_1 and part_2
+    albums = [name.casefold() in ALBUMS or meaning(KINDS, name) == "images" for name in classes]
+    others = len(splits) > 1 or parts or all(albums)
+    return bool(found) and len(classes) > 1 and not others
+
+
 def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job) -> Data | None:
-    """The pictures that tables name; None where these name none, or not the classes."""
+    """The pictures that tables name; None where these name none, or folders say the classes."""
+    for folder in folders(root):
+        if meaning(SPLITS, folder.name):
+            files = [*files, *sorted(folder.glob("*.csv"))]
     left: Counter[str] = Counter()
-    inside = [path for path in below(root, left) if ending(path) in pictures.ENDINGS]
+    inside = [path for path in below(root, left) if ending(path) in pictures.ENDINGS] * bool(files)
     if not inside:
         return None
-    known = Known(root, inside)
-    folders = {path.parent.name for path in inside if path.parent != root}
-    by_folder = len({name for name in folders if not meaning(SPLITS, name)}) > 1
-    # what a competition would be handed has made-up labels
-    usual = [file for file in files if "submission" not in file.name.casefold()]
-    tables = [table for file in usual if (table := look(file, known, by_folder))]
-    named = [row for table in tables for row in read(table, known, len(tables) > 1)]
-    if not named or (by_folder and 2 * len(named) < len(inside)):
+    if says_class(root, names):
+        job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
-    job.said.append(f"classes by {listed(table.file.name for table in tables)}")
-    values = [label for _, label in named]
-    labels = np.array(values, float if all(map(WHOLE.fullmatch, values)) else str)
-    if labels.dtype == float:
-        labels = labels.astype(int)
-    [codes], classes = numbered(root, [Arrays("", labels, labels)], names, job)
-    chosen = [picture._replace(name=classes[code]) for (picture, _), code in zip(named, codes)]
+    known = Known(root, inside)
+    tables = fitting(files, known, job)
+    if not tables:
+        return None
+    by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in tables)
+    job.said.append(f"classes by {by}")
+    rows = [row for table in tables for row in read(table, known, len(tables) > 1)]
+    chosen, classes = with_classes(root, rows, names, job)
     if not any(picture.split for picture in chosen):
-        chosen = split_by_folders(root, chosen, 0)
+        chosen = with_splits(root, chosen)
     found: dict[Path, Picture] = {}
     for picture in chosen:
         first = found.setdefault(picture.path, picture)
@@ -109,12 +165,39 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
     return from_pictures(root, [*found.values()], classes, left, job)
 
 
+def fitting(files: list[Path], known: Known, job: Job) -> list[Table]:
+    """The tables that say the classes alike: of several, in a column that is called so."""
+    tables, reasons = [], []
+    for file in files:
+        if "submission" in file.name.casefold():
+            continue  # what a competition would be handed has made-up labels
+        try:
+            if table := look(file, known):
+                tables.append(table)
+        except SystemExit as reason:
+            reasons.append(reason)
+    sure = [table for table in tables if table.sure]
+    alike = [table for table in sure if table.by == sure[0].by]
+    if reasons and not alike:
+        raise reasons[0]
+    if len(tables) < 2:
+        return tables
+    splits = {table.split is not None or known.split_of(table.file) for table in alike}
+    if not alike or (len(alike) > 1 and None in splits):
+        found = listed(table.file.relative_to(known.root) for table in tables)
+        expected = "one table with a column called label, or train.csv and test.csv"
+        raise wrong(known.root, expected, found)
+    return alike
+
+
 def lines(file: Path) -> Iterator[tuple[int, Row]]:
     """The rows of a table, each with the number of its last line."""
     with opened(file) as text:
         first = text.readline(LINE)
         text.seek(0)
         rest = iter(partial(text.readline, LINE), "")
+        if first.startswith("sep="):  # Excel's
+            next(rest)
         rows = csv.reader(rest, delimiter=max(",;\t", key=first.count))
         try:
             yield from ((rows.line_num, row) for row in rows if any(row))
@@ -122,36 +205,54 @@ def lines(file: Path) -> Iterator[tuple[int, Row]]:
             raise wrong(f"{file}, line {rows.line_num}", "a table", error) from None
 
 
-def look(file: Path, known: Known, by_folder: bool) -> Table | None:
-    """Which columns say what; None where none names pictures, or nothing is said of them.
-
-    Where folders say the class too, only a column that is called so does it in their place.
-    """
+def look(file: Path, known: Known) -> Table | None:
+    """Which columns say what; None where none names pictures, or nothing is said of them."""
     head, *rows = [row for _, row in islice(lines(file), LOOK + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
-
-    def hits(column: int) -> int:
-        cells = [row[column] for row in rows if known.called(row[column])]
-        # a number without an ending may be a picture's name by chance
-        return len(cells) + sum(stem(cell) != cell for cell in cells)
-
-    picture = max(range(len(head)), key=hits, default=0)
-    if not rows or 2 * hits(picture) < len(rows):
+    columns = [name.strip().casefold() for name in head]
+    naming = [at for at in range(len(head)) if names_pictures(columns[at], rows, at, known)]
+    if len(naming) > 1:  # numbers may be names by chance
+        surer = [at for at in naming if any(stem(row[at]) != row[at] for row in rows)]
+        naming = surer or [at for at in naming if columns[at] in FILES] or naming
+    if not naming:
         return None
-    headed = not known.called(head[picture])
-    columns = [name.strip().casefold() if headed else "a column" for name in head]
-    split = None
-    for at, name in enumerate(columns):
-        if name in SPLIT and all(meaning(SPLITS, row[at]) for row in rows):
-            split = at
+    if len(naming) > 1:
+        found = f"{listed(head[at] for at in naming)}; call it image"
+        raise wrong(file, "one column that names pictures", found)
+    [picture] = naming
+    headed = not known.called(head[picture]) or not {*columns}.isdisjoint(LABELS | SPLIT | FILES)
+    split = next((at for at in range(len(head)) if is_split(columns[at], rows, at)), None)
     others = [at for at in range(len(head)) if at not in (picture, split)]
-    labels = [columns.index(name) for name in LABELS if name in columns][:1]
-    if not labels and not by_folder:
-        labels = [at for at in others if columns[at] not in INDEX]
-    one_of_all = headed and all(len(marks(row, labels)) == 1 for row in rows)
-    if len(labels) > 1 and not one_of_all:
-        raise wrong(file, "a column called label", f"{listed(head)}; rename that of the classes")
-    return Table(file, head, headed, picture, split, labels) if labels else None
+    others = [at for at in others if columns[at] not in INDEX] or others
+    called = [at for at in others if headed and columns[at] in LABELS]
+    one_hot = len(others) > 1 and all(len(marks(row, others)) == 1 for row in rows)
+    if one_hot and headed:
+        called = others
+        if len({*columns}) < len(columns):
+            raise wrong(file, "columns of different names", listed(head))
+    elif len(called) > 1:
+        found = f"{listed(head[at] for at in called)}; rename all but one"
+        raise wrong(file, "one column of classes", found)
+    elif not called and len(others) > 1:
+        found = f"{listed(head)}; rename that of the classes"
+        raise wrong(file, "a column called label", found)
+    labels = called or others
+    return Table(file, head, headed, picture, split, labels, bool(called)) if labels else None
+
+
+def names_pictures(column: str, rows: list[Row], at: int, known: Known) -> bool:
+    """Whether most of its cells do, and each another: neither an index nor a label does."""
+    if column in LABELS or column in INDEX - {"id"}:
+        return False
+    cells = [row[at] for row in rows]
+    hits = {cell for cell in cells if known.called(cell)}
+    return 2 * len(hits) > len(cells)
+
+
+def is_split(column: str, rows: list[Row], at: int) -> bool:
+    """Whether a column is called so, or says train, val or test everywhere."""
+    said = {meaning(SPLITS, row[at]) for row in rows}
+    return column in SPLIT or (len(said) > 1 and None not in said)
 
 
 def marks(row: Row, columns: list[int]) -> list[int]:
@@ -164,29 +265,75 @@ def marks(row: Row, columns: list[int]) -> list[int]:
 
 def read(table: Table, known: Known, several: bool) -> Iterator[tuple[Picture, str]]:
     """Yield the pictures of a table, of several if so, and what it says that each shows."""
-    of_file = meaning(SPLITS, table.file.stem)
-    lost = []
+    of_file = known.split_of(table.file)
+    lost, bare = [], True
+    named: Counter[Path] = Counter()
     for number, row in islice(lines(table.file), int(table.headed), None):
         place = f"{table.file}, line {number}"
         if len(row) != len(table.head):
             raise wrong(place, f"{len(table.head)} columns", len(row))
+        split = of_file if several else None
         if table.split is not None:
-            split = meaning(SPLITS, row[table.split]) or "train"
-        else:
-            split = (several and of_file) or ""
-        paths = known.called(row[table.picture], split or of_file)
+            split = meaning(SPLITS, row[table.split])
+            if not split:
+                raise wrong(place, "train, val or test", row[table.split])
+        cell = row[table.picture]
+        paths = known.called(cell, split or of_file)
         if len(paths) > 1:
             raise wrong(place, "the name of one picture", f"that of {listed(paths)}")
         if not paths:
-            lost.append(row[table.picture])
+            lost.append(cell)
             continue
-        if len(table.labels) == 1:
-            label = row[table.labels[0]].strip()
-        else:
-            label = " ".join(table.head[at].strip() for at in marks(row, table.labels))
-        if not label:
-            raise wrong(place, "a class", "none")
-        yield Picture(paths[0], label, split), label
+        named[paths[0].parent] += 1
+        bare = bare and stem(cell) == cell
+        label = label_in(row, table, place)
+        yield Picture(known.root / paths[0], label, split or ""), label
     if lost:
         found = f"none called {listed(lost)} ({len(lost):,} in all)"
         raise wrong(table.file, f"pictures in or below {known.root}", found)
+    there = Counter(path.parent for path in known.paths)
+    if bare and all(2 * count < there[folder] for folder, count in named.items()):
+        found = f"{named.total():,} of {len(known.paths):,}; names without endings may be chance"
+        raise wrong(table.file, "names of at least half of a folder's pictures", found)
+
+
+def label_in(row: Row, table: Table, place: str) -> str:
+    """What a row says that its picture shows; SystemExit where that is nothing, or no name."""
+    if len(table.labels) == 1:
+        label = row[table.labels[0]].strip()
+    else:
+        marked = marks(row, table.labels)
+        if len(marked) != 1:
+            raise wrong(place, "a 1 in one column and 0 in the others", listed(row))
+        label = table.head[marked[0]].strip()
+    if not label:
+        raise wrong(place, "a class", "none")
+    if len(label) > LABEL or "\n" in label:
+        raise wrong(place, f"a class of at most {LABEL} letters in a line", f"{label[:40]} ...")
+    if re.search("[\ud800-\udfff\ufffd]", label):
+        raise wrong(place, "text in UTF-8", label)
+    return label
+
+
+def with_classes(
+    root: Path, rows: list[tuple[Picture, str]], names: list[str] | None, job: Job
+) -> tuple[list[Picture], list[str]]:
+    """Pictures with the names of their classes, and all of these: classes.txt may have them."""
+    values = [label for _, label in rows]
+    if len({*values}) > 256:
+        raise wrong(root, "2 to 256 classes", f"{len({*values})}: {listed(sorted({*values}))}")
+    labels = np.array(values, float if all(map(WHOLE.fullmatch, values)) else str)
+    if labels.dtype == float:
+        labels = labels.astype(int)
+    [codes], classes = numbered(root, [Arrays("", labels, labels)], names, job)
+    named = [picture._replace(name=classes[code]) for (picture, _), code in zip(rows, codes)]
+    return named, classes
+
+
+def with_splits(root: Path, found: list[Picture]) -> list[Picture]:
+    """The same, with the splits of their folders; SystemExit where some lie in others."""
+    splits = {picture: by_folders(picture.path.relative_to(root)) for picture in found}
+    outside = [picture.path for picture, split in splits.items() if not split]
+    if outside and {"test", "val"} & {*splits.values()}:
+        raise wrong(root, "all pictures in folders of train and test", f"beside: {listed(outside)}")
+    return split_by_folders(root, found, 0)

@@ -614,7 +614,7 @@ PICTURE_TABLES: dict[str, tuple[tuple[str, ...], Callable[[str, str], tuple[Any,
     "of paths": (("file_name", "label"), lambda path, name: (path, name)),
     "of names": (("image", "label"), lambda path, name: (Path(path).name, name)),
     "of names without an ending": (("id", "breed"), lambda path, name: (Path(path).stem, name)),
-    "written elsewhere": (("path", "y"), lambda path, name: (f"/home/me/{path}", name)),
+    "written elsewhere": (("path", "what"), lambda path, name: (f"/home/me/{path}", name)),
     "written on Windows": (
         ("path", "label"),
         lambda path, name: ("C:\\me\\" + path.replace("/", "\\"), name),
@@ -629,6 +629,14 @@ PICTURE_TABLES: dict[str, tuple[tuple[str, ...], Callable[[str, str], tuple[Any,
         lambda path, name: (path, float(name == "cat"), float(name == "dog")),
     ),
     "without a header": ((), lambda path, name: (path, name)),
+    "with Pandas' index and numbers as names": (
+        ("", "id", "label"),
+        lambda path, name: (1 - int(Path(path).stem), Path(path).stem, name),
+    ),
+    "with a column for each letter": (
+        ("image", "cat", "dog", "class"),
+        lambda path, name: (path, int(name == "cat"), int(name == "dog"), 0),
+    ),
     "with names quoted": (("file", "label"), lambda path, name: (f'"{path}"', f'"{name}"')),
 }
 
@@ -644,7 +652,7 @@ def test_a_table_names_pictures(
     images = [pictures[path].tobytes() for path in SHOWN]
     assert sorted(found.pairs("train") + found.pairs("test")) == [*enumerate(images)]
     assert found.about["classes"] == ["cat", "dog"]
-    assert "; classes by my.csv;" in found.said and "; left out: 1 .png" in found.said
+    assert re.search("; classes by .+ of my.csv;", found.said) and "left out: 1 .png" in found.said
 
 
 def test_a_competitions_tables_are_told_apart(gather: Gather) -> None:
@@ -678,20 +686,26 @@ def test_a_table_may_have_splits(gather: Gather, how: str) -> None:
     assert "val joins train" in found.said
 
 
-def test_folders_say_the_classes_where_a_table_says_something_else(gather: Gather) -> None:
-    paths = classes("a", "b")
-    table("sizes.csv", ("file", "width"), *[(path.relative_to("mine"), 8) for path in paths])
+@pytest.mark.parametrize("second", ["b", "train"])
+def test_where_folders_say_the_classes_no_table_does(gather: Gather, second: str) -> None:
+    paths = classes("a", second)
+    rows = [(path.relative_to("mine"), "cd"[n % 2]) for n, path in enumerate(paths)]
+    table("labels.csv", ("file", "label"), *rows, ("lost.png", "c", "too many"))
     found = gather()
-    assert found.about["classes"] == ["a", "b"] and "left out: 1 .csv" in found.said
-    table("doubtful.csv", ("file", "label"), ("a/1.png", "b"))  # of few of them
-    assert gather().about["classes"] == ["a", "b"]
-    table(
-        "sizes.csv",
-        ("file", "label"),
-        *[(path.relative_to("mine"), "cd"[n % 2]) for n, path in enumerate(paths)],
-    )
-    Path("mine/doubtful.csv").unlink()
+    assert found.about["classes"] == ["a", second]
+    assert "folders say the classes, not labels.csv" in found.said
+
+
+@pytest.mark.parametrize("folders", [("images", "masks"), ("part_1", "part_2")])
+def test_folders_of_other_things_are_no_classes_where_a_table_says_these(
+    gather: Gather, folders: tuple[str, str]
+) -> None:
+    paths = classes(*folders)
+    rows = [(path.relative_to("mine"), "cd"[n % 2]) for n, path in enumerate(paths)]
+    table("labels.csv", ("file", "kind"), *rows)
     assert gather().about["classes"] == ["c", "d"]
+    Path("mine/labels.csv").unlink()
+    assert gather().about["classes"] == [*folders]
 
 
 def test_numbers_in_a_table_of_pictures_are_lines_of_classes_txt(gather: Gather) -> None:
@@ -727,8 +741,40 @@ WRONG_PICTURE_TABLES = {
     ),
     "a name that two have": (
         f"file,label\n{PICTURES}3.png,a\n",
-        "mine/t.csv, line 4: expected the name of one picture, found that of mine/images/3.png, "
-        "mine/more/3.png",
+        "mine/t.csv, line 4: expected the name of one picture, found that of images/3.png, "
+        "masks/3.png",
+    ),
+    "it names one by another's ending": (
+        f"file,label\n{PICTURES}images/2.jpg,a\n",
+        "mine/t.csv: expected pictures in or below mine, found none called images/2.jpg",
+    ),
+    "it names one that lies in another folder": (
+        f"file,label\n{PICTURES}masks/2.png,a\n",
+        "mine/t.csv: expected pictures in or below mine, found none called masks/2.png",
+    ),
+    "two columns could name them": (
+        "a,b,label\n0,1,x\n1,0,y\n",
+        "mine/t.csv: expected one column that names pictures, found a, b; call it image",
+    ),
+    "two columns are of classes": (
+        "file,class,class_name\nimages/0.png,0,cat\nimages/1.png,1,dog\n",
+        "mine/t.csv: expected one column of classes, found class, class_name; rename all but one",
+    ),
+    "its names are numbers of something else": (
+        "id,name\n0,cat\n",
+        "mine/t.csv: expected names of at least half of a folder's pictures, found 1 of 5",
+    ),
+    "a split is of no kind": (
+        f"file,label,split\n{PICTURES.replace(',a', ',a,train').replace(',b', ',b,kept')}",
+        "mine/t.csv, line 3: expected train, val or test, found kept",
+    ),
+    "a quote is never closed": (
+        'file,label\nimages/0.png,a\nimages/1.png,"b\nimages/2.png,a\n',
+        "mine/t.csv, line 4: expected a class of at most 255 letters in a line, found b\\nimages",
+    ),
+    "it is in Latin-1": (
+        f"file,label\n{PICTURES}images/2.png,\udce4\n",
+        "mine/t.csv, line 4: expected text in UTF-8, found \\udce4",
     ),
     "a picture elsewhere": (
         f"file,label\n{PICTURES}../out/secret.png,a\n",
@@ -746,10 +792,9 @@ WRONG_PICTURE_TABLES = {
 )
 def test_a_table_of_pictures_that_is_wrong_is_refused(text: str, message: str) -> None:
     classes("images", count=4)
-    if "\n3.png" in text:
-        picture("more/3.png")
+    picture("masks/3.png")
     picture("../out/secret.png")
-    in_folder("t.csv", text.encode())
+    in_folder("t.csv", text.encode("utf-8", "surrogateescape"))
     assert refusal().startswith(message)
 
 
@@ -788,8 +833,8 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
     "a folder of pictures beside a table that names others": (
         lambda: [classes("images"), in_folder("labels.csv", b"file,label\nx.png,a\n")],
-        "expected 2 to 256 classes, found 1: images; where a table names pictures, its folder is "
-        "the path, and they lie in or below it",
+        "expected 2 to 256 classes, found 1: images; a table that names pictures lies beside or "
+        "above them, and has their names in a column",
     ),
     "257 classes": (
         lambda: classes(*map(str, range(257)), count=1),
@@ -1137,7 +1182,7 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
     "it names pictures": (
         {"a": "file,label\n0.png,a\n"},
         "mine/a.csv: expected lines of a label and the pixels of a square image, found 2 columns; "
-        "where a table names pictures, its folder is the path, and they lie in or below it",
+        "a table that names pictures lies beside or above them, and has their names in a column",
     ),
     "there is a header alone": (
         {"a": line("label", *[f"p{i}" for i in range(64)])},
