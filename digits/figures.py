@@ -124,17 +124,25 @@ def line_height(captions: list[str]) -> float:
     return 0.21 * (1 + max((caption.count("\n") for caption in captions), default=0))
 
 
-def stems(axes: Axes, x: np.ndarray, base: np.ndarray, y: np.ndarray, words: list[str]) -> None:
-    """Draw (x, y) as dots on stems from their base, orange if they hang below it, with words."""
-    colours = np.where(y < base, ORANGE, BLUE).tolist()
-    axes.vlines(x, base, y, colors=colours)
+def dots(
+    axes: Axes,
+    x: np.ndarray,
+    ends: tuple[np.ndarray, np.ndarray],
+    y: np.ndarray,
+    worse: np.ndarray,
+    words: list[str],
+) -> None:
+    """Draw (x, y) as dots on lines between two ends, orange if worse, and there words below."""
+    colours = np.where(worse, ORANGE, BLUE).tolist()
+    axes.vlines(x, *ends, colors=colours)
     axes.scatter(x, y, s=min(30, 1500 / len(x)), c=colours, zorder=3, clip_on=False)
     if len(x) > CROWDED:
         return
     style: dict[str, Any] = {"color": GREY, "fontsize": 10, "ha": "center"}
     for i, word in enumerate(words):
-        beyond = (0, 8 if y[i] >= base[i] else -17)  # points, away from the stem
-        axes.annotate(word, (x[i], y[i]), beyond, textcoords="offset points", **style)
+        # points, away from the line
+        place, beyond = (min(ends[0][i], y[i]), -17) if worse[i] else (max(ends[1][i], y[i]), 8)
+        axes.annotate(word, (x[i], place), (0, beyond), textcoords="offset points", **style)
 
 
 def learning_curves(run: Run) -> Figure:
@@ -149,8 +157,8 @@ def learning_curves(run: Run) -> Figure:
     last = f"accuracy {100 - errors[-1][-1]:.2f} %, loss {losses[-1][-1]:.4f}"
     figure = page(f"{[*parts][-1].capitalize()} {last}", f"{run.name} · after epoch {epochs}")
     left, right = figure.subplots(1, 2, gridspec_kw={"right": 0.85, "wspace": 0.8})
-    left.set_title("loss")
-    right.set_title("error rate (1 − accuracy), %")
+    left.set_title("loss, log scale")
+    right.set_title("error rate, %, log scale")
     for axes, curves in ((left, losses), (right, errors)):
         # what a logarithmic axis can show
         lines = np.clip(np.nan_to_num(curves, nan=1000), 0.001, 1000)
@@ -221,23 +229,22 @@ def confusion_matrix(run: Run) -> Figure:
     axes.set_yticks(range(classes), run.classes(14), fontsize=9 if run.long_names else None)
     style = {"fontsize": 10, "ha": "center", "va": "center_baseline"}
     for a, p in np.argwhere(counts):
-        axes.text(p, a, counts[a, p], color=GREY if a == p else INK, **style)
+        axes.text(p, a, f"{counts[a, p]:,}", color=GREY if a == p else INK, **style)
     return figure
 
 
 def class_accuracy(run: Run) -> Figure:
-    """Accuracy of each class as its distance from that of all images, with its 95 % interval."""
+    """Accuracy of each class with its 95 % interval: orange where that of all images lies above."""
     overall = 100 * run.metrics["test_accuracy"]
-    low, high = (100 * run.evaluation[f"test_accuracy_{end}"] for end in ("low", "high"))
-    classes, shares = run.class_accuracy["class"], 100 * run.class_accuracy["accuracy"]
+    classes = run.class_accuracy["class"]
+    shares, low, high = (100 * run.class_accuracy[key] for key in ("accuracy", "low", "high"))
 
-    subtitle = f"{run.name} · in grey its 95 % interval, {low:.2f} to {high:.2f} %"
+    subtitle = f"{run.name} · 95 % interval of each class; line: all images; orange: below it"
     figure = page(f"Test accuracy {overall:.2f} %", subtitle)
     axes = figure.subplots(gridspec_kw=ROOM if run.long_names else None)
-    axes.axhspan(low, high, color=PALE, linewidth=0)
     axes.axhline(overall, color=GREY, linewidth=1)
-    base = np.full(len(shares), overall)
-    stems(axes, classes, base, shares, [f"{share:.1f}" for share in shares])
+    words = [f"{share:.1f}" for share in shares]
+    dots(axes, classes, (low, high), shares, high < overall, words)
     axes.set(title="accuracy, %", ylim=(None, 100))
     axes.set(xlabel="class", xlim=(-0.6, classes.max() + 0.6))
     if len(run.data.classes) > CROWDED:
@@ -251,12 +258,13 @@ def calibration(run: Run) -> Figure:
     """Accuracy by confidence, with the number of images."""
     confidence, accuracy = (100 * run.calibration[key] for key in ("confidence", "accuracy"))
     title = f"Expected calibration error {run.metrics['ece']:.4f}"
-    figure = page(title, f"{run.name} · number of images at each dot")
+    figure = page(title, f"{run.name} · number of images at each dot; orange: too confident")
     axes = figure.subplots()
     axes.set(title="accuracy, %", xlabel="confidence, %", xlim=(0, 100), ylim=(0, 100))
     axes.plot([0, 100], [0, 100], color=GREY, linewidth=1)
     axes.text(18, 6, "as often right as confident", color=GREY)
-    stems(axes, confidence, confidence, accuracy, [f"{n:,}" for n in run.calibration["count"]])
+    words = [f"{count:,}" for count in run.calibration["count"]]
+    dots(axes, confidence, (accuracy, confidence), accuracy, accuracy < confidence, words)
     return figure
 
 
@@ -267,7 +275,7 @@ def samples(run: Run) -> Figure:
     height = TOP + 0.2 + max(2.5 * tall + 0.4, rows * 0.42 * (tall + 0.5))
     subtitle = f"{run.name} · each with its label"
     figure = page(f"Training images 0 to {len(images) - 1}", subtitle, height)
-    large = [f"number 5, label {run.classes(20)[label]}" for label in labels[5:6]]
+    large = [f"image 5, enlarged: label {run.classes(20)[label]}" for label in labels[5:6]]
     tiles(figure, LEFT, 1, 2.5, images[5:6], large, run.grey)
     small = [run.classes(6)[label] for label in labels]
     tiles(figure, 3.1, 10, 0.42, images, small, run.grey)

@@ -20,7 +20,9 @@ from digits import output
 # made: `assess` in stages/evaluate.py, or a function below. (metrics.json: `measure` there.)
 PREDICTIONS = np.dtype([("actual", int), ("predicted", int), ("confidence", float)])
 MISTAKES = np.dtype([("image", object), *PREDICTIONS.descr])  # and the image's name
-CLASS_ACCURACY = np.dtype([("class", int), ("accuracy", float), ("count", int)])
+CLASS_ACCURACY = np.dtype(
+    [("class", int), ("accuracy", float), ("count", int), ("low", float), ("high", float)]
+)
 CALIBRATION = np.dtype(
     [("confidence", float), ("accuracy", float), ("count", int), ("low", float), ("high", float)]
 )
@@ -36,12 +38,13 @@ def interval(right: int, count: int) -> tuple[float, float]:
 
 
 def class_accuracy(predictions: np.ndarray) -> np.ndarray:
-    """Accuracy and number of images of each class that the test images have: CLASS_ACCURACY."""
+    """Accuracy, with its interval, and number of images of each class that the test images have."""
     right = predictions["actual"] == predictions["predicted"]
     rows = []
     for label in np.unique(predictions["actual"]):
-        inside = predictions["actual"] == label
-        rows.append((label, right[inside].mean(), inside.sum()))
+        of_class = right[predictions["actual"] == label]
+        count = len(of_class)
+        rows.append((label, of_class.mean(), count, *interval(int(of_class.sum()), count)))
     return np.array(rows, CLASS_ACCURACY)
 
 

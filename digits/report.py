@@ -102,10 +102,12 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     names = run.data.classes
     numbered = len(names) > CROWDED  # figures have numbers then, in place of names
     rows = (
-        [*[label] * numbered, names[label], f"{100 * share:.2f} %", count]
-        for label, share, count in hardest.tolist()
+        [*[label] * numbered, names[label], f"{100 * share:.2f} %"]
+        + [f"{100 * low:.2f} to {100 * high:.2f} %", count]
+        for label, share, count, low, high in hardest.tolist()
     )
-    yield table([*["number"] * numbered, "class", "accuracy", "images"], rows)
+    header = ["class", "accuracy", "95 % interval", "images"]
+    yield table([*["number"] * numbered, *header], rows)
     yield "## Hyperparameters"
     views = ["test_time_augmentation", measured["test_time_augmentation"]]
     yield table(["name", "value"], [*settings, views])

@@ -95,7 +95,8 @@ def test_the_calibration_error_is_a_mean_over_images_not_over_bins() -> None:
 
 def test_a_class_without_test_images_has_no_accuracy() -> None:
     table = predictions([0, 2, 2], [1, 2, 1], [0.9, 0.9, 0.9])
-    assert metrics.class_accuracy(table).tolist() == [(0, 0, 1), (2, 0.5, 2)]
+    ends = metrics.interval(0, 1), metrics.interval(1, 2)
+    assert metrics.class_accuracy(table).tolist() == [(0, 0, 1, *ends[0]), (2, 0.5, 2, *ends[1])]
 
 
 def test_cross_entropy_is_in_nats_and_finite() -> None:
@@ -112,11 +113,14 @@ def test_a_table_is_csv_with_six_decimals_and_is_read_as_it_was(tmp_path: Path) 
 
 
 def test_classes_stand_in_a_table_by_their_names(tmp_path: Path) -> None:
-    path, names = tmp_path / "class_accuracy.csv", ["T-shirt/top", 'a "b", c', "naïve"]
-    table = np.array([(1, 0.5, 4), (2, 1.0, 3)], metrics.CLASS_ACCURACY)
+    path, names = tmp_path / "predictions.csv", ["T-shirt/top", 'a "b", c', "naïve"]
+    table = predictions([1, 2], [2, 2], [0.5, 1.0])
     metrics.write_table(path, table, names)
-    assert path.read_text().splitlines()[1:] == ['"a ""b"", c",0.500000,4', "naïve,1.000000,3"]
-    assert (metrics.read_table(path, metrics.CLASS_ACCURACY, names) == table).all()
+    assert path.read_text().splitlines()[1:] == [
+        '"a ""b"", c",naïve,0.500000',
+        "naïve,naïve,1.000000",
+    ]
+    assert (metrics.read_table(path, metrics.PREDICTIONS, names) == table).all()
 
 
 @pytest.mark.parametrize(
@@ -124,18 +128,18 @@ def test_classes_stand_in_a_table_by_their_names(tmp_path: Path) -> None:
     [
         ("", "''"),
         ("bin,share\n1,2\n", "'bin,share'"),
-        ("class,accuracy,count\n\n", "'class,accuracy,count'"),
-        ("class,accuracy,count\n0,0.9\n", "2 of 3 columns"),
-        ("class,accuracy,count\n0,high,4\n", ".*'high'.*"),
-        ("class,accuracy,count\n0.5,0.9,4\n", ".*'0.5'.*"),
+        ("actual,predicted,confidence\n\n", "'actual,predicted,confidence'"),
+        ("actual,predicted,confidence\n0,0\n", "2 of 3 columns"),
+        ("actual,predicted,confidence\n0,0,high\n", ".*'high'.*"),
+        ("actual,predicted,confidence\n0.5,0,0.9\n", ".*'0.5'.*"),
     ],
 )
 def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, damaged: str, found: str) -> None:
-    path = tmp_path / "class_accuracy.csv"
+    path = tmp_path / "predictions.csv"
     path.write_text(damaged)
-    expected = "expected values below the columns 'class,accuracy,count'"
+    expected = "expected values below the columns 'actual,predicted,confidence'"
     with pytest.raises(SystemExit, match=f"^{path}: {expected}, found: {found}; run dvc repro$"):
-        metrics.read_table(path, metrics.CLASS_ACCURACY, NAMES)
+        metrics.read_table(path, metrics.PREDICTIONS, NAMES)
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "7", "[1]"])

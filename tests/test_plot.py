@@ -223,7 +223,7 @@ def test_learning_curves_are_named_at_their_ends(parts: tuple[str, ...], shown: 
 
 
 def test_image_number_5_is_shown_with_its_label() -> None:
-    assert "number 5, label 5" in texts(FIGURES["samples"](make()))
+    assert "image 5, enlarged: label 5" in texts(FIGURES["samples"](make()))
 
 
 @pytest.mark.parametrize("name", ["models/training.log", f"{plot.CURVES}/loss.tsv"])

@@ -53,11 +53,13 @@ def test_verify_tells_a_different_output_and_a_rotten_object(project: Project) -
 
 
 @pytest.mark.slow
-def test_verify_hands_on_pictures_that_git_does_not_have(project: Project) -> None:
-    bring(project.root / "data")
-    shutil.copytree(project.root / "data/flowers", project.root / "data/own/flowers")
-    values = {"download__dataset": "folder", "datasets__folder__path": "data/own/flowers"}
-    project.change(**values)
+@pytest.mark.parametrize("folder", ["data/own", "data"])
+def test_verify_hands_on_pictures_that_git_does_not_have(project: Project, folder: str) -> None:
+    bring(project.root / folder)
+    if folder == "data":
+        project.run("dvc", "add", "data/flowers")
+    path = f"{folder}/flowers"
+    project.change(download__dataset="folder", datasets__folder__path=path)
     project.repro()
     project.commit("my pictures")
     assert "\nsame       dvc.lock\n" in project.run("python", "-E", "-m", "tools.verify").stdout
