@@ -49,11 +49,11 @@ def results(run: Run) -> Iterator[list[object]]:
     """Yield what was measured on each part of the images."""
     measured, curves = run.metrics, run.curves
     accuracy = f"{100 * measured['test_accuracy']:.2f} %"
-    yield ["test", accuracy, measured["loss"], measured["ece"]]
+    yield ["test", accuracy, f"{measured['loss']:.4f}", f"{measured['ece']:.4f}"]
     for part, prefix in (("validation", "val_"), ("training, last epoch", "")):
         if f"{prefix}loss" in curves:
             accuracy = f"{100 * curves[f'{prefix}accuracy'][-1]:.2f} %"
-            yield [part, accuracy, curves[f"{prefix}loss"][-1], ""]
+            yield [part, accuracy, f"{curves[f'{prefix}loss'][-1]:.4f}", ""]
 
 
 def confused(run: Run) -> list[list[object]]:
@@ -101,11 +101,10 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     hardest = np.sort(run.class_accuracy, order="accuracy")
     names = run.data.classes
     numbered = len(names) > CROWDED  # figures have numbers then, in place of names
-    rows = (
-        [*[label] * numbered, names[label], f"{100 * share:.2f} %"]
-        + [f"{100 * low:.2f} to {100 * high:.2f} %", count]
-        for label, share, count, low, high in hardest.tolist()
-    )
+    rows = []
+    for label, share, count, low, high in hardest.tolist():
+        interval = f"{100 * low:.2f} to {100 * high:.2f} %"
+        rows.append([*[label] * numbered, names[label], f"{100 * share:.2f} %", interval, count])
     header = ["class", "accuracy", "95 % interval", "images"]
     yield table([*["number"] * numbered, *header], rows)
     yield "## Hyperparameters"

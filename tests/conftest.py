@@ -1,6 +1,6 @@
 """A whole project in a temporary folder: tiny data, real DVC, real stages.
 
-And the table of faults that were tried.
+And the tables of faults that were tried.
 """
 
 import os
@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Write the table of faults: a row for each, with how many cases ended as its mark says."""
+    """Write the tables of faults: a row for each, with how many cases ended as its mark says."""
     table: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
@@ -198,10 +199,24 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     path = config.getoption("--faults")
     if not table or not path:
         return
-    lines = ["# Faults that were tried, and what came of them", ""]
-    lines += ["`make test-all` writes this table.", ""]
-    lines += ["| where | what goes wrong | what comes of it | cases |", "| --- | --- | --- | --- |"]
-    for fault, counts in sorted(table.items()):
-        cases = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
-        lines.append(f"| {' | '.join(fault)} | {cases} |")
-    Path(path).write_text("\n".join([*lines, ""]))
+    summary = ["| where | faults | cases |", "| --- | --- | --- |"]
+    sections: list[str] = []
+    for place, faults in groupby(sorted(table.items()), key=lambda entry: entry[0][0]):
+        sections += ["", f"## {place}", ""]
+        sections += ["| what goes wrong | what comes of it | cases |", "| --- | --- | --- |"]
+        total: Counter[str] = Counter()
+        count = 0
+        for (_, *fault), counts in faults:
+            sections.append(f"| {' | '.join(fault)} | {cases(counts)} |")
+            total += counts
+            count += 1
+        anchor = re.sub(r"[^\w-]", "", place.lower().replace(" ", "-"))
+        summary.append(f"| [{place}](#{anchor}) | {count} | {cases(total)} |")
+    head = ["# Faults that were tried, and what came of them", ""]
+    head += ["`make test-all` writes this page.", ""]
+    Path(path).write_text("\n".join([*head, *summary, *sections, ""]))
+
+
+def cases(counts: Counter[str]) -> str:
+    """How many cases came out how: `3 passed, 1 failed`."""
+    return ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())

@@ -617,6 +617,19 @@ def test_predict_without_a_network_says_what_to_do(project: Project, pictures: l
     assert (done.returncode, done.stdout) == (1, expected)
 
 
+def test_predict_classifies_as_the_network_was_judged_whatever_params_yaml_says_now(
+    project: Project, pictures: list[Path]
+) -> None:
+    before = tool(project, "predict", str(pictures[0])).stdout
+    project.change(recipe="best")
+    assert tool(project, "predict", str(pictures[0])).stdout == before
+    text = (project.root / "params.yaml").read_text()
+    (project.root / "params.yaml").write_text(text.replace("\n  original:", "\n  mine:"))
+    project.change(evaluate__test_time_augmentation={"mine": 0, "best": 8})
+    gone = tool(project, "predict", str(pictures[0]), check=False)
+    assert "recipes: expected original, which trained the network" in gone.stdout
+
+
 def test_predict_of_a_missing_file_does_not_wait_for_tensorflow(project: Project) -> None:
     done = project.run("python", "-X", "importtime", "-m", "tools.predict", "no.png", check=False)
     assert done.returncode == 1 and "no.png: no such file" in done.stdout

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tools import doubt
 
+NETWORK, EVALUATION = Path("models/network.keras"), Path("reports/evaluation.json")
 CONFIDENT = 0.9  # a lower confidence is told with the second choice
 LEAST = 0.001  # a second choice that is less likely is none
 UNLIKE = 0.005  # of the probabilities are to be believed: what is there is no symbol
@@ -86,20 +87,32 @@ def with_opencv() -> Any:
 
 
 class Classifier:
-    """The trained network of this checkout, with the test-time augmentation of its recipe."""
+    """The trained network of this checkout, with the test-time augmentation that it was judged by.
+
+    params.yaml may name another recipe by now.
+    """
 
     def __init__(self) -> None:
-        from digits import determinism, network, params, preparation  # late: TensorFlow
+        from digits import metrics, params
 
-        self.params = params.read()
-        if not network.FILE.exists():
-            raise SystemExit(f"{network.FILE}: not there; train the network first: dvc repro")
-        determinism.pin(self.params.threads, self.params.instructions)
-        trained = network.load(network.FILE)
+        values = params.read()
+        for made in (NETWORK, EVALUATION):
+            if not made.exists():
+                raise SystemExit(f"{made}: not there; train the network first: dvc repro")
+        run = metrics.read_values(EVALUATION, "test_time_augmentation")
+        name = run.get("recipe", "")
+        if name not in values.recipes:
+            raise SystemExit(f"params.yaml: recipes: expected {name}, which trained the network")
+        recipe = values.recipes[name]
+        self.augment, self.views = recipe.augment, run["test_time_augmentation"]
+
+        from digits import determinism, network, preparation  # late: TensorFlow
+
+        determinism.pin(values.threads, values.instructions)
+        trained = network.load(NETWORK)
         self.data = preparation.read()
         self.classes = self.data.classes
-        self.forward = network.forward(trained, self.params.replicas)
-        self.views = self.params.evaluate.test_time_augmentation[self.params.recipe]
+        self.forward = network.forward(trained, values.replicas)
 
     @cached_property
     def familiar(self) -> "doubt.Familiar":
@@ -131,8 +144,8 @@ class Classifier:
 
         from digits import prediction
 
-        augment = self.params.selected.augment
-        return np.concatenate(list(prediction.predict(self.forward, images, augment, self.views)))
+        batches = prediction.predict(self.forward, images, self.augment, self.views)
+        return np.concatenate(list(batches))
 
     def read(self, picture: "Image.Image") -> list[Line]:
         """Read a picture's lines of symbols; ValueError where there are none."""
