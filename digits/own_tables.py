@@ -138,8 +138,10 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
     for folder in folders(root):
         if meaning(SPLITS, folder.name):
             files = [*files, *sorted(folder.glob("*.csv"))]
+    if not files:
+        return None
     left: Counter[str] = Counter()
-    inside = [path for path in below(root, left) if ending(path) in pictures.ENDINGS] * bool(files)
+    inside = [path for path in below(root, left) if ending(path) in pictures.ENDINGS]
     if not inside:
         return None
     if says_class(root, names):
