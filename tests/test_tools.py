@@ -624,8 +624,8 @@ def test_predict_classifies_as_the_network_was_judged_whatever_params_yaml_says_
     project.change(recipe="best")
     assert tool(project, "predict", str(pictures[0])).stdout == before
     text = (project.root / "params.yaml").read_text()
-    (project.root / "params.yaml").write_text(text.replace("\n  original:", "\n  mine:"))
-    project.change(evaluate__test_time_augmentation={"mine": 0, "best": 8})
+    renamed = text.replace("\n  original:", "\n  mine:").replace("{original:", "{mine:")
+    (project.root / "params.yaml").write_text(renamed)
     gone = tool(project, "predict", str(pictures[0]), check=False)
     assert "recipes: expected original, which trained the network" in gone.stdout
 
