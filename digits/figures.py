@@ -127,22 +127,22 @@ def line_height(captions: list[str]) -> float:
 def dots(
     axes: Axes,
     x: np.ndarray,
-    ends: tuple[np.ndarray, np.ndarray],
     y: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
     worse: np.ndarray,
     words: list[str],
 ) -> None:
-    """Draw (x, y) as dots on lines between two ends, orange if worse, and there words below."""
+    """Draw (x, y) as dots on lines from low to high with words, orange and below it if worse."""
     colours = np.where(worse, ORANGE, BLUE).tolist()
-    axes.vlines(x, *ends, colors=colours)
+    axes.vlines(x, low, high, colors=colours)
     axes.scatter(x, y, s=min(30, 1500 / len(x)), c=colours, zorder=3, clip_on=False)
     if len(x) > CROWDED:
         return
     style: dict[str, Any] = {"color": GREY, "fontsize": 10, "ha": "center"}
     for i, word in enumerate(words):
-        # points, away from the line
-        place, beyond = (min(ends[0][i], y[i]), -17) if worse[i] else (max(ends[1][i], y[i]), 8)
-        axes.annotate(word, (x[i], place), (0, beyond), textcoords="offset points", **style)
+        end, beyond = (low, -17) if worse[i] else (high, 8)  # points, away from the line
+        axes.annotate(word, (x[i], end[i]), (0, beyond), textcoords="offset points", **style)
 
 
 def learning_curves(run: Run) -> Figure:
@@ -244,7 +244,7 @@ def class_accuracy(run: Run) -> Figure:
     axes = figure.subplots(gridspec_kw=ROOM if run.long_names else None)
     axes.axhline(overall, color=GREY, linewidth=1)
     words = [f"{share:.1f}" for share in shares]
-    dots(axes, classes, (low, high), shares, high < overall, words)
+    dots(axes, classes, shares, low, high, high < overall, words)
     axes.set(title="accuracy, %", ylim=(None, 100))
     axes.set(xlabel="class", xlim=(-0.6, classes.max() + 0.6))
     if len(run.data.classes) > CROWDED:
@@ -264,7 +264,8 @@ def calibration(run: Run) -> Figure:
     axes.plot([0, 100], [0, 100], color=GREY, linewidth=1)
     axes.text(18, 6, "as often right as confident", color=GREY)
     words = [f"{count:,}" for count in run.calibration["count"]]
-    dots(axes, confidence, (accuracy, confidence), accuracy, accuracy < confidence, words)
+    low, high = np.minimum(accuracy, confidence), np.maximum(accuracy, confidence)
+    dots(axes, confidence, accuracy, low, high, accuracy < confidence, words)
     return figure
 
 

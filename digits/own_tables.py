@@ -140,13 +140,11 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
             files = [*files, *sorted(folder.glob("*.csv"))]
     if not files:
         return None
-    left: Counter[str] = Counter()
-    inside = [path for path in below(root, left) if ending(path) in pictures.ENDINGS]
-    if not inside:
-        return None
     if says_class(root, names):
         job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
+    left: Counter[str] = Counter()
+    inside = [path for path in below(root, left) if ending(path) in pictures.ENDINGS]
     known = Known(root, inside)
     tables = fitting(files, known, job)
     if not tables:
@@ -334,8 +332,8 @@ def with_classes(
 
 def with_splits(root: Path, found: list[Picture]) -> list[Picture]:
     """The same, with the splits of their folders; SystemExit where some lie in others."""
-    splits = {picture: by_folders(picture.path.relative_to(root)) for picture in found}
-    outside = [picture.path for picture, split in splits.items() if not split]
-    if outside and {"test", "val"} & {*splits.values()}:
+    splits = [by_folders(picture.path.relative_to(root)) for picture in found]
+    outside = [picture.path for picture, split in zip(found, splits) if not split]
+    if outside and {"test", "val"} & {*splits}:
         raise wrong(root, "all pictures in folders of train and test", f"beside: {listed(outside)}")
     return split_by_folders(root, found, 0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tools import doubt
 
-NETWORK, EVALUATION = Path("models/network.keras"), Path("reports/evaluation.json")
+EVALUATION = Path("reports/evaluation.json")
 CONFIDENT = 0.9  # a lower confidence is told with the second choice
 LEAST = 0.001  # a second choice that is less likely is none
 UNLIKE = 0.005  # of the probabilities are to be believed: what is there is no symbol
@@ -93,10 +93,10 @@ class Classifier:
     """
 
     def __init__(self) -> None:
-        from digits import metrics, params
+        from digits import determinism, metrics, network, params, preparation  # late: TensorFlow
 
         values = params.read()
-        for made in (NETWORK, EVALUATION):
+        for made in (network.FILE, EVALUATION):
             if not made.exists():
                 raise SystemExit(f"{made}: not there; train the network first: dvc repro")
         run = metrics.read_values(EVALUATION, "test_time_augmentation")
@@ -105,11 +105,8 @@ class Classifier:
             raise SystemExit(f"params.yaml: recipes: expected {name}, which trained the network")
         recipe = values.recipes[name]
         self.augment, self.views = recipe.augment, run["test_time_augmentation"]
-
-        from digits import determinism, network, preparation  # late: TensorFlow
-
         determinism.pin(values.threads, values.instructions)
-        trained = network.load(NETWORK)
+        trained = network.load(network.FILE)
         self.data = preparation.read()
         self.classes = self.data.classes
         self.forward = network.forward(trained, values.replicas)
