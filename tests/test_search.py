@@ -379,7 +379,7 @@ def test_hopeless_trials_are_stopped_and_the_others_give_the_bytes_of_a_run_alon
 def test_a_training_that_misses_a_bar_ends_with_all_that_it_started(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has epochs for hours. Its values are kept, and nothing of it is in DVC's cache."""
+    """It has epochs for hours. Its values are kept; a sweep, which has no bars, runs it whole."""
     (tmp_path / "clones").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "clones"))
     commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
@@ -387,11 +387,14 @@ def test_a_training_that_misses_a_bar_ends_with_all_that_it_started(
     project.run("git", "clone", "--quiet", "--bare", str(project.root), bare)
     places = commit, bare, str(project.root / ".dvc/cache"), ""
     values = ["recipes.original.epochs=100000"]
-    found = experiment.experiment("a-1", values, *places, Bars("val_accuracy", 1, {3: 1.1}))
+    bars = Bars("val_accuracy", 1, {3: 1.1})
+    found = experiment.experiment("a-1", values, *places, bars)
     assert len(experiment.curve(found.stopped, "val_accuracy")) == 3, found.log
     assert not inside(tmp_path / "clones")
     kept = f"refs/exps/{commit[:2]}/{commit[2:]}/a-stopped-1"
     project.run("git", "fetch", "--quiet", bare, f"{kept}:{kept}")
     assert "epochs: 100000" in project.run("git", "show", f"{kept}:params.yaml").stdout
-    again = experiment.experiment("a-1", values, *places, None)
+    again = experiment.experiment("a-1", values, *places, bars)
     assert again.stopped == found.stopped and "dvc exp run" not in again.log
+    whole = experiment.experiment("a-1", ["recipes.original.epochs=1"], *places, bars=None)
+    assert not whole.stopped and whole.metrics, whole.log
