@@ -1,7 +1,7 @@
 """What people bring -> four IDX files and dataset.json.
 
-Folders of pictures, one for each class; a table that names pictures; NumPy's .npz; CSV as on
-Kaggle; or IDX files: told by looking, and said in a line.
+Folders of pictures, one for each class; pictures whose names say it, or a table; NumPy's arrays;
+CSV as on Kaggle; or IDX files: told by looking, and said in a line.
 """
 
 import math
@@ -15,24 +15,31 @@ from pathlib import Path
 
 from digits import idx
 from digits.output import printable
-from digits.own_arrays import from_arrays, from_csv, from_idx, from_npz
+from digits.own_arrays import from_arrays, from_csv, from_idx, from_numpy
 from digits.own_common import (
+    ARRAYS,
     NAMES,
+    SPLITS,
     TABLE,
+    TABLES,
     Data,
     Job,
     Size,
+    advice,
     ending,
     folders,
     listed,
+    meaning,
     opened,
     visible,
     wrong,
 )
 from digits.own_pictures import from_folders
 from digits.own_tables import from_tables
+from digits.pictures import ENDINGS
 
-ARCHIVES = {".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"}
+# what may lie beside the one folder that an archive unpacks to
+TEXTS = {".doc", ".docx", ".html", ".md", ".pdf", ".txt", "LICENSE", "README"}
 
 
 def gather(
@@ -44,6 +51,8 @@ def gather(
     what they are. Where no test images are given, a share of all become that. SystemExit says in
     a line what is wrong with them; then `target` is of no use.
     """
+    name = printable(path.stem if path.is_file() else path.resolve().name)
+    path = innermost(path)
     with tempfile.TemporaryDirectory(dir=target) as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of metadata
         job = Job(size, colour, share, Path(scratch), [], [])
@@ -61,7 +70,7 @@ def gather(
     brought = {"channels": channels, "height": height, "width": width}
     idx.describe(
         target,
-        name=printable(path.stem if path.is_file() else path.resolve().name),
+        name=name,
         classes=[printable(name) for name in data.classes],
         own=True,
         pictures=brought if data.form == "pictures" else None,
@@ -75,12 +84,9 @@ def check(path: Path, data: Data) -> None:
     """SystemExit where its classes or its images are none that the pipeline can do with."""
     if not 2 <= len(data.classes) <= 256:
         found = f"{len(data.classes)}: {listed(data.classes)}"
-        deeper = path / data.classes[0]
-        if len(data.classes) == 1 and deeper.is_dir():
-            if len(folders(deeper)) > 1:
-                found += f", which holds folders: did you mean {deeper}?"
-            elif any(ending(file) == ".csv" for file in visible(path)):
-                found += TABLE
+        if len(data.classes) == 1 and path.is_dir():
+            beside = [ending(file) for file in visible(path)]
+            found += advice(beside) if TABLES.isdisjoint(beside) else TABLE
         raise wrong(path, "2 to 256 classes", found)
     shown = [printable(name) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
@@ -93,21 +99,32 @@ def check(path: Path, data: Data) -> None:
         raise wrong(path, f"images of at most {idx.CHUNK:,} values", found)
 
 
+def innermost(path: Path) -> Path:
+    """The folder, or that in it to which an archive unpacked: beside it lie only texts."""
+    while path.is_dir() and len(inside := folders(path)) == 1 and not (path / NAMES).exists():
+        [inner] = inside
+        beside = {ending(file) for file in visible(path) if file != inner}
+        album = not folders(inner) and any(ending(file) in ENDINGS for file in visible(inner))
+        if beside - TEXTS or album or meaning(SPLITS, inner.name) or inner.is_symlink():
+            break
+        path = inner
+    return path
+
+
 def look(path: Path, job: Job) -> Data:
     """Tell what lies at `path` by looking, and begin to read it."""
-    if not path.is_dir() and not (path.is_file() and ending(path) in (".csv", ".npz")):
-        found = "another file" if path.exists() else "nothing"
-        found = "an archive: unpack it first" if ending(path) in ARCHIVES else found
+    if not path.is_dir() and not (path.is_file() and ending(path) in TABLES | ARRAYS):
+        found = f"another file{advice([ending(path)])}" if path.exists() else "nothing"
         raise wrong(path, "a folder, or a file .npz or .csv", found)
     inside = visible(path) if path.is_dir() else [path]
     files = [file for file in inside if file.is_file()]
-    zips, tables = ([file for file in files if ending(file) == end] for end in (".npz", ".csv"))
+    arrays, tables = ([file for file in files if ending(file) in end] for end in (ARRAYS, TABLES))
     # of a folder alone: what lies beside a file DVC does not follow
     names = class_names(path / NAMES)
     if path.is_dir() and idx.candidates(path, "train", "images"):
         return from_arrays("IDX", path, from_idx(path, job), names, job)
-    if zips:
-        return from_arrays("NumPy arrays", path, from_npz(zips, job), names, job)
+    if arrays:
+        return from_arrays("NumPy arrays", path, from_numpy(arrays, job), names, job)
     if path.is_dir() and (data := from_tables(path, tables, names, job)):
         return data
     if tables and not any(file.is_dir() for file in inside):

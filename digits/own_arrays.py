@@ -1,4 +1,4 @@
-"""NumPy's .npz, CSV as on Kaggle, or IDX files -> images and labels, a chunk at a time.
+"""NumPy's arrays, CSV as on Kaggle, or IDX files -> images and labels, a chunk at a time.
 
 Nothing of it is trusted: no pickle is loaded, and what unpacks to far more than its size is
 refused.
@@ -11,7 +11,8 @@ import re
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -31,6 +32,7 @@ from digits.own_common import (
     Stream,
     chosen,
     common_size,
+    ending,
     listed,
     meaning,
     natural,
@@ -104,7 +106,7 @@ def as_images(place: Path, one: Arrays) -> Arrays:
         raise wrong(place, "images (N, H, W) or (N, H, W, 3)", f"an array {one.images.shape}")
     if one.images.dtype.kind not in "biuf":
         raise wrong(place, "numbers as pixels", one.images.dtype)
-    labels = one.labels
+    labels = one_hot(one.labels)
     usable = labels.dtype.kind in "iufU" and labels.itemsize <= 4 * LABEL
     if labels.size != count or labels.shape[:1] != (count,) or not usable:
         expected = f"{count:,} labels, one for each {one.split} image"
@@ -112,6 +114,15 @@ def as_images(place: Path, one: Arrays) -> Arrays:
     if labels.dtype.kind == "f" and (labels == labels.astype(np.int64)).all():
         labels = labels.astype(np.int64)
     return Arrays(one.split, one.images.reshape(count, *sides), labels.reshape(count))
+
+
+def one_hot(labels: np.ndarray) -> np.ndarray:
+    """Classes (N,) of labels (N, C) that hold a 1 where it is that, else 0; others as they are."""
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
+        return labels
+    marks = np.count_nonzero(labels, axis=1)
+    sums = labels.sum(axis=1)
+    return labels.argmax(axis=1) if (marks == 1).all() and (sums == 1).all() else labels
 
 
 def square(count: int) -> tuple[int, ...] | None:
@@ -178,7 +189,7 @@ def pixel_scale(place: Path, one: Arrays, job: Job) -> int:
     return 1
 
 
-def spool(rows: Iterable[np.ndarray], file: Path, dtype: type, shape: tuple[int, ...]) -> Any:
+def spool(rows: Iterable[np.ndarray], file: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
     """Put rows on disk, and map them into memory: (N, *shape)."""
     with file.open("wb") as spooled:
         for some in rows:
@@ -212,31 +223,64 @@ def from_idx(root: Path, job: Job) -> list[Arrays]:
     return found
 
 
-def from_npz(files: list[Path], job: Job) -> list[Arrays]:
+def from_numpy(files: list[Path], job: Job) -> list[Arrays]:
     """Arrays whose names, or else whose file's, say train, val or test, and images or labels."""
+    if len(files) > 1 and not any(ending(f) == ".npz" or meaning(KINDS, f.stem) for f in files):
+        return from_a_file_for_each_class(files, job)
     arrays: dict[tuple[str, str | None], np.ndarray] = {}
     for file in files:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                for info in archive.infolist():
-                    words = (info.filename, file.stem)
-                    key = meaning(SPLITS, *words) or "train", meaning(KINDS, *words)
-                    if key in arrays:
-                        expected = f"one array of {key[0]} {key[1]} in all: join them"
-                        raise wrong(file, expected, "another")
-                    if key[1]:
-                        arrays[key] = unpack(archive, info, job.scratch / f"{key[0]}-{key[1]}")
-        except Exception as error:  # zipfile, zlib and NumPy's reader have many
-            if isinstance(error, OSError) and error.errno != errno.EINVAL:
-                raise  # a full disk
-            found = getattr(error, "strerror", None) or str(error) or "it cut off"
-            raise wrong(file, "arrays that NumPy saved without pickle", found) from None
+        with readable(file):
+            for name, load in members(file):
+                key = meaning(SPLITS, name, file.stem) or "train", meaning(KINDS, name, file.stem)
+                if key in arrays:
+                    expected = f"one array of {key[0]} {key[1]} in all: join them"
+                    raise wrong(file, expected, "another")
+                if key[1]:
+                    arrays[key] = load(job.scratch / f"{key[0]}-{key[1]}")
     splits = list(dict.fromkeys(split for split, _ in arrays)) or ["train"]
     for split, kind in [(split, kind) for split in splits for kind in ("images", "labels")]:
         if (split, kind) not in arrays:
             names = "x_train and y_train, or train_images and train_labels"
             raise wrong(files[0], f"arrays called {names}", f"no {kind} of {split}")
     return [Arrays(split, arrays[split, "images"], arrays[split, "labels"]) for split in splits]
+
+
+def from_a_file_for_each_class(files: list[Path], job: Job) -> list[Arrays]:
+    """Files of images (N, ...) called by their classes, as those of Quick, Draw! are."""
+    found = []
+    for file in files:
+        with readable(file):
+            found.append(np.lib.format.open_memmap(file, mode="r"))
+        form, first = ((one.shape[1:], one.dtype) for one in (found[-1], found[0]))
+        if form != first or not form[0]:
+            expected = "images (N, ...) of a class, in each file alike"
+            raise wrong(file, expected, f"an array {found[-1].shape} of {form[1]}")
+    rows = (rows for images in found for _, rows in chunks(images))
+    images = spool(rows, job.scratch / "images", found[0].dtype, found[0].shape[1:])
+    names = [file.stem.removeprefix("full_numpy_bitmap_") for file in files]
+    return [Arrays("train", images, np.repeat(names, [len(images) for images in found]))]
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """SystemExit says in a line what is wrong with a file of arrays that the block reads."""
+    try:
+        yield
+    except Exception as error:  # zipfile, zlib and NumPy's reader have many
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise  # a full disk
+        found = getattr(error, "strerror", None) or str(error) or "it cut off"
+        raise wrong(file, "arrays that NumPy saved without pickle", found) from None
+
+
+def members(file: Path) -> Iterator[tuple[str, Callable[[Path], np.ndarray]]]:
+    """The names of a file's arrays, each with what maps it into memory, by way of a file."""
+    if ending(file) == ".npy":
+        yield file.stem, lambda _: np.lib.format.open_memmap(file, mode="r")
+        return
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            yield info.filename, partial(unpack, archive, info)
 
 
 def bomb(size: int, packed: int) -> bool:

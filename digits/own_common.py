@@ -11,11 +11,19 @@ import numpy as np
 from digits.output import printable
 
 # what a word in the name of a folder, a file, an array or a column means
-SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
+SPLITS = dict.fromkeys(["train", "training"], "train")
+SPLITS |= dict.fromkeys(["test", "testing", "eval", "evaluation"], "test")
+SPLITS |= dict.fromkeys(["val", "valid", "validation", "dev"], "val")
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 NAMES = "classes.txt"
+TABLES = {".csv", ".tsv"}
+ARRAYS = {".npy", ".npz"}
+# by what a file's name ends with: what to do with one that is not read
+ADVICE = dict.fromkeys([".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"], "unpack it first")
+ADVICE |= dict.fromkeys([".avif", ".dcm", ".heic", ".svg"], "export it as PNG or JPEG")
+ADVICE |= dict.fromkeys([".bin", ".h5", ".mat", ".parquet", ".pkl", ".pt"], "save it as .npz")
+ADVICE |= dict.fromkeys([".json", ".jsonl", ".txt", ".xls", ".xlsx"], "save its table as .csv")
 TABLE = "; a table that names pictures lies beside or above them, and has their names in a column"
 KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
 BROUGHT = 64  # else they are brought to their median, and the longer side to no more than this
@@ -48,6 +56,11 @@ class Data(NamedTuple):
 def wrong(place: object, expected: str, found: object) -> SystemExit:
     text = f"{printable(place)}: expected {expected}, found {printable(found)[:300]}"
     return SystemExit(f"{text}; see docs/own-data.md")
+
+
+def advice(endings: Iterable[str]) -> str:
+    """What to do with files of which the first has such an ending; nothing where none has."""
+    return next((f"; {end}: {ADVICE[end]}" for end in endings if end in ADVICE), "")
 
 
 def listed(names: Iterable[object]) -> str:

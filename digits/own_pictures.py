@@ -1,10 +1,11 @@
-"""Folders of pictures, one for each class -> images and labels, a chunk at a time."""
+"""Pictures whose folders or names say what they show -> images and labels, a chunk at a time."""
 
 import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +15,13 @@ from tqdm import tqdm
 from digits import idx, pictures
 from digits.output import printable
 from digits.own_common import (
+    KINDS,
     NAMES,
     SPLITS,
     Data,
     Job,
     Stream,
+    advice,
     chosen,
     common_size,
     ending,
@@ -32,6 +35,12 @@ from digits.own_common import (
 )
 from digits.parallel import parallel
 
+# a class and a number: cat.1, great_pyrenees_12, 7-0001, cat (1)
+NUMBERED = re.compile(r"([^\W\d][^\d]*?|\d{1,3}(?=[ ._-]))[ ._-]*\(?\d+\)?")
+# what cameras and programs call any picture
+NO_CLASS = {"dsc", "dscf", "dscn", "file", "frame", "img", "page", "photo", "pic", "picture"}
+NO_CLASS |= {"pxl", "sample", "scan", "screenshot"}
+
 
 class Picture(NamedTuple):
     """A file that may be a picture of a class."""
@@ -42,9 +51,11 @@ class Picture(NamedTuple):
 
 
 def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
-    """Pictures whose folders say what they show."""
+    """Pictures whose folders say what they show; where there are none, their own names."""
     left: Counter[str] = Counter()
-    return from_pictures(root, *find(root, names, left), left, job)
+    found = by_names(root, names, left)
+    job.said.extend(["classes by the names of files"] if found else [])
+    return from_pictures(root, *(found or find(root, names, left)), left, job)
 
 
 def from_pictures(
@@ -74,13 +85,54 @@ def from_pictures(
     left_out = f"left out: {listed(f'{count:,} {name}' for name, count in left.items())}"
     empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
     if empty or not kept:
-        found_none = f"{f'no picture of {listed(empty)}' if empty else 'none'}; {left_out}"
+        none = f"no picture of {listed(empty)}" if empty else "none"
+        found_none = f"{none}; {left_out}{advice(left)}"
         raise wrong(root, "folders of pictures, one for each class", found_none)
     split, share = tested({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     job.said.extend([left_out] if left else [])
     stream = read_pictures(root, kept, classes, shape, split, share, job)
     return Data("pictures", shape if coloured else shape[:2], classes, stream)
+
+
+def by_names(
+    root: Path, names: list[str] | None, left: Counter[str]
+) -> tuple[list[Picture], list[str]] | None:
+    """Pictures beside each other whose names begin with their class: cat.0.jpg, cat.1.jpg.
+
+    They lie in `root`, the only folder in it, or train and test; None where that is not so.
+    """
+    inside = folders(root)
+    splits = {unpacked(top): meaning(SPLITS, top.name) for top in inside} or {root: "train"}
+    if len(inside) == 1:
+        splits = {top: split or "train" for top, split in splits.items()}
+    found: list[Picture] = []
+    others: Counter[str] = Counter()
+    for top, split in splits.items():
+        beside = visible(top) if split and not folders(top) else []
+        files = [path for path in beside if ending(path) in pictures.ENDINGS]
+        said = [class_in(path.stem) for path in files]
+        if split and files and all(said):
+            found += map(Picture, files, said, repeat(split))
+            others.update(ending(path) for path in {*beside} - {*files, root / NAMES})
+        else:
+            others[f"{top.name}/"] += 1
+    counts = Counter(picture.name for picture in found)
+    classes = names or sorted(counts, key=natural)
+    if "train" not in {picture.split for picture in found} or {*classes} != {*counts}:
+        return None
+    if len(counts) < 2 or min(counts.values()) < 2:
+        return None
+    left.update(others)
+    return found, classes
+
+
+def class_in(name: str) -> str:
+    """The class that a file's name says before its number; nothing where it says none."""
+    match = NUMBERED.fullmatch(name)
+    word = match[1] if match else ""
+    other = meaning(SPLITS, word) or meaning(KINDS, word) or word.casefold() in NO_CLASS
+    return "" if other else word
 
 
 def find(
@@ -92,7 +144,8 @@ def find(
     if not any(split == "train" and folders(folder) for folder, split in splits.items()):
         if splits and all(splits.values()) and not names:
             parts = listed(folder.name for folder in splits)
-            raise wrong(root, "a folder for each class: train/CLASS/1.png", f"none in {parts}")
+            found_none = f"none in {parts}{advice(map(ending, chain(*map(visible, splits))))}"
+            raise wrong(root, "a folder for each class: train/CLASS/1.png", found_none)
         splits = {root: "train"}
     found, classes = [], set()
     for top, split in splits.items():

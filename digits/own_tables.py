@@ -24,6 +24,7 @@ from digits.own_arrays import LABEL, LINE, WHOLE, Arrays, numbered
 from digits.own_common import (
     KINDS,
     SPLITS,
+    TABLES,
     Data,
     Job,
     ending,
@@ -31,6 +32,7 @@ from digits.own_common import (
     listed,
     meaning,
     opened,
+    visible,
     wrong,
 )
 from digits.own_pictures import Picture, below, find, from_pictures, split_by_folders
@@ -137,7 +139,7 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
     """The pictures that tables name; None where these name none, or folders say the classes."""
     for folder in folders(root):
         if meaning(SPLITS, folder.name):
-            files = [*files, *sorted(folder.glob("*.csv"))]
+            files = [*files, *(file for file in visible(folder) if ending(file) in TABLES)]
     if not files:
         return None
     if says_class(root, names):

@@ -140,6 +140,17 @@ def as_folders() -> None:
             picture(f"{split}/{label}/{number}.png", image)
 
 
+def as_called() -> None:
+    for split, (images, labels) in DRAWN.items():
+        for number, (image, label) in enumerate(zip(images, labels)):
+            picture(f"{split}/{label}_{number}.png", image)
+
+
+def as_files() -> None:
+    for name, array in NAMED.items():
+        np.save(f"mine/{name}.npy", array if "x" in name else np.eye(10)[array])
+
+
 def as_csv() -> None:
     for split, (images, labels) in DRAWN.items():
         csv(f"{split}.csv", labels, images)
@@ -165,6 +176,8 @@ def as_idx() -> None:
 FORMS: dict[str, Callable[[], None]] = {
     "pictures": as_folders,
     "pictures in a table": as_table,
+    "pictures called by their classes": as_called,
+    "NumPy files, with labels one-hot": as_files,
     "NumPy arrays": lambda: npz(**NAMED),
     "NumPy floats": lambda: npz(
         **NAMED | {"x_train": NAMED["x_train"] / 255, "x_test": NAMED["x_test"] / 255}
@@ -182,8 +195,8 @@ def test_the_same_data_in_each_form_give_the_same_images(gather: Gather, form: s
         expected = sorted((int(label), image.tobytes()) for label, image in zip(labels, images))
         assert found.pairs(split) == expected
     said = "120 training and 50 test images of 28 x 28, grey; 10 classes (0, 1, 2, 3"
-    told = {"NumPy floats": "NumPy arrays", "pictures in a table": "pictures"}.get(form, form)
-    assert found.said.startswith(f"mine: {told}: {said}")
+    told = next(word for word in ("pictures", "NumPy", "CSV", "IDX") if word in form)
+    assert found.said.startswith(f"mine: {told}") and f": {said}" in found.said
     assert found.about["classes"] == [*"0123456789"]
     assert found.about["own"] and found.about["name"] == "mine"
 
@@ -206,6 +219,16 @@ def test_four_files_of_kmnist_and_kuzushiji_49(gather: Gather, prefix: str) -> N
         np.savez_compressed(f"mine/{prefix}-{split}-labels.npz", labels)
     Path(f"mine/{prefix}_classmap.csv").write_text("index,codepoint,char\n0,U+3042,あ\n")
     assert len(gather().pairs("test")) == 50
+
+
+def test_a_file_of_drawings_for_each_class_as_of_quick_draw(gather: Gather) -> None:
+    images = {name: noise(30, 64) for name in ("car", "cat")}
+    for name, drawings in images.items():
+        np.save(f"mine/full_numpy_bitmap_{name}.npy", drawings)
+    found = gather()
+    assert found.about["classes"] == ["car", "cat"]
+    pairs = [(label, row.tobytes()) for label, name in enumerate(images) for row in images[name]]
+    assert sorted(found.pairs("train") + found.pairs("test")) == sorted(pairs)
 
 
 def test_medmnist_in_colour_with_its_validation_split(gather: Gather) -> None:
@@ -452,6 +475,7 @@ def test_classes_sort_naturally_or_as_classes_txt_says(gather: Gather) -> None:
         (["train", "valid", "test"], 4, 2, "val joins train"),
         (["seg_train", "seg_test"], 2, 2, ""),
         (["train", "TEST", "validation"], 4, 2, "val joins train"),
+        (["train", "dev", "eval"], 4, 2, "val joins train"),
         (["train2017", "val2017"], 2, 2, "val is the test set"),
         (["seg_train/seg_train", "seg_test/seg_test"], 2, 2, ""),
     ],
@@ -483,6 +507,59 @@ def test_splits_may_lie_in_the_folders_of_classes(
     assert (len(found.pairs("train")), len(found.pairs("test"))) == (len(train), len(test))
     picture("a/elsewhere/1.png")  # then these are no splits
     assert "no test set, so it is 20%" in gather().said
+
+
+NAMES_OF_FILES = {
+    "cat.{}.jpg, dog.{}.jpg": ["cat", "dog"],
+    "great_pyrenees_{}.jpg, Abyssinian_{}.jpg": ["Abyssinian", "great_pyrenees"],
+    "cat ({}).png, dog ({}).png": ["cat", "dog"],
+    "cat00{}.png, dog00{}.png, Thumbs.db": ["cat", "dog"],
+    "3-00{}.png, 12-00{}.png": ["3", "12"],
+    "00{}1.png, 10{}1.png": [],  # numbers alone say nothing,
+    "IMG_{}.jpg, DSC0{}.jpg": [],  # and neither do the words of cameras,
+    "IMG_20260102_{}.jpg, IMG_20260103_{}.jpg": [],
+    "2026-01-{}.png, 2026-02-{}.png": [],
+    "Train_{}.jpg, Test_{}.jpg": [],  # nor splits
+    "cat_{}.jpg, dog_{}.jpg, other.jpg": [],
+    "cat_{}.jpg, dog.jpg": [],
+}
+
+
+@pytest.mark.parametrize("folder", ["", "pictures/"])
+@pytest.mark.parametrize("files, expected", NAMES_OF_FILES.items(), ids=NAMES_OF_FILES)
+def test_names_of_files_may_say_the_classes(
+    gather: Gather, files: str, expected: list[str], folder: str
+) -> None:
+    for number in range(10, 20):
+        for file in files.format(number, number).split(", "):
+            picture(folder + file) if file != "Thumbs.db" else in_folder(folder + file, b"x")
+    if expected:
+        found = gather(share=0.5)
+        assert found.about["classes"] == expected and len(found.pairs("train")) in range(1, 20)
+        assert "classes by the names of files" in found.said
+    else:
+        assert refusal().startswith("mine: expected")
+
+
+def test_a_test_folder_of_other_names_is_left_out_as_kaggles_of_cats_and_dogs(
+    gather: Gather,
+) -> None:
+    for number in range(20):
+        picture(f"train/{'cat' if number % 2 else 'dog'}.{number}.jpg")
+        picture(f"test1/{number}.jpg")
+    said = gather().said
+    assert "2 classes (cat, dog); classes by the names of files; no test set" in said
+    assert "left out: 1 test1/" in said
+
+
+def test_what_an_archive_unpacks_to_is_found(gather: Gather) -> None:
+    classes("archive/flowers/flowers/daisy", "archive/flowers/flowers/rose")
+    in_folder("archive/LICENSE.txt", b"CC BY")
+    found = gather()
+    assert found.said.startswith("mine/archive/flowers/flowers: pictures: ")
+    assert found.about["name"] == "mine" and found.about["classes"] == ["daisy", "rose"]
+    picture("archive/1.png")  # then `flowers` may be a class
+    assert refusal().startswith("mine/archive: expected 2 to 256 classes, found 1: flowers")
 
 
 def test_a_test_folder_without_classes_is_left_out_and_told(gather: Gather) -> None:
@@ -708,6 +785,14 @@ def test_folders_of_other_things_are_no_classes_where_a_table_says_these(
     assert gather().about["classes"] == [*folders]
 
 
+def test_a_table_may_have_tabs(gather: Gather) -> None:
+    for number in range(20):
+        picture(f"{number}.png")
+    rows = [f"{number}.png\t{'ab'[number % 2]}\n" for number in range(20)]
+    in_folder("labels.tsv", "".join(["file\tlabel\n", *rows]).encode())
+    assert "classes by label of labels.tsv" in gather().said
+
+
 def test_numbers_in_a_table_of_pictures_are_lines_of_classes_txt(gather: Gather) -> None:
     for number in range(20):
         picture(f"{number}.png")
@@ -809,9 +894,25 @@ NO_CLASS = "expected folders of pictures, one for each class, found"
 NONE = f"{NO_CLASS} no picture of"
 BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "an empty folder": (lambda: None, f"{NO_CLASS} none; left out: nothing"),
-    "a folder of text files": (
-        lambda: in_folder("a/notes.txt", b"hello"),
-        f"{NONE} a; left out: 1 .txt",
+    "folders of text files": (
+        lambda: [in_folder("a/notes.txt", b"hello"), in_folder("b/notes.txt", b"hello")],
+        f"{NONE} a, b; left out: 2 .txt; .txt: save its table as .csv",
+    ),
+    "files of another program": (
+        lambda: in_folder("train_32x32.mat", b"MATLAB 5.0 MAT-file"),
+        f"{NO_CLASS} none; left out: 1 .mat; .mat: save it as .npz",
+    ),
+    "a phone's pictures": (
+        lambda: [in_folder("a/1.heic", b"\0\0\0\x18ftypheic"), in_folder("b/1.heic", b"")],
+        f"{NONE} a, b; left out: 2 .heic; .heic: export it as PNG or JPEG",
+    ),
+    "a table of another program": (
+        lambda: [classes("images"), in_folder("labels.xlsx", b"PK")],
+        "expected 2 to 256 classes, found 1: images; .xlsx: save its table as .csv",
+    ),
+    "an archive": (
+        lambda: in_folder("flowers.zip", b"PK"),
+        f"{NO_CLASS} none; left out: 1 .zip; .zip: unpack it first",
     ),
     "pictures with no folder of their class": (
         lambda: [picture("1.png"), picture("2.png")],
@@ -884,14 +985,15 @@ def test_a_class_is_named_once() -> None:
 
 @fault("there is nothing, a FIFO or a file of another kind at the path")
 def test_a_place_that_holds_nothing_is_refused() -> None:
-    in_folder("some.txt", b"x")
+    in_folder("some.md", b"x")
     os.mkfifo("mine/some.npz")
     expected = "expected a folder, or a file .npz or .csv, found"
     assert refusal("lost") == f"lost: {expected} nothing"
-    assert refusal("mine/some.txt") == f"mine/some.txt: {expected} another file"
+    assert refusal("mine/some.md") == f"mine/some.md: {expected} another file"
     assert refusal("mine/some.npz") == f"mine/some.npz: {expected} another file"
     in_folder("some.zip", b"PK")
-    assert refusal("mine/some.zip") == f"mine/some.zip: {expected} an archive: unpack it first"
+    advice = "another file; .zip: unpack it first"
+    assert refusal("mine/some.zip") == f"mine/some.zip: {expected} {advice}"
 
 
 @fault("no image is left to train on, or none to test on")
@@ -1083,6 +1185,15 @@ WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
 def test_arrays_that_are_no_data_set_are_refused(arrays: dict[str, Any], message: str) -> None:
     npz(**arrays)
     assert refusal().startswith(message)
+
+
+@fault(".npy: files of drawings that differ, or hold numbers alone")
+@pytest.mark.parametrize("cats", [noise(30, 25), noise(30, 64) / 255, noise(30)])
+def test_a_file_for_each_class_holds_images_like_the_others(cats: np.ndarray) -> None:
+    np.save("mine/car.npy", noise(30, 64))
+    np.save("mine/cat.npy", cats)
+    expected = "mine/cat.npy: expected images (N, ...) of a class, in each file alike, found"
+    assert refusal() == f"{expected} an array {cats.shape} of {cats.dtype}"
 
 
 def npy(data: np.ndarray, shape: tuple[int, ...]) -> bytes:

@@ -242,7 +242,10 @@ def bring(data: Path) -> None:
                 Image.fromarray(pixels).save(data / f"flowers/{split}/{name}/{number}.png")
     images, labels = rng.integers(0, 256, (40, 8, 8), np.uint8), np.arange(40) % 2
     (data / "leaves/images").mkdir(parents=True)
-    for number, image in enumerate(images):
+    (data / "pets").mkdir()
+    for number, (image, label) in enumerate(zip(images, labels)):
+        name = "great_pyrenees" if label else "Abyssinian"
+        Image.fromarray(image).save(data / f"pets/{name}_{number}.jpg")
         Image.fromarray(image).save(data / f"leaves/images/0a1b{number}.jpg")
     rows = [f"0a1b{number},{'rust' if label else 'healthy'}" for number, label in enumerate(labels)]
     (data / "leaves/labels.csv").write_text("\n".join(["image_id,label", *rows, ""]))
