@@ -32,7 +32,7 @@ Look and compare
   make declared             do stages use what dvc.yaml declares, and no more?
 
 Use
-  make predict ARGS=a.png   read digits and numbers in pictures
+  make predict ARGS=a.png   say what a picture shows
   make demo                 draw in the browser, or drop in a photo
   make export               the network for phones and small devices (LiteRT)
 

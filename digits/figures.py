@@ -133,7 +133,10 @@ def dots(
     worse: np.ndarray,
     words: list[str],
 ) -> None:
-    """Draw (x, y) as dots on lines from low to high with words, orange and below it if worse."""
+    """Draw (x, y) as dots on lines from low to high with words, orange if worse.
+
+    Both are in %. Words stand above a line; below an orange one, unless that is near 0.
+    """
     colours = np.where(worse, ORANGE, BLUE).tolist()
     axes.vlines(x, low, high, colors=colours)
     axes.scatter(x, y, s=min(30, 1500 / len(x)), c=colours, zorder=3, clip_on=False)
@@ -141,12 +144,13 @@ def dots(
         return
     style: dict[str, Any] = {"color": GREY, "fontsize": 10, "ha": "center"}
     for i, word in enumerate(words):
-        end, beyond = (low, -17) if worse[i] else (high, 8)  # points, away from the line
+        # points, away from the line
+        end, beyond = (low, -17) if worse[i] and low[i] > 5 else (high, 8)
         axes.annotate(word, (x[i], end[i]), (0, beyond), textcoords="offset points", **style)
 
 
 def learning_curves(run: Run) -> Figure:
-    """Loss and error rate by epoch on logarithmic axes."""
+    """Loss and error rate by epoch: on logarithmic axes, but for what reaches 0."""
     parts = {"training": ""}
     if "val_loss" in run.curves:
         parts["validation"] = "val_"
@@ -157,14 +161,14 @@ def learning_curves(run: Run) -> Figure:
     last = f"accuracy {100 - errors[-1][-1]:.2f} %, loss {losses[-1][-1]:.4f}"
     figure = page(f"{[*parts][-1].capitalize()} {last}", f"{run.name} · after epoch {epochs}")
     left, right = figure.subplots(1, 2, gridspec_kw={"right": 0.85, "wspace": 0.8})
-    left.set_title("loss, log scale")
-    right.set_title("error rate, %, log scale")
-    for axes, curves in ((left, losses), (right, errors)):
-        # what a logarithmic axis can show
-        lines = np.clip(np.nan_to_num(curves, nan=1000), 0.001, 1000)
-        axes.set(xlabel="epoch", yscale="log", ylim=(lines.min() / 1.6, lines.max() * 1.6))
-        ticks = {"major_locator": LogLocator(subs=(1, 2, 5)), "minor_locator": NullLocator()}
-        axes.yaxis.set(major_formatter="{x:g}", **ticks)
+    for axes, name, curves in ((left, "loss", losses), (right, "error rate, %", errors)):
+        lines = np.minimum(np.nan_to_num(curves, nan=1000), 1000)
+        axes.set(title=name, xlabel="epoch", ylim=(0, max(0.001, 1.1 * lines.max())))
+        if lines.min() > 0:
+            axes.set(title=f"{name}, log scale", yscale="log")
+            axes.set(ylim=(lines.min() / 1.6, lines.max() * 1.6))
+            ticks = {"major_locator": LogLocator(subs=(1, 2, 5)), "minor_locator": NullLocator()}
+            axes.yaxis.set(major_formatter="{x:g}", **ticks)
         axes.locator_params(axis="x", nbins=6, integer=True, min_n_ticks=1)
         axes.grid(axis="y", color=PALE)
         for i, (part, colour, line) in enumerate(zip(parts, (GREY, BLUE), lines)):
@@ -272,14 +276,16 @@ def calibration(run: Run) -> Figure:
 def samples(run: Run) -> Figure:
     """The first training images in order, number 5 of them large."""
     images, labels = run.train_images[: run.samples], run.train_labels[: run.samples].argmax(axis=1)
-    tall, rows = images.shape[1] / images.shape[2], -(-len(images) // 10)
-    height = TOP + 0.2 + max(2.5 * tall + 0.4, rows * 0.42 * (tall + 0.5))
-    subtitle = f"{run.name} · each with its label"
+    columns, width, letters = (6, 0.7, 10) if run.long_names else (10, 0.42, 6)
+    tall, rows = images.shape[1] / images.shape[2], -(-len(images) // columns)
+    height = TOP + 0.2 + max(2.5 * tall + 0.4, rows * (width * tall + 0.21))
+    drawn_dark = " · light in the arrays, drawn dark" if run.data.ink else ""
+    subtitle = f"{run.name} · each with its label{drawn_dark}"
     figure = page(f"Training images 0 to {len(images) - 1}", subtitle, height)
     large = [f"image 5, enlarged: label {run.classes(20)[label]}" for label in labels[5:6]]
     tiles(figure, LEFT, 1, 2.5, images[5:6], large, run.grey)
-    small = [run.classes(6)[label] for label in labels]
-    tiles(figure, 3.1, 10, 0.42, images, small, run.grey)
+    small = [run.classes(letters)[label] for label in labels]
+    tiles(figure, 3.1, columns, width, images, small, run.grey)
     return figure
 
 

@@ -34,7 +34,7 @@ def interval(right: int, count: int) -> tuple[float, float]:
     """Wilson's 95 % interval (1927) for a share, where `right` of `count` were seen."""
     centre = (right + Z * Z / 2) / (count + Z * Z)
     half = Z / (count + Z * Z) * math.sqrt(right * (count - right) / count + Z * Z / 4)
-    return centre - half, centre + half
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def class_accuracy(predictions: np.ndarray) -> np.ndarray:

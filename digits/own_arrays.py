@@ -158,8 +158,8 @@ def numbered(
         first = int(str(len(order)) in given and "0" not in given)
         order = [str(first + line) for line in range(len(order))]
     if unknown := sorted(set(given) - set(order), key=natural):
-        expected = f"labels that are names, or numbers from 0, of the {len(order)} in classes.txt"
-        raise wrong(place, expected, listed(unknown))
+        expected = f"labels 0 to {len(order) - 1}, or names, as classes.txt has {len(order)}"
+        raise wrong(place, expected, f"the label {listed(unknown)}")
     if not names and order[0].isdecimal() and order != [str(at) for at in range(len(order))]:
         job.said.append(f"labels are not 0 to {len(order) - 1}, so they are taken as names")
     places = {name: at for at, name in enumerate(order)}

@@ -108,7 +108,8 @@ def tested(splits: Iterable[str], job: Job) -> tuple[str, float]:
     if "val" in splits:
         job.said.append("val is the test set")
         return "val", 0
-    job.said.append(f"no test set, so it is {job.test_share:.0%} of the images, by their content")
+    share = f"about {job.test_share:.0%} of the images"
+    job.said.append(f"no test set, so it is {share}, by their content")
     return "test", job.test_share
 
 

@@ -87,7 +87,8 @@ def from_pictures(
     if empty or not kept:
         none = f"no picture of {listed(empty)}" if empty else "none"
         found_none = f"{none}; {left_out}{advice(left)}"
-        raise wrong(root, "folders of pictures, one for each class", found_none)
+        expected = "folders of pictures, one for each class, or all called as cat.1.png"
+        raise wrong(root, expected, found_none)
     split, share = tested({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     job.said.extend([left_out] if left else [])
@@ -239,8 +240,9 @@ def read_pictures(
             return pixels, chosen(hashlib.file_digest(file, "sha256").digest(), share)
 
     bad, codes = [], {name: code for code, name in enumerate(classes)}
-    seen: dict[bytes, tuple[bool, Path]] = {}
-    twice = []
+    seen: dict[bytes, tuple[int, bool, Path]] = {}
+    twice: list[str] = []
+    torn: list[str] = []  # one picture, two classes
     size = max(16, min(1024, idx.CHUNK // math.prod(shape)))
     loaded = iter(under_a_bar(load, found, size, "reading"))
     while batch := list(islice(loaded, size)):
@@ -251,13 +253,16 @@ def read_pictures(
             tests = (one.path for (one, _), test in zip(batch, held) if test)
             job.tests.extend(path.relative_to(root) for path in tests)
             for (one, _), label, array, test in zip(batch, labels, pixels, held):
-                digest = hashlib.sha256(array.tobytes() + bytes([label])).digest()
-                other_test, other = seen.setdefault(digest, (test, one.path))
-                if test != other_test:
-                    twice.append(f"{one.path} = {other}")
+                digest = hashlib.sha256(array.tobytes()).digest()
+                first = seen.setdefault(digest, (label, test, one.path))
+                if (label, test) != first[:2]:
+                    pairs = torn if label != first[0] else twice
+                    pairs.append(f"{one.path} = {first[2]}")
             yield np.stack(pixels), np.array(labels, np.uint8), np.array(held)
     if bad:
         text = f"{len(bad):,} of {len(found):,} pictures cannot be read; see docs/own-data.md"
         raise SystemExit("\n  ".join([f"{text}; the first:", *map(printable, bad[:10])]))
+    if torn:
+        job.said.append(f"in two classes: {listed(torn)}")
     if twice:
         job.said.append(f"both to train and to test on: {listed(twice)}")

@@ -163,7 +163,7 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
         if first[1:] != picture[1:]:
             both = " and ".join(f"{one.name} {one.split}".strip() for one in (first, picture))
             raise wrong(picture.path, "one class and one split", both)
-    left.update(ending(path) for path in inside if path not in found)
+    left.update(f"{ending(path)} that no row names" for path in inside if path not in found)
     return from_pictures(root, [*found.values()], classes, left, job)
 
 

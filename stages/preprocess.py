@@ -17,6 +17,7 @@ SAMPLE = 1000  # images that tell what all are like
 BYTES = 2**25  # of the sample, at most
 DIM = 64  # where all pixels lie closer together than this, next to nothing is seen
 FEW = 10  # training images of a class, below which hardly anything is learned
+FEW_TESTS = 100  # below which the test accuracy says little
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ def doubts(train: Split, test: Split, data: Preparation, leaked: int) -> Iterato
         more = f", ... ({len(found)} in all)" if len(found) > 10 else ""
         if len(found):
             yield f"classes {words}: {', '.join(found[:10])}{more}"
+    if len(test.labels) < FEW_TESTS:
+        yield (
+            f"only {len(test.labels)} test images: a mistake more, and the test accuracy is "
+            f"{100 / len(test.labels):.1f} % less (add some)"
+        )
     if leaked:
         yield (
             f"{leaked:,} of {len(test.labels):,} test images are training images too, so the test "

@@ -76,8 +76,10 @@ def test_wilsons_interval_ends_where_what_was_seen_is_just_so_likely() -> None:
 
 
 def test_wilsons_interval_stays_within_0_and_1() -> None:
-    assert metrics.interval(0, 10)[0] == pytest.approx(0, abs=1e-12)
-    assert metrics.interval(10, 10)[1] == pytest.approx(1, abs=1e-12)
+    for count in range(1, 100):
+        low, high = metrics.interval(0, count)[0], metrics.interval(count, count)[1]
+        assert (low, high) == (pytest.approx(0, abs=1e-12), pytest.approx(1, abs=1e-12))
+        assert low >= 0 and high <= 1  # no -0.00 % is shown
 
 
 def test_a_bin_has_its_mean_confidence_and_its_accuracy() -> None:

@@ -274,7 +274,7 @@ def test_a_test_file_without_labels_is_left_out_as_kaggles_is(
     Path("mine/sample_submission.csv").write_text("ImageId,Label\n1,0\n")
     said = gather().said
     assert "left out, since without labels: sample_submission.csv, test.csv" in said
-    assert "no test set, so it is 20% of the images" in said
+    assert "no test set, so it is about 20% of the images" in said
 
 
 def test_csv_in_colour_with_names_quoted_and_in_the_last_column(gather: Gather) -> None:
@@ -506,7 +506,7 @@ def test_splits_may_lie_in_the_folders_of_classes(
     assert found.about["classes"] == ["a", "b"] and said in found.said
     assert (len(found.pairs("train")), len(found.pairs("test"))) == (len(train), len(test))
     picture("a/elsewhere/1.png")  # then these are no splits
-    assert "no test set, so it is 20%" in gather().said
+    assert "no test set, so it is about 20%" in gather().said
 
 
 NAMES_OF_FILES = {
@@ -565,7 +565,7 @@ def test_what_an_archive_unpacks_to_is_found(gather: Gather) -> None:
 def test_a_test_folder_without_classes_is_left_out_and_told(gather: Gather) -> None:
     classes("train/a", "train/b", "test")
     found = gather()
-    assert "no test set, so it is 20%" in found.said and "1 test/" in found.said
+    assert "no test set, so it is about 20%" in found.said and "1 test/" in found.said
 
 
 def test_a_class_may_be_called_train(gather: Gather) -> None:
@@ -578,6 +578,12 @@ def test_what_is_in_both_sets_is_named(gather: Gather) -> None:
     again = picture("test/b/again.png", np.asarray(Image.open("mine/train/b/1.png")))
     said = gather().said
     assert f"both to train and to test on: mine/train/b/1.png = {again}\n" in said
+
+
+def test_a_picture_of_two_classes_is_named(gather: Gather) -> None:
+    classes("a", "b", count=10)
+    again = picture("b/again.png", np.asarray(Image.open("mine/a/1.png")))
+    assert f"in two classes: {again} = mine/a/1.png" in gather().said
 
 
 def test_a_picture_added_later_moves_no_other_one(gather: Gather) -> None:
@@ -742,7 +748,7 @@ def test_a_competitions_tables_are_told_apart(gather: Gather) -> None:
     table("sample_submission.csv", ("id", "breed"), *[(n, "a") for n in range(20)])
     found = gather()
     assert len(found.pairs("train") + found.pairs("test")) == 20
-    assert "no test set, so it is 20%" in found.said and "left out: 20 .png" in found.said
+    assert "no test set, so it is about 20%" in found.said and "left out: 20 .png" in found.said
 
 
 @pytest.mark.parametrize("how", ["a table each", "folders", "a column"])
@@ -890,7 +896,7 @@ def in_folder(name: str, data: bytes) -> Path:
     return path
 
 
-NO_CLASS = "expected folders of pictures, one for each class, found"
+NO_CLASS = "expected folders of pictures, one for each class, or all called as cat.1.png, found"
 NONE = f"{NO_CLASS} no picture of"
 BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "an empty folder": (lambda: None, f"{NO_CLASS} none; left out: nothing"),
@@ -1365,8 +1371,7 @@ def test_labels_must_be_in_classes_txt(labels: list[Any], found: str) -> None:
     npz(y_train=np.array(labels * 10), y_test=np.array(labels * 10))
     in_folder("classes.txt", b"cat\ndog\nbird\n")
     assert refusal() == (
-        "mine: expected labels that are names, or numbers from 0, of the 3 in classes.txt, "
-        f"found {found}"
+        f"mine: expected labels 0 to 2, or names, as classes.txt has 3, found the label {found}"
     )
 
 

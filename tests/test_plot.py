@@ -215,6 +215,14 @@ def test_the_confusion_matrix_counts_the_misclassified_images() -> None:
     assert title == "30 of 30 test images misclassified"
 
 
+def test_an_error_rate_of_0_has_a_place_on_its_axis() -> None:
+    run = make()
+    run.curves["val_accuracy"][1] = 1
+    loss, errors = FIGURES["learning_curves"](run).axes
+    assert (loss.get_yscale(), errors.get_yscale()) == ("log", "linear")
+    assert errors.get_ylim()[0] == 0 and errors.get_title("left") == "error rate, %"
+
+
 @pytest.mark.parametrize(
     "parts, shown", [(BOTH, ["training", "validation"]), (("",), ["training"])]
 )

@@ -270,6 +270,8 @@ def test_what_looks_wrong_is_told_with_what_to_do(capsys):
         "looks wrong: classes with fewer than 10 training images (add some, or leave the class "
         "out): dog (0), fox (5)",
         "looks wrong: classes without test images, so not tested (add some): fox",
+        "looks wrong: only 10 test images: a mistake more, and the test accuracy is 10.0 % less "
+        "(add some)",
         "looks wrong: 3 of 10 test images are training images too, so the test accuracy will be "
         "too high: take them out of one of the two",
     ]

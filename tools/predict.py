@@ -149,6 +149,7 @@ class Classifier:
         import numpy as np
 
         from digits import pictures
+        from digits.own_common import listed
 
         image = self.taken_as_is(picture)
         if image is not None:
@@ -166,7 +167,7 @@ class Classifier:
         lines = [[Read(image, box, *next(rest)) for image, box in line] for line in found]
         unsure = np.mean([symbol.confidence < CONFIDENT for line in lines for symbol in line])
         if np.median(trust) < UNLIKE or (len(images) >= SEVERAL and unsure > 0.5):
-            raise ValueError(NONE)
+            raise ValueError(f"{NONE} ({listed(self.classes)})")
         return lines
 
 
