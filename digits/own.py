@@ -15,13 +15,13 @@ from pathlib import Path
 
 from digits import idx
 from digits.output import printable
-from digits.own_arrays import from_arrays, from_csv, from_idx, from_numpy
+from digits.own_arrays import from_arrays, from_csv, from_drawings, from_idx, from_numpy
 from digits.own_common import (
-    ARRAYS,
+    KINDS,
     NAMES,
     SPLITS,
     TABLE,
-    TABLES,
+    TABLE_LIKE,
     Data,
     Job,
     Size,
@@ -34,12 +34,14 @@ from digits.own_common import (
     visible,
     wrong,
 )
+from digits.own_names import from_names
 from digits.own_pictures import from_folders
 from digits.own_tables import from_tables
 from digits.pictures import ENDINGS
 
-# what may lie beside the one folder that an archive unpacks to
-TEXTS = {".doc", ".docx", ".html", ".md", ".pdf", ".txt", "LICENSE", "README"}
+READ = ENDINGS | {".csv", ".npy", ".npz", ".tsv", NAMES}
+# what may belong to the only folder that it lies beside, as its labels
+ITS_OWN = READ | TABLE_LIKE - {".json", ".txt"}
 
 
 def gather(
@@ -52,7 +54,7 @@ def gather(
     a line what is wrong with them; then `target` is of no use.
     """
     name = printable(path.stem if path.is_file() else path.resolve().name)
-    path = innermost(path)
+    outer, path = path, innermost(path)
     with tempfile.TemporaryDirectory(dir=target) as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of metadata
         job = Job(size, colour, share, Path(scratch), [], [])
@@ -77,6 +79,8 @@ def gather(
     )
     kind = f"{height} x {width}, {'colour' if channels == 3 else 'grey'}"
     classes = f"{len(data.classes)} classes ({listed(data.classes)})"
+    if path != outer:
+        job.said.insert(0, f"{printable(path.name)} is the only folder in {printable(path.parent)}")
     print("; ".join([f"{printable(path)}: {data.form}: {amount} of {kind}", classes, *job.said]))
 
 
@@ -86,7 +90,11 @@ def check(path: Path, data: Data) -> None:
         found = f"{len(data.classes)}: {listed(data.classes)}"
         if len(data.classes) == 1 and path.is_dir():
             beside = [ending(file) for file in visible(path)]
-            found += advice(beside) if TABLES.isdisjoint(beside) else TABLE
+            inner = path / data.classes[0]
+            if inner.is_dir() and len(folders(inner)) > 1:
+                found += f", which holds folders: did you mean {inner}?"
+            else:
+                found += TABLE if ".csv" in beside else advice(beside)
         raise wrong(path, "2 to 256 classes", found)
     shown = [printable(name) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
@@ -100,12 +108,17 @@ def check(path: Path, data: Data) -> None:
 
 
 def innermost(path: Path) -> Path:
-    """The folder, or that in it to which an archive unpacked: beside it lie only texts."""
-    while path.is_dir() and len(inside := folders(path)) == 1 and not (path / NAMES).exists():
+    """The folder, or the only one in it where nothing that is read lies beside: so archives unpack.
+
+    One of pictures alone is a class, or has their classes in its names; train is a split.
+    """
+    while path.is_dir() and len(inside := folders(path)) == 1:
         [inner] = inside
-        beside = {ending(file) for file in visible(path) if file != inner}
+        beside = {ending(file) for file in visible(path)} | {file.name for file in visible(path)}
         album = not folders(inner) and any(ending(file) in ENDINGS for file in visible(inner))
-        if beside - TEXTS or album or meaning(SPLITS, inner.name) or inner.is_symlink():
+        split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
+        circle = inner.resolve() in (path.resolve(), *path.resolve().parents)
+        if beside & ITS_OWN or idx.candidates(path, "train", "images") or album or split or circle:
             break
         path = inner
     return path
@@ -113,23 +126,30 @@ def innermost(path: Path) -> Path:
 
 def look(path: Path, job: Job) -> Data:
     """Tell what lies at `path` by looking, and begin to read it."""
-    if not path.is_dir() and not (path.is_file() and ending(path) in TABLES | ARRAYS):
+    if not path.is_dir() and not (path.is_file() and ending(path) in READ - ENDINGS):
         found = f"another file{advice([ending(path)])}" if path.exists() else "nothing"
         raise wrong(path, "a folder, or a file .npz or .csv", found)
     inside = visible(path) if path.is_dir() else [path]
     files = [file for file in inside if file.is_file()]
-    arrays, tables = ([file for file in files if ending(file) in end] for end in (ARRAYS, TABLES))
+    zips, plain, commas, tabs = (
+        [file for file in files if ending(file) == end] for end in (".npz", ".npy", ".csv", ".tsv")
+    )
+    tables = commas or tabs
+    if not zips and {"images", "labels"} <= {meaning(KINDS, file.stem) for file in plain}:
+        zips = plain
     # of a folder alone: what lies beside a file DVC does not follow
     names = class_names(path / NAMES)
     if path.is_dir() and idx.candidates(path, "train", "images"):
         return from_arrays("IDX", path, from_idx(path, job), names, job)
-    if arrays:
-        return from_arrays("NumPy arrays", path, from_numpy(arrays, job), names, job)
+    if zips:
+        return from_arrays("NumPy arrays", path, from_numpy(zips, job), names, job)
+    if plain and not {*inside} - {*plain}:
+        return from_arrays("NumPy arrays", path, *from_drawings(plain, job), job)
     if path.is_dir() and (data := from_tables(path, tables, names, job)):
         return data
     if tables and not any(file.is_dir() for file in inside):
         return from_arrays("CSV", path, from_csv(tables, job), names, job)
-    return from_folders(path, names, job)
+    return from_names(path, names, job) or from_folders(path, names, job)
 
 
 def class_names(file: Path) -> list[str] | None:

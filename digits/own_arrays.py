@@ -225,8 +225,6 @@ def from_idx(root: Path, job: Job) -> list[Arrays]:
 
 def from_numpy(files: list[Path], job: Job) -> list[Arrays]:
     """Arrays whose names, or else whose file's, say train, val or test, and images or labels."""
-    if len(files) > 1 and not any(ending(f) == ".npz" or meaning(KINDS, f.stem) for f in files):
-        return from_a_file_for_each_class(files, job)
     arrays: dict[tuple[str, str | None], np.ndarray] = {}
     for file in files:
         with readable(file):
@@ -245,20 +243,25 @@ def from_numpy(files: list[Path], job: Job) -> list[Arrays]:
     return [Arrays(split, arrays[split, "images"], arrays[split, "labels"]) for split in splits]
 
 
-def from_a_file_for_each_class(files: list[Path], job: Job) -> list[Arrays]:
-    """Files of images (N, ...) called by their classes, as those of Quick, Draw! are."""
+def from_drawings(files: list[Path], job: Job) -> tuple[list[Arrays], list[str]]:
+    """Files uint8 (N, 784), a class each, as of Quick, Draw!; and the names of the classes."""
+    expected = "x_train.npy and y_train.npy, or a file of drawings uint8 (N, 784) for each class"
+    splits = {meaning(SPLITS, file.stem) for file in files}
+    if not 2 <= len(files) <= 256 or len(splits - {None}) > 1:
+        raise wrong(files[0].parent, expected, listed(file.name for file in files))
     found = []
     for file in files:
         with readable(file):
-            found.append(np.lib.format.open_memmap(file, mode="r"))
-        form, first = ((one.shape[1:], one.dtype) for one in (found[-1], found[0]))
-        if form != first or not form[0]:
-            expected = "images (N, ...) of a class, in each file alike"
-            raise wrong(file, expected, f"an array {found[-1].shape} of {form[1]}")
-    rows = (rows for images in found for _, rows in chunks(images))
-    images = spool(rows, job.scratch / "images", found[0].dtype, found[0].shape[1:])
+            drawings = np.lib.format.open_memmap(file, mode="r")
+        if drawings.shape[1:] != (784,) or drawings.dtype != np.uint8 or not len(drawings):
+            raise wrong(file, expected, f"an array {drawings.shape} of {drawings.dtype}")
+        found.append(drawings)
+    rows = (rows for drawings in found for _, rows in chunks(drawings))
+    images = spool(rows, job.scratch / "drawings", np.uint8, (784,))
+    labels = np.repeat(np.arange(len(found), dtype=np.uint8), [*map(len, found)])
+    job.said.append("each file is a class")
     names = [file.stem.removeprefix("full_numpy_bitmap_") for file in files]
-    return [Arrays("train", images, np.repeat(names, [len(images) for images in found]))]
+    return [Arrays("train", images, labels)], names
 
 
 @contextmanager

@@ -11,19 +11,19 @@ import numpy as np
 from digits.output import printable
 
 # what a word in the name of a folder, a file, an array or a column means
-SPLITS = dict.fromkeys(["train", "training"], "train")
-SPLITS |= dict.fromkeys(["test", "testing", "eval", "evaluation"], "test")
-SPLITS |= dict.fromkeys(["val", "valid", "validation", "dev"], "val")
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 NAMES = "classes.txt"
-TABLES = {".csv", ".tsv"}
-ARRAYS = {".npy", ".npz"}
+TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
 # by what a file's name ends with: what to do with one that is not read
-ADVICE = dict.fromkeys([".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"], "unpack it first")
-ADVICE |= dict.fromkeys([".avif", ".dcm", ".heic", ".svg"], "export it as PNG or JPEG")
-ADVICE |= dict.fromkeys([".bin", ".h5", ".mat", ".parquet", ".pkl", ".pt"], "save it as .npz")
-ADVICE |= dict.fromkeys([".json", ".jsonl", ".txt", ".xls", ".xlsx"], "save its table as .csv")
+ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"], "unpack it")
+ADVICE |= dict.fromkeys([".avif", ".cr2", ".dcm", ".heic", ".nef", ".svg"], "export it as JPEG")
+ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5", ".mat"], "save it as .npz")
+ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "save it as .npz")
+ADVICE |= {".npy": "call them x_train and y_train", ".tsv": "save it as .csv"}
+ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
 TABLE = "; a table that names pictures lies beside or above them, and has their names in a column"
 KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
 BROUGHT = 64  # else they are brought to their median, and the longer side to no more than this
@@ -59,8 +59,10 @@ def wrong(place: object, expected: str, found: object) -> SystemExit:
 
 
 def advice(endings: Iterable[str]) -> str:
-    """What to do with files of which the first has such an ending; nothing where none has."""
-    return next((f"; {end}: {ADVICE[end]}" for end in endings if end in ADVICE), "")
+    """What to do with most of the files that end so; nothing where it is not known."""
+    counts = Counter(end for end in endings if end in ADVICE)
+    most = sorted(counts, key=lambda end: (end == ".txt", -counts[end]))  # texts tell what is there
+    return f"; {most[0]}: {ADVICE[most[0]]}" if most else ""
 
 
 def listed(names: Iterable[object]) -> str:

@@ -1,11 +1,10 @@
-"""Pictures whose folders or names say what they show -> images and labels, a chunk at a time."""
+"""Folders of pictures, one for each class -> images and labels, a chunk at a time."""
 
 import hashlib
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,6 @@ from tqdm import tqdm
 from digits import idx, pictures
 from digits.output import printable
 from digits.own_common import (
-    KINDS,
     NAMES,
     SPLITS,
     Data,
@@ -35,11 +33,8 @@ from digits.own_common import (
 )
 from digits.parallel import parallel
 
-# a class and a number: cat.1, great_pyrenees_12, 7-0001, cat (1)
-NUMBERED = re.compile(r"([^\W\d][^\d]*?|\d{1,3}(?=[ ._-]))[ ._-]*\(?\d+\)?")
-# what cameras and programs call any picture
-NO_CLASS = {"dsc", "dscf", "dscn", "file", "frame", "img", "page", "photo", "pic", "picture"}
-NO_CLASS |= {"pxl", "sample", "scan", "screenshot"}
+# folders that are splits where they hold what train does
+LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
 
 
 class Picture(NamedTuple):
@@ -51,11 +46,9 @@ class Picture(NamedTuple):
 
 
 def from_folders(root: Path, names: list[str] | None, job: Job) -> Data:
-    """Pictures whose folders say what they show; where there are none, their own names."""
+    """Pictures whose folders say what they show."""
     left: Counter[str] = Counter()
-    found = by_names(root, names, left)
-    job.said.extend(["classes by the names of files"] if found else [])
-    return from_pictures(root, *(found or find(root, names, left)), left, job)
+    return from_pictures(root, *find(root, names, left), left, job)
 
 
 def from_pictures(
@@ -96,51 +89,24 @@ def from_pictures(
     return Data("pictures", shape if coloured else shape[:2], classes, stream)
 
 
-def by_names(
-    root: Path, names: list[str] | None, left: Counter[str]
-) -> tuple[list[Picture], list[str]] | None:
-    """Pictures beside each other whose names begin with their class: cat.0.jpg, cat.1.jpg.
-
-    They lie in `root`, the only folder in it, or train and test; None where that is not so.
-    """
-    inside = folders(root)
-    splits = {unpacked(top): meaning(SPLITS, top.name) for top in inside} or {root: "train"}
-    if len(inside) == 1:
-        splits = {top: split or "train" for top, split in splits.items()}
-    found: list[Picture] = []
-    others: Counter[str] = Counter()
-    for top, split in splits.items():
-        beside = visible(top) if split and not folders(top) else []
-        files = [path for path in beside if ending(path) in pictures.ENDINGS]
-        said = [class_in(path.stem) for path in files]
-        if split and files and all(said):
-            found += map(Picture, files, said, repeat(split))
-            others.update(ending(path) for path in {*beside} - {*files, root / NAMES})
-        else:
-            others[f"{top.name}/"] += 1
-    counts = Counter(picture.name for picture in found)
-    classes = names or sorted(counts, key=natural)
-    if "train" not in {picture.split for picture in found} or {*classes} != {*counts}:
-        return None
-    if len(counts) < 2 or min(counts.values()) < 2:
-        return None
-    left.update(others)
-    return found, classes
-
-
-def class_in(name: str) -> str:
-    """The class that a file's name says before its number; nothing where it says none."""
-    match = NUMBERED.fullmatch(name)
-    word = match[1] if match else ""
-    other = meaning(SPLITS, word) or meaning(KINDS, word) or word.casefold() in NO_CLASS
-    return "" if other else word
+def splits_in(root: Path) -> dict[Path, str | None]:
+    """The folders in `root`, each with the split that its name says."""
+    splits = {unpacked(folder): meaning(SPLITS, folder.name) for folder in folders(root)}
+    trains = [top for top, split in splits.items() if split == "train"]
+    classes = {folder.name for top in trains for folder in folders(top)}
+    for top in splits:
+        later = LATER_SPLITS.get(top.name.casefold())
+        fits = trains and classes.issuperset(folder.name for folder in folders(top))
+        if fits and later and later not in splits.values():
+            splits[top] = later
+    return splits
 
 
 def find(
     root: Path, names: list[str] | None, left: Counter[str]
 ) -> tuple[list[Picture], list[str]]:
     """What lies in SPLIT/CLASS, CLASS/SPLIT or CLASS, folders all; and the classes in order."""
-    splits = {unpacked(folder): meaning(SPLITS, folder.name) for folder in folders(root)}
+    splits = splits_in(root)
     # one without folders is a class: among vehicles, one is called train
     if not any(split == "train" and folders(folder) for folder, split in splits.items()):
         if splits and all(splits.values()) and not names:

@@ -24,7 +24,6 @@ from digits.own_arrays import LABEL, LINE, WHOLE, Arrays, numbered
 from digits.own_common import (
     KINDS,
     SPLITS,
-    TABLES,
     Data,
     Job,
     ending,
@@ -139,7 +138,9 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
     """The pictures that tables name; None where these name none, or folders say the classes."""
     for folder in folders(root):
         if meaning(SPLITS, folder.name):
-            files = [*files, *(file for file in visible(folder) if ending(file) in TABLES)]
+            inside = visible(folder)
+            commas = [file for file in inside if ending(file) == ".csv"]
+            files += commas or [file for file in inside if ending(file) == ".tsv"]
     if not files:
         return None
     if says_class(root, names):
@@ -200,7 +201,9 @@ def lines(file: Path) -> Iterator[tuple[int, Row]]:
         rest = iter(partial(text.readline, LINE), "")
         if first.startswith("sep="):  # Excel's
             next(rest)
-        rows = csv.reader(rest, delimiter=max(",;\t", key=first.count))
+        tabs = ending(file) == ".tsv"
+        mark = "\t" if tabs else max(",;\t", key=first.count)
+        rows = csv.reader(rest, delimiter=mark, quotechar=None if tabs else '"')
         try:
             yield from ((rows.line_num, row) for row in rows if any(row))
         except csv.Error as error:
@@ -253,6 +256,8 @@ def names_pictures(column: str, rows: list[Row], at: int, known: Known) -> bool:
 
 def is_split(column: str, rows: list[Row], at: int) -> bool:
     """Whether a column is called so, or says train, val or test everywhere."""
+    if column in LABELS:
+        return False
     said = {meaning(SPLITS, row[at]) for row in rows}
     return column in SPLIT or (len(said) > 1 and None not in said)
 

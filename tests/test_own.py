@@ -143,7 +143,7 @@ def as_folders() -> None:
 def as_called() -> None:
     for split, (images, labels) in DRAWN.items():
         for number, (image, label) in enumerate(zip(images, labels)):
-            picture(f"{split}/{label}_{number}.png", image)
+            picture(f"{split}/{label}_{number:04}.png", image)
 
 
 def as_files() -> None:
@@ -222,11 +222,11 @@ def test_four_files_of_kmnist_and_kuzushiji_49(gather: Gather, prefix: str) -> N
 
 
 def test_a_file_of_drawings_for_each_class_as_of_quick_draw(gather: Gather) -> None:
-    images = {name: noise(30, 64) for name in ("car", "cat")}
+    images = {name: noise(30, 784) for name in ("car", "cat")}
     for name, drawings in images.items():
         np.save(f"mine/full_numpy_bitmap_{name}.npy", drawings)
     found = gather()
-    assert found.about["classes"] == ["car", "cat"]
+    assert found.about["classes"] == ["car", "cat"] and "each file is a class" in found.said
     pairs = [(label, row.tobytes()) for label, name in enumerate(images) for row in images[name]]
     assert sorted(found.pairs("train") + found.pairs("test")) == sorted(pairs)
 
@@ -475,7 +475,8 @@ def test_classes_sort_naturally_or_as_classes_txt_says(gather: Gather) -> None:
         (["train", "valid", "test"], 4, 2, "val joins train"),
         (["seg_train", "seg_test"], 2, 2, ""),
         (["train", "TEST", "validation"], 4, 2, "val joins train"),
-        (["train", "dev", "eval"], 4, 2, "val joins train"),
+        (["train", "dev", "evaluation"], 4, 2, "val joins train"),
+        (["train", "test", "eval"], 2, 2, "left out: 1 eval/"),
         (["train2017", "val2017"], 2, 2, "val is the test set"),
         (["seg_train/seg_train", "seg_test/seg_test"], 2, 2, ""),
     ],
@@ -515,13 +516,22 @@ NAMES_OF_FILES = {
     "cat ({}).png, dog ({}).png": ["cat", "dog"],
     "cat00{}.png, dog00{}.png, Thumbs.db": ["cat", "dog"],
     "3-00{}.png, 12-00{}.png": ["3", "12"],
+    "X{}.png, Y{}.png": ["X", "Y"],
     "00{}1.png, 10{}1.png": [],  # numbers alone say nothing,
+    "01.{}.png, 02.{}.png": [],  # these may be dates,
     "IMG_{}.jpg, DSC0{}.jpg": [],  # and neither do the words of cameras,
+    "FB_IMG_{}.jpg, _DSC0{}.jpg": [],
     "IMG_20260102_{}.jpg, IMG_20260103_{}.jpg": [],
     "2026-01-{}.png, 2026-02-{}.png": [],
     "Train_{}.jpg, Test_{}.jpg": [],  # nor splits
+    "cell_{}.png, mask_{}.png": [],
+    "Cat_{}.png, cat_0{}.png": [],
     "cat_{}.jpg, dog_{}.jpg, other.jpg": [],
     "cat_{}.jpg, dog.jpg": [],
+    "cat_{}.jpg, dog_{}.jpg, cat_{}.xml": [],  # what lies beside them may say more
+    "cat_{}.jpg, dog_{}.jpg, labels.xlsx": [],
+    "cat_{}.jpg, dog_{}.jpg, labels.tsv": [],
+    "cat_{}.jpg, dog_{}.jpg, README.txt": ["cat", "dog"],
 }
 
 
@@ -531,14 +541,31 @@ def test_names_of_files_may_say_the_classes(
     gather: Gather, files: str, expected: list[str], folder: str
 ) -> None:
     for number in range(10, 20):
-        for file in files.format(number, number).split(", "):
-            picture(folder + file) if file != "Thumbs.db" else in_folder(folder + file, b"x")
+        for file in files.format(number, number, number).split(", "):
+            draws = file.endswith((".png", ".jpg"))
+            picture(folder + file) if draws else in_folder(folder + file, b"x")
     if expected:
         found = gather(share=0.5)
         assert found.about["classes"] == expected and len(found.pairs("train")) in range(1, 20)
         assert "classes by the names of files" in found.said
     else:
-        assert refusal().startswith("mine: expected")
+        assert refusal().startswith("mine")
+
+
+def test_names_of_files_say_nothing_where_other_pictures_lie_elsewhere(gather: Gather) -> None:
+    for number in range(10):
+        for path in ("train/cat_{}.jpg", "train/kitten_{}.jpg", "bus/side_{}.jpg"):
+            picture(path.format(number))
+    assert gather().about["classes"] == ["bus", "train"]
+    Path("mine/bus").rename("bus")
+    picture("dog_1.jpg")
+    assert refusal().startswith("mine: expected a folder for each class")
+
+
+def test_results_in_a_folder_called_eval_are_no_test_images(gather: Gather) -> None:
+    classes("train/a", "train/b", "test/a", "test/b", "eval/plots", count=2)
+    found = gather()
+    assert found.about["classes"] == ["a", "b"] and "left out: 1 eval/" in found.said
 
 
 def test_a_test_folder_of_other_names_is_left_out_as_kaggles_of_cats_and_dogs(
@@ -552,14 +579,25 @@ def test_a_test_folder_of_other_names_is_left_out_as_kaggles_of_cats_and_dogs(
     assert "left out: 1 test1/" in said
 
 
+def test_arrays_of_other_things_hide_no_pictures(gather: Gather) -> None:
+    classes("train/a", "train/b", "test/a", "test/b", count=2)
+    np.save("mine/class_indices.npy", np.arange(2))
+    assert gather().about["classes"] == ["a", "b"]
+
+
 def test_what_an_archive_unpacks_to_is_found(gather: Gather) -> None:
     classes("archive/flowers/flowers/daisy", "archive/flowers/flowers/rose")
     in_folder("archive/LICENSE.txt", b"CC BY")
+    in_folder("archive/flowers.zip", b"PK")
     found = gather()
     assert found.said.startswith("mine/archive/flowers/flowers: pictures: ")
     assert found.about["name"] == "mine" and found.about["classes"] == ["daisy", "rose"]
+    assert "flowers is the only folder in mine/archive/flowers;" in found.said
     picture("archive/1.png")  # then `flowers` may be a class
-    assert refusal().startswith("mine/archive: expected 2 to 256 classes, found 1: flowers")
+    hint = "found 1: flowers, which holds folders: did you mean mine/archive/flowers?"
+    Path("mine/archive/flowers/flowers").rename("mine/archive/flowers/more")
+    classes("archive/flowers/other")
+    assert refusal() == f"mine/archive: expected 2 to 256 classes, {hint}"
 
 
 def test_a_test_folder_without_classes_is_left_out_and_told(gather: Gather) -> None:
@@ -910,7 +948,7 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a phone's pictures": (
         lambda: [in_folder("a/1.heic", b"\0\0\0\x18ftypheic"), in_folder("b/1.heic", b"")],
-        f"{NONE} a, b; left out: 2 .heic; .heic: export it as PNG or JPEG",
+        f"{NONE} a, b; left out: 2 .heic; .heic: export it as JPEG",
     ),
     "a table of another program": (
         lambda: [classes("images"), in_folder("labels.xlsx", b"PK")],
@@ -918,7 +956,7 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "an archive": (
         lambda: in_folder("flowers.zip", b"PK"),
-        f"{NO_CLASS} none; left out: 1 .zip; .zip: unpack it first",
+        f"{NO_CLASS} none; left out: 1 .zip; .zip: unpack it",
     ),
     "pictures with no folder of their class": (
         lambda: [picture("1.png"), picture("2.png")],
@@ -998,7 +1036,7 @@ def test_a_place_that_holds_nothing_is_refused() -> None:
     assert refusal("mine/some.md") == f"mine/some.md: {expected} another file"
     assert refusal("mine/some.npz") == f"mine/some.npz: {expected} another file"
     in_folder("some.zip", b"PK")
-    advice = "another file; .zip: unpack it first"
+    advice = "another file; .zip: unpack it"
     assert refusal("mine/some.zip") == f"mine/some.zip: {expected} {advice}"
 
 
@@ -1193,13 +1231,25 @@ def test_arrays_that_are_no_data_set_are_refused(arrays: dict[str, Any], message
     assert refusal().startswith(message)
 
 
-@fault(".npy: files of drawings that differ, or hold numbers alone")
-@pytest.mark.parametrize("cats", [noise(30, 25), noise(30, 64) / 255, noise(30)])
-def test_a_file_for_each_class_holds_images_like_the_others(cats: np.ndarray) -> None:
-    np.save("mine/car.npy", noise(30, 64))
-    np.save("mine/cat.npy", cats)
-    expected = "mine/cat.npy: expected images (N, ...) of a class, in each file alike, found"
-    assert refusal() == f"{expected} an array {cats.shape} of {cats.dtype}"
+@fault(".npy: files that are neither images and labels nor drawings of a class each")
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"xtrain": noise(30, 8, 8), "ytrain": np.arange(30)},
+        {"cat": noise(30, 784), "dog": noise(30, 784) / 255},
+        {"cat": noise(30, 784), "dog": noise(0, 784)},
+        {"cat": noise(30, 784), "dog": np.array(5)},
+        {"train": noise(30, 784), "test": noise(30, 784)},
+        {f"{number:03}": noise(1, 784) for number in range(257)},
+    ],
+)
+def test_arrays_that_say_neither_what_they_are_nor_a_class_are_refused(
+    files: dict[str, np.ndarray],
+) -> None:
+    for name, array in files.items():
+        np.save(f"mine/{name}.npy", array)
+    expected = "x_train.npy and y_train.npy, or a file of drawings uint8 (N, 784) for each class"
+    assert f": expected {expected}, found " in refusal()
 
 
 def npy(data: np.ndarray, shape: tuple[int, ...]) -> bytes:
