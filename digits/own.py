@@ -8,6 +8,7 @@ import math
 import re
 import struct
 import tempfile
+import unicodedata
 import warnings
 from collections import Counter
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ from digits.own_common import (
     listed,
     meaning,
     opened,
+    table_files,
     visible,
     wrong,
 )
@@ -62,9 +64,11 @@ def gather(
         check(path, data)
         train, test = write(target, data)
     amount = f"{train:,} training and {test:,} test images"
-    if not train or not test:
-        found = f"{amount}; add a test set, or others: equal images stay together"
-        raise wrong(path, "images to train on and images to test on", found)
+    if not train:
+        raise wrong(path, "images to train on", amount, "; call them train")
+    if not test:
+        hint = "; add a test set, or others: equal images stay together"
+        raise wrong(path, "images to test on", amount, hint)
     if job.tests:
         names = [f"{printable(name)}\n" for name in job.tests]
         (target / idx.TEST_NAMES).write_text("".join(names))
@@ -87,24 +91,25 @@ def gather(
 def check(path: Path, data: Data) -> None:
     """SystemExit where its classes or its images are none that the pipeline can do with."""
     if not 2 <= len(data.classes) <= 256:
-        found = f"{len(data.classes)}: {listed(data.classes)}"
+        found, hint = f"{len(data.classes)}: {listed(data.classes)}", ""
         if len(data.classes) == 1 and path.is_dir():
             beside = [ending(file) for file in visible(path)]
             inner = path / data.classes[0]
             if inner.is_dir() and len(folders(inner)) > 1:
-                found += f", which holds folders: did you mean {inner}?"
+                hint = f", which holds folders: did you mean {printable(inner)}?"
             else:
-                found += TABLE if ".csv" in beside else advice(beside)
-        raise wrong(path, "2 to 256 classes", found)
-    shown = [printable(name) for name in data.classes]
+                hint = TABLE if ".csv" in beside else advice(beside)
+        raise wrong(path, "2 to 256 classes", found, hint)
+    # one é may be written in two ways: a Mac takes it apart
+    shown = [unicodedata.normalize("NFC", printable(name)) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
         raise wrong(path, "classes that are told apart by their names", f"two {alike[0]}")
     # DVC writes them into its page of plots as they are
     if tags := [name for name in data.classes if re.search("</|<!--", name)]:
         raise wrong(path, "names of classes without HTML", listed(tags))
     if math.prod(data.shape) > idx.CHUNK:
-        found = f"{data.shape}; set datasets.folder.size"
-        raise wrong(path, f"images of at most {idx.CHUNK:,} values", found)
+        expected = f"images of at most {idx.CHUNK:,} values"
+        raise wrong(path, expected, data.shape, "; set datasets.folder.size")
 
 
 def innermost(path: Path) -> Path:
@@ -127,23 +132,22 @@ def innermost(path: Path) -> Path:
 def look(path: Path, job: Job) -> Data:
     """Tell what lies at `path` by looking, and begin to read it."""
     if not path.is_dir() and not (path.is_file() and ending(path) in READ - ENDINGS):
-        found = f"another file{advice([ending(path)])}" if path.exists() else "nothing"
-        raise wrong(path, "a folder, or a file .npz or .csv", found)
+        found = "another file" if path.exists() else "nothing"
+        raise wrong(path, "a folder, or a file .npz or .csv", found, advice([ending(path)]))
     inside = visible(path) if path.is_dir() else [path]
     files = [file for file in inside if file.is_file()]
-    zips, plain, commas, tabs = (
-        [file for file in files if ending(file) == end] for end in (".npz", ".npy", ".csv", ".tsv")
-    )
-    tables = commas or tabs
+    zips, plain = ([file for file in files if ending(file) == end] for end in (".npz", ".npy"))
+    tables = table_files(files)
     if not zips and {"images", "labels"} <= {meaning(KINDS, file.stem) for file in plain}:
-        zips = plain
+        zips, plain = plain, []
     # of a folder alone: what lies beside a file DVC does not follow
     names = class_names(path / NAMES)
     if path.is_dir() and idx.candidates(path, "train", "images"):
         return from_arrays("IDX", path, from_idx(path, job), names, job)
     if zips:
+        job.said.extend([f"left out: {listed(file.name for file in plain)}"] if plain else [])
         return from_arrays("NumPy arrays", path, from_numpy(zips, job), names, job)
-    if plain and not {*inside} - {*plain}:
+    if plain and not any(path.is_dir() or ending(path) in READ - {".npy"} for path in inside):
         return from_arrays("NumPy arrays", path, *from_drawings(plain, job), job)
     if path.is_dir() and (data := from_tables(path, tables, names, job)):
         return data

@@ -30,21 +30,22 @@ from digits.own_common import (
     Data,
     Job,
     Stream,
-    chosen,
+    choose_test_split,
     common_size,
+    delimited,
     ending,
+    in_share,
     listed,
     meaning,
     natural,
     opened,
-    tested,
     wrong,
 )
 
 FEWEST = 10  # columns of a table of images: a label, and 3 x 3 pixels
-LINE = 2**24  # characters of a line of CSV
 LABEL = 255  # characters of a label
-WHOLE = re.compile(r"\d+\.0*|\d\.\d{18}e\+\d\d")  # a 5 as 5.0, or as NumPy's savetxt writes it
+# a 5, a 5.0, or either as NumPy's savetxt writes it; 05 and 1.10 are names
+WHOLE = re.compile(r"(0|[1-9]\d{0,14})(\.0*)?|\d\.\d{18}e\+\d\d")
 BOMB = 500  # times its packed size: images do not pack that well
 DARK = 64  # the largest value of a whole data set is higher where 255 is white
 
@@ -71,7 +72,7 @@ def from_arrays(
         job.said.append("each pixel's red, green and blue are taken to stand side by side")
     codes, classes = numbered(place, found, names, job)
     scales = [pixel_scale(place, one, job) for one in found]
-    split, share = tested({one.split for one in found}, job)
+    split, share = choose_test_split({one.split for one in found}, job)
     colour = len(given) == 3 if job.colour is None else job.colour
     sides = common_size(Counter(), job) if job.size else given[:2]
     full = (*sides, 3 if colour else 1)
@@ -85,7 +86,7 @@ def from_arrays(
                 held = np.full(len(rows), one.split == split)
                 if share:
                     digests = [hashlib.sha256(row.tobytes()).digest() for row in rows]
-                    held = np.array([chosen(digest, share) for digest in digests])
+                    held = np.array([in_share(digest, share) for digest in digests])
                     job.tests.extend(start + np.flatnonzero(held))
                 if rows.shape[1:] != shape:
                     fitted = (pictures.to_array(Image.fromarray(row), *full) for row in rows)
@@ -140,6 +141,31 @@ def chunks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     return ((start, images[start : start + step]) for start in range(0, len(images), step))
 
 
+def as_labels(texts: list[str]) -> np.ndarray:
+    """Labels (N,) as a table has them; numbers, where all are whole, be they written 5 or 5.0."""
+    if all(map(WHOLE.fullmatch, texts)):
+        numbers = np.array(texts, float)
+        if (numbers == np.rint(numbers)).all():
+            return numbers.astype(np.int64)
+    return np.array(texts, str)
+
+
+def line_numbers(place: Path, given: list[str], names: list[str]) -> list[str]:
+    """The numbers of the lines of classes.txt, from 0 or 1, whichever the labels count by."""
+    count = len(names)
+    from_0 = [str(line) for line in range(count)]
+    from_1 = [str(line) for line in range(1, count + 1)]  # as in EMNIST's letters
+    fitting = [numbers for numbers in (from_0, from_1) if set(given) <= set(numbers)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        expected = f"a label 0 or {count}, to tell whether lines of classes.txt count from 0 or 1"
+        raise wrong(place, expected, listed(sorted(given, key=natural)))
+    unknown = set(given) - {*names, *from_0, *from_1} or given
+    expected = f"labels 0 to {count - 1}, or names, as classes.txt has {count}"
+    raise wrong(place, expected, f"the label {listed(sorted(unknown, key=natural))}")
+
+
 def numbered(
     place: Path, found: list[Arrays], names: list[str] | None, job: Job
 ) -> tuple[list[np.ndarray], list[str]]:
@@ -154,12 +180,7 @@ def numbered(
         raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
     order = names or sorted(given, key=natural)
     if not set(given) <= set(order):
-        # a label as high as there are lines: the first is 1, as in EMNIST's letters
-        first = int(str(len(order)) in given and "0" not in given)
-        order = [str(first + line) for line in range(len(order))]
-    if unknown := sorted(set(given) - set(order), key=natural):
-        expected = f"labels 0 to {len(order) - 1}, or names, as classes.txt has {len(order)}"
-        raise wrong(place, expected, f"the label {listed(unknown)}")
+        order = line_numbers(place, given, order)
     if not names and order[0].isdecimal() and order != [str(at) for at in range(len(order))]:
         job.said.append(f"labels are not 0 to {len(order) - 1}, so they are taken as names")
     places = {name: at for at, name in enumerate(order)}
@@ -174,7 +195,7 @@ def pixel_scale(place: Path, one: Arrays, job: Job) -> int:
     for _, chunk in chunks(one.images):
         kind = chunk.dtype.kind
         low, high = np.minimum(low, chunk.min()), np.maximum(high, chunk.max())
-        whole = whole and (kind in "iu" or bool((kind == "f") & (chunk == np.rint(chunk)).all()))
+        whole = whole and kind != "b" and (kind != "f" or bool((chunk == np.rint(chunk)).all()))
     values = f"{low:g} to {high:g} in {one.split}"
     if not (low >= 0 and high <= 255):
         raise wrong(place, "pixels from 0 to 255", f"{values}; bring them there first")
@@ -212,15 +233,21 @@ def from_idx(root: Path, job: Job) -> list[Arrays]:
     for split in ("train", "test"):
         if split == "train" or idx.candidates(root, split, "images"):
             file = idx.find(root, split, "images")
-            (count, *sides), rows = idx.read(file, "images")
-            promised, there = count * math.prod(sides), file.stat().st_size
-            if bomb(promised, there):
-                expected = f"{promised:,} bytes of data, as its header says"
-                raise wrong(file, expected, f"a file of {there:,}")
+            (_, *sides), rows = read_idx(file, "images")
             images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
-            _, labels = idx.read(idx.find(root, split, "labels"), "labels")
+            _, labels = read_idx(idx.find(root, split, "labels"), "labels")
             found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
     return found
+
+
+def read_idx(file: Path, kind: str) -> tuple[tuple[int, ...], Iterator[np.ndarray]]:
+    """Shape and chunks of an IDX file; SystemExit where its header promises a bomb."""
+    shape, rows = idx.read(file, kind)
+    promised, there = math.prod(shape), file.stat().st_size
+    if bomb(promised, there):
+        expected = f"{promised:,} bytes of data, as its header says"
+        raise wrong(file, expected, f"a file of {there:,}")
+    return shape, rows
 
 
 def from_numpy(files: list[Path], job: Job) -> list[Arrays]:
@@ -302,51 +329,57 @@ def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> np.nd
 def from_csv(files: list[Path], job: Job) -> list[Arrays]:
     """One file, or those whose names say train, val or test; what has no labels is left out."""
     found: dict[str, Arrays] = {}
-    unlabelled = []
+    left = []
     for file in files:
         split = "train" if len(files) == 1 else meaning(SPLITS, file.stem)
-        if split in found:
+        if not split:
+            left.append(f"{file.name} (called neither train nor test)")
+        elif split in found:
             raise wrong(file, f"one CSV file of {split} images", "two")
-        if split and (read := read_csv(file, split, job)):
+        elif read := read_csv(file, split, job):
             found[split] = read
         else:
-            unlabelled.append(file.name)
+            left.append(f"{file.name} (without labels)")
     if "train" not in found:
         names = listed(file.name for file in files)
         raise wrong(files[0].parent, "a CSV file with labels, or train.csv and test.csv", names)
-    if unlabelled:
-        job.said.append(f"left out, since without labels: {listed(unlabelled)}")
+    if left:
+        job.said.append(f"left out: {listed(left)}")
     return list(found.values())
 
 
 def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
     """Lines of a label, as text, and the pixels of an image; None where they are pixels alone."""
     with opened(file) as text:
-        rest = iter(partial(text.readline, LINE), "")
+        mark, start, rest = delimited(text)
         first = next(rest, "")
-        mark = max(",;\t", key=first.count)
         fields = [field.strip(' "\n').casefold() for field in first.split(mark)]
-        headed = is_header(fields)
-        named = [at for at, name in enumerate(fields) if KINDS.get(name) == "labels"]
-        if headed and not named:  # the column that is called otherwise than pixel1, pixel2, ...
-            named = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
-        at = named[0] if named else -1
+        at = label_column(fields)
         shape = square(len(fields) - 1)
-        pixels_alone = at < 0 and not shape and square(len(fields))
-        counted = named and shape and fields[at] in ("", "id", "imageid", "index")
+        pixels_alone = at is None and not shape and square(len(fields))
+        counted = at is not None and shape and fields[at] in ("", "id", "imageid", "index")
         if counted or pixels_alone:
             return None
         if not shape:
             expected = "lines of a label and the pixels of a square image"
             index = "; is one an index? leave it out" if square(max(0, len(fields) - 2)) else ""
             hint = TABLE if len(fields) < FEWEST else index
-            raise wrong(file, expected, f"{len(fields):,} columns{hint}")
-        lines = enumerate(rest if headed else chain([first], rest), 1 + headed)
+            raise wrong(file, expected, f"{len(fields):,} columns", hint)
+        numbered_lines = enumerate(chain([first], rest), start)
+        if is_header(fields):
+            next(numbered_lines)
         labels: list[str] = []
-        rows = csv_rows(file, lines, mark, len(fields), max(0, at), labels)
+        rows = csv_rows(file, numbered_lines, mark, len(fields), at or 0, labels)
         images = spool(rows, job.scratch / split, np.float32, shape)
-    kind = float if all(map(WHOLE.fullmatch, labels)) else str
-    return Arrays(split, turned(file, images, job), np.array(labels, kind))
+    return Arrays(split, turned(file, images, job), as_labels(labels))
+
+
+def label_column(fields: list[str]) -> int | None:
+    """The column of labels by its name; None where names say nothing, and it is the first."""
+    called = [at for at, name in enumerate(fields) if KINDS.get(name) == "labels"]
+    if not called and is_header(fields):  # it is called otherwise than pixel1, pixel2, ...
+        called = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
+    return called[0] if called else None
 
 
 def is_header(fields: list[str]) -> bool:

@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -25,6 +27,7 @@ ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "sa
 ADVICE |= {".npy": "call them x_train and y_train", ".tsv": "save it as .csv"}
 ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
 TABLE = "; a table that names pictures lies beside or above them, and has their names in a column"
+LINE = 2**24  # characters of a line of a table
 KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
 BROUGHT = 64  # else they are brought to their median, and the longer side to no more than this
 
@@ -53,9 +56,10 @@ class Data(NamedTuple):
     stream: Stream
 
 
-def wrong(place: object, expected: str, found: object) -> SystemExit:
+def wrong(place: object, expected: str, found: object, hint: str = "") -> SystemExit:
+    """A refusal in a line: what was found is cut to 300 letters, what to do about it never."""
     text = f"{printable(place)}: expected {expected}, found {printable(found)[:300]}"
-    return SystemExit(f"{text}; see docs/own-data.md")
+    return SystemExit(f"{text}{hint}; see docs/own-data.md")
 
 
 def advice(endings: Iterable[str]) -> str:
@@ -85,8 +89,22 @@ def meaning(words: dict[str, str], *names: str) -> str | None:
 
 def visible(folder: Path) -> list[Path]:
     """What lies in a folder, in natural order, less what systems hide there."""
-    inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
-    return sorted(inside, key=natural)
+    return sorted((path for path in folder.iterdir() if not hides(path)), key=natural)
+
+
+def hidden(folder: Path) -> list[str]:
+    """The names of what systems hide in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir() if hides(path))
+
+
+def hides(path: Path) -> bool:
+    return path.name.startswith((".", "__MACOSX"))
+
+
+def table_files(inside: list[Path]) -> list[Path]:
+    """The .csv files among these, or else the .tsv files."""
+    commas = [path for path in inside if ending(path) == ".csv"]
+    return commas or [path for path in inside if ending(path) == ".tsv"]
 
 
 def folders(folder: Path) -> list[Path]:
@@ -102,8 +120,18 @@ def opened(file: Path) -> TextIO:
     return file.open(encoding="utf-8-sig", errors="surrogateescape")
 
 
-def tested(splits: Iterable[str], job: Job) -> tuple[str, float]:
-    """Which split is the test set; and which share of the images, where there is no such split."""
+def delimited(text: TextIO) -> tuple[str, int, Iterator[str]]:
+    """What parts the columns of a table; the number of its first line, and the lines from there."""
+    rest = iter(partial(text.readline, LINE), "")
+    first = next(rest, "")
+    mark = max(",;\t", key=first.count)
+    if first.startswith("sep="):  # Excel's
+        return mark, 2, rest
+    return mark, 1, chain([first], rest)
+
+
+def choose_test_split(splits: Iterable[str], job: Job) -> tuple[str, float]:
+    """The split to test on, and the share of all images where none was given; `job` is told."""
     if "test" in splits:
         job.said.extend(["val joins train"] if "val" in splits else [])
         return "test", 0
@@ -115,7 +143,7 @@ def tested(splits: Iterable[str], job: Job) -> tuple[str, float]:
     return "test", job.test_share
 
 
-def chosen(digest: bytes, share: float) -> bool:
+def in_share(digest: bytes, share: float) -> bool:
     """Whether what has this SHA-256 is of the share: no other image has a say in it."""
     return int.from_bytes(digest[:8]) < share * 2**64
 
@@ -126,13 +154,19 @@ def ending(path: Path) -> str:
 
 def common_size(sizes: Counter[tuple[int, int]], job: Job) -> tuple[int, int]:
     """The height and width that all are brought to."""
+    if isinstance(job.size, int):
+        return job.size, job.size
     if job.size:
-        height, width = [job.size] * 2 if isinstance(job.size, int) else job.size
+        height, width = job.size
         return height, width
-    if len(sizes) <= 1 and max(size := next(iter(sizes), (1, 1))) <= KEPT:
-        return size
+    if not sizes:  # every picture is broken, which is told once they are read
+        return 1, 1
+    first = next(iter(sizes))
+    if len(sizes) == 1 and max(first) <= KEPT:
+        return first
     middle = np.median([*sizes.elements()], axis=0)
     scale = min(1, BROUGHT / middle.max())
     height, width = (max(4, 4 * round(scale * side / 4)) for side in middle)
-    job.said.append(f"brought from {len(sizes):,} sizes to this one (or set datasets.folder.size)")
+    given = f"{len(sizes):,} sizes" if len(sizes) > 1 else f"{first[0]} x {first[1]}"
+    job.said.append(f"brought from {given} to this one (or set datasets.folder.size)")
     return height, width

@@ -8,7 +8,6 @@ Nothing is guessed where anything else may say the classes: a folder, a table, o
 import re
 import unicodedata
 from collections import Counter
-from itertools import repeat
 from pathlib import Path
 
 from digits.own_common import (
@@ -39,36 +38,48 @@ def from_names(root: Path, names: list[str] | None, job: Job) -> Data | None:
     """Pictures in `root`, in the only folder in it, or in train and test; else None."""
     places = splits_in(root) or {root: "train"}
     if len(places) == 1:
-        places = {top: split or "train" for top, split in places.items()}
+        [(top, split)] = places.items()
+        places = {top: split or "train"}
     found: list[Picture] = []
     beside = [] if root in places else [path for path in visible(root) if path.is_file()]
-    unfit = []
-    for top, split in sorted(places.items(), key=lambda place: place[1] != "train"):
+    left: Counter[str] = Counter()
+    # train first: the others may have no class that it has not
+    for top in sorted(places, key=lambda top: places[top] != "train"):
+        split = places[top]
         inside = visible(top)
         files = [path for path in inside if ending(path) in ENDINGS]
-        said = [class_in(path.stem) for path in files]
+        classes = [class_in(path.stem) for path in files]
         known = {picture.name for picture in found}
-        if split and files and all(said) and (split == "train" or known.issuperset(said)):
-            found += map(Picture, files, said, repeat(split))
+        fits = bool(files) and all(classes) and (split == "train" or known.issuperset(classes))
+        if split and fits:
+            found += [Picture(path, name, split) for path, name in zip(files, classes)]
             beside += [path for path in inside if ending(path) not in ENDINGS]
         elif split == "train" or (files and not split):
             return None
         else:
-            unfit.append(f"{top.name}/")
+            left[f"{top.name}/"] += 1
+    if not say_classes(found) or any(map(may_say_classes, beside)):
+        return None
+    classes = names or sorted({picture.name for picture in found}, key=natural)
+    wanted = set(classes)  # of a list, each look-up would walk all
+    used = [picture for picture in found if picture.name in wanted]
+    left.update(ending(path) for path in beside if path != root / NAMES)
+    left.update(f"{picture.name}_" for picture in found if picture.name not in wanted)
+    job.said.append("classes by the names of files")
+    return from_pictures(root, used, classes, left, job)
+
+
+def say_classes(found: list[Picture]) -> bool:
+    """Whether names tell two classes or more, each of two pictures or more, and not by chance."""
     counts = Counter(picture.name for picture in found)
     alike = {unicodedata.normalize("NFC", name).casefold() for name in counts}
-    told = 2 <= len(counts) == len(alike) and min(counts.values()) > 1
-    dates = all(map(str.isdecimal, counts)) and not any(
-        re.search(r"\d{3}$", picture.path.stem) for picture in found
-    )
-    splits = all(meaning(SPLITS, name) for name in counts)
-    if not told or dates or splits or any(map(may_say_classes, beside)):
-        return None
-    classes = names or sorted(counts, key=natural)
-    left = Counter([*unfit, *(ending(path) for path in beside if path != root / NAMES)])
-    left.update(f"{picture.name}_" for picture in found if picture.name not in classes)
-    job.said.append("classes by the names of files")
-    return from_pictures(root, [one for one in found if one.name in classes], classes, left, job)
+    if len(counts) < 2 or len(alike) < len(counts) or min(counts.values()) < 2:
+        return False
+    if all(meaning(SPLITS, name) for name in counts):  # train_1.png, test_1.png
+        return False
+    # 12_05.png may be a date; 7_0001.png counts pictures of a 7
+    counting = any(re.search(r"\d{3}$", picture.path.stem) for picture in found)
+    return counting or not all(name.isdecimal() for name in counts)
 
 
 def may_say_classes(path: Path) -> bool:

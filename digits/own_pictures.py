@@ -20,14 +20,15 @@ from digits.own_common import (
     Job,
     Stream,
     advice,
-    chosen,
+    choose_test_split,
     common_size,
     ending,
     folders,
+    hidden,
+    in_share,
     listed,
     meaning,
     natural,
-    tested,
     visible,
     wrong,
 )
@@ -55,6 +56,8 @@ def from_pictures(
     root: Path, found: list[Picture], classes: list[str], left: Counter[str], job: Job
 ) -> Data:
     """Look at all for what they have in common; each is read later, as it is written."""
+    if len(classes) > 256:
+        raise wrong(root, "2 to 256 classes", f"{len(classes)}: {listed(classes)}")
     inner = chain(folders(root), *map(folders, folders(root)))
     if any(folder.is_symlink() for folder in inner):
         job.said.append(
@@ -79,10 +82,9 @@ def from_pictures(
     empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
     if empty or not kept:
         none = f"no picture of {listed(empty)}" if empty else "none"
-        found_none = f"{none}; {left_out}{advice(left)}"
         expected = "folders of pictures, one for each class, or all called as cat.1.png"
-        raise wrong(root, expected, found_none)
-    split, share = tested({picture.split for picture in kept}, job)
+        raise wrong(root, expected, f"{none}; {left_out}", advice(left))
+    split, share = choose_test_split({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     job.said.extend([left_out] if left else [])
     stream = read_pictures(root, kept, classes, shape, split, share, job)
@@ -107,44 +109,51 @@ def find(
 ) -> tuple[list[Picture], list[str]]:
     """What lies in SPLIT/CLASS, CLASS/SPLIT or CLASS, folders all; and the classes in order."""
     splits = splits_in(root)
+    used = None if names is None else set(names)
     # one without folders is a class: among vehicles, one is called train
     if not any(split == "train" and folders(folder) for folder, split in splits.items()):
         if splits and all(splits.values()) and not names:
             parts = listed(folder.name for folder in splits)
-            found_none = f"none in {parts}{advice(map(ending, chain(*map(visible, splits))))}"
-            raise wrong(root, "a folder for each class: train/CLASS/1.png", found_none)
+            hint = advice(map(ending, chain(*map(visible, splits))))
+            expected = "a folder for each class: train/CLASS/1.png"
+            raise wrong(root, expected, f"none in {parts}", hint)
         splits = {root: "train"}
     found, classes = [], set()
     for top, split in splits.items():
-        inside = folders(top) if split else []
-        used = [folder for folder in inside if names is None or folder.name in names]
-        for folder in used:
+        inside = folders(top)
+        left.update(hidden(top))
+        if top != root and not (split and inside):
+            left[f"{top.name}/"] += 1
+        if not split:
+            continue
+        for folder in inside:
+            if used is not None and folder.name not in used:
+                left[f"{folder.name}/"] += 1
+                continue
             classes.add(folder.name)
-            files = below(folder, left)
-            found += [Picture(path, folder.name, split or "") for path in files]
-        left.update(f"{folder.name}/" for folder in inside if folder not in used)
-        left.update([] if inside or top == root else [f"{top.name}/"])
-        beside = [path for path in visible(top) if split and not path.is_dir()]
+            found += [Picture(path, folder.name, split) for path in below(folder, left)]
+        beside = [path for path in visible(top) if not path.is_dir()]
         left.update(ending(path) for path in beside if path != root / NAMES)
-        left.update(path.name for path in top.iterdir() if path.name.startswith("."))
     if root in splits:
         found = split_by_folders(root, found, 1)
     return found, names or sorted(classes, key=natural)
 
 
 def split_by_folders(root: Path, found: list[Picture], depth: int) -> list[Picture]:
-    """The same, with the splits that folders so deep below `root` say, where they say all."""
+    """The same, with the splits that folders so deep below `root` say of all; else to train on."""
     between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
-    inner = [split for parts in between if (split := meaning(SPLITS, *parts))]
-    if len(inner) == len(found) and "train" in inner:
-        return [picture._replace(split=split) for picture, split in zip(found, inner)]
-    return [picture._replace(split="train") for picture in found]
+    splits = [meaning(SPLITS, *parts) for parts in between]
+    said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
+    if None in said or "train" not in said:
+        splits = ["train"] * len(found)
+    return [picture._replace(split=split or "train") for picture, split in zip(found, splits)]
 
 
 def unpacked(folder: Path) -> Path:
     """The folder, or the only one in it where that has its name, as archives of Kaggle unpack."""
     inner = folder / folder.name
-    return inner if folders(folder) == [inner] else folder
+    inside = [path for path in visible(folder) if path.is_dir() or ending(path) in pictures.ENDINGS]
+    return inner if inside == [inner] else folder
 
 
 def below(folder: Path, left: Counter[str]) -> list[Path]:
@@ -155,7 +164,7 @@ def below(folder: Path, left: Counter[str]) -> list[Path]:
         if here.resolve() not in seen:
             seen.add(here.resolve())
             inside = visible(here)
-            left.update(path.name for path in set(here.iterdir()) - set(inside))
+            left.update(hidden(here))
             ahead += [path for path in inside if path.is_dir()]
             found += [path for path in inside if not path.is_dir()]
     return sorted(found, key=natural)
@@ -203,7 +212,7 @@ def read_pictures(
         if not share:
             return pixels, picture.split == split
         with picture.path.open("rb") as file:
-            return pixels, chosen(hashlib.file_digest(file, "sha256").digest(), share)
+            return pixels, in_share(hashlib.file_digest(file, "sha256").digest(), share)
 
     bad, codes = [], {name: code for code, name in enumerate(classes)}
     seen: dict[bytes, tuple[int, bool, Path]] = {}

@@ -12,25 +12,26 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from digits import pictures
-from digits.own_arrays import LABEL, LINE, WHOLE, Arrays, numbered
+from digits.own_arrays import LABEL, Arrays, as_labels, numbered
 from digits.own_common import (
     KINDS,
+    NAMES,
     SPLITS,
     Data,
     Job,
+    delimited,
     ending,
     folders,
     listed,
     meaning,
+    natural,
     opened,
+    table_files,
     visible,
     wrong,
 )
@@ -95,7 +96,7 @@ class Known:
             return []
         if stem(name) != name:
             found = [path for path in found if kind(path.name) == kind(name)]
-        if split:
+        if split and not meaning(SPLITS, *folders):
             found = [path for path in found if by_folders(path) in (None, split)]
         return found
 
@@ -136,25 +137,23 @@ def says_class(root: Path, names: list[str] | None) -> bool:
 
 def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job) -> Data | None:
     """The pictures that tables name; None where these name none, or folders say the classes."""
-    for folder in folders(root):
-        if meaning(SPLITS, folder.name):
-            inside = visible(folder)
-            commas = [file for file in inside if ending(file) == ".csv"]
-            files += commas or [file for file in inside if ending(file) == ".tsv"]
+    splits = [folder for folder in folders(root) if meaning(SPLITS, folder.name)]
+    files = [*files, *(file for folder in splits for file in table_files(visible(folder)))]
     if not files:
         return None
     if says_class(root, names):
         job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
     left: Counter[str] = Counter()
-    inside = [path for path in below(root, left) if ending(path) in pictures.ENDINGS]
-    known = Known(root, inside)
-    tables = fitting(files, known, job)
-    if not tables:
+    inside = below(root, left)
+    images = [path for path in inside if ending(path) in pictures.ENDINGS]
+    known = Known(root, images)
+    used = fitting(files, known)
+    if not used:
         return None
-    by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in tables)
+    by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in used)
     job.said.append(f"classes by {by}")
-    rows = [row for table in tables for row in read(table, known, len(tables) > 1)]
+    rows = [row for table in used for row in read(table, known, len(used) > 1)]
     chosen, classes = with_classes(root, rows, names, job)
     if not any(picture.split for picture in chosen):
         chosen = with_splits(root, chosen)
@@ -164,18 +163,20 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
         if first[1:] != picture[1:]:
             both = " and ".join(f"{one.name} {one.split}".strip() for one in (first, picture))
             raise wrong(picture.path, "one class and one split", both)
-    left.update(f"{ending(path)} that no row names" for path in inside if path not in found)
+    left.update(f"{ending(path)} that no row names" for path in images if path not in found)
+    others = {*inside} - {*images} - {*files, root / NAMES}
+    left.update(ending(path) for path in sorted(others, key=natural))
     return from_pictures(root, [*found.values()], classes, left, job)
 
 
-def fitting(files: list[Path], known: Known, job: Job) -> list[Table]:
+def fitting(files: list[Path], known: Known) -> list[Table]:
     """The tables that say the classes alike: of several, in a column that is called so."""
     tables, reasons = [], []
     for file in files:
         if "submission" in file.name.casefold():
             continue  # what a competition would be handed has made-up labels
         try:
-            if table := look(file, known):
+            if table := columns_of(file, known):
                 tables.append(table)
         except SystemExit as reason:
             reasons.append(reason)
@@ -185,8 +186,8 @@ def fitting(files: list[Path], known: Known, job: Job) -> list[Table]:
         raise reasons[0]
     if len(tables) < 2:
         return tables
-    splits = {table.split is not None or known.split_of(table.file) for table in alike}
-    if not alike or (len(alike) > 1 and None in splits):
+    unsplit = [one for one in alike if one.split is None and not known.split_of(one.file)]
+    if not alike or (len(alike) > 1 and unsplit):
         found = listed(table.file.relative_to(known.root) for table in tables)
         expected = "one table with a column called label, or train.csv and test.csv"
         raise wrong(known.root, expected, found)
@@ -196,21 +197,19 @@ def fitting(files: list[Path], known: Known, job: Job) -> list[Table]:
 def lines(file: Path) -> Iterator[tuple[int, Row]]:
     """The rows of a table, each with the number of its last line."""
     with opened(file) as text:
-        first = text.readline(LINE)
-        text.seek(0)
-        rest = iter(partial(text.readline, LINE), "")
-        if first.startswith("sep="):  # Excel's
-            next(rest)
+        mark, start, rest = delimited(text)
         tabs = ending(file) == ".tsv"
-        mark = "\t" if tabs else max(",;\t", key=first.count)
-        rows = csv.reader(rest, delimiter=mark, quotechar=None if tabs else '"')
+        rows = csv.reader(rest, delimiter="\t" if tabs else mark, quotechar=None if tabs else '"')
         try:
-            yield from ((rows.line_num, row) for row in rows if any(row))
+            for row in rows:
+                if any(row):
+                    yield start - 1 + rows.line_num, row
         except csv.Error as error:
-            raise wrong(f"{file}, line {rows.line_num}", "a table", error) from None
+            place = f"{file}, line {start - 1 + rows.line_num}"
+            raise wrong(place, "a table", error) from None
 
 
-def look(file: Path, known: Known) -> Table | None:
+def columns_of(file: Path, known: Known) -> Table | None:
     """Which columns say what; None where none names pictures, or nothing is said of them."""
     head, *rows = [row for _, row in islice(lines(file), LOOK + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
@@ -222,12 +221,13 @@ def look(file: Path, known: Known) -> Table | None:
     if not naming:
         return None
     if len(naming) > 1:
-        found = f"{listed(head[at] for at in naming)}; call it image"
-        raise wrong(file, "one column that names pictures", found)
+        found = listed(head[at] for at in naming)
+        raise wrong(file, "one column that names pictures", found, "; call it image")
     [picture] = naming
     headed = not known.called(head[picture]) or not {*columns}.isdisjoint(LABELS | SPLIT | FILES)
-    split = next((at for at in range(len(head)) if is_split(columns[at], rows, at)), None)
-    others = [at for at in range(len(head)) if at not in (picture, split)]
+    others = [at for at in range(len(head)) if at != picture]
+    split = next((at for at in others if is_split(columns[at], rows, at)), None)
+    others = [at for at in others if at != split]
     others = [at for at in others if columns[at] not in INDEX] or others
     called = [at for at in others if headed and columns[at] in LABELS]
     one_hot = len(others) > 1 and all(len(marks(row, others)) == 1 for row in rows)
@@ -236,11 +236,10 @@ def look(file: Path, known: Known) -> Table | None:
         if len({*columns}) < len(columns):
             raise wrong(file, "columns of different names", listed(head))
     elif len(called) > 1:
-        found = f"{listed(head[at] for at in called)}; rename all but one"
-        raise wrong(file, "one column of classes", found)
+        found = listed(head[at] for at in called)
+        raise wrong(file, "one column of classes", found, "; rename all but one")
     elif not called and len(others) > 1:
-        found = f"{listed(head)}; rename that of the classes"
-        raise wrong(file, "a column called label", found)
+        raise wrong(file, "a column called label", listed(head), "; rename that of the classes")
     labels = called or others
     return Table(file, head, headed, picture, split, labels, bool(called)) if labels else None
 
@@ -327,11 +326,7 @@ def with_classes(
 ) -> tuple[list[Picture], list[str]]:
     """Pictures with the names of their classes, and all of these: classes.txt may have them."""
     values = [label for _, label in rows]
-    if len({*values}) > 256:
-        raise wrong(root, "2 to 256 classes", f"{len({*values})}: {listed(sorted({*values}))}")
-    labels = np.array(values, float if all(map(WHOLE.fullmatch, values)) else str)
-    if labels.dtype == float:
-        labels = labels.astype(int)
+    labels = as_labels(values)
     [codes], classes = numbered(root, [Arrays("", labels, labels)], names, job)
     named = [picture._replace(name=classes[code]) for (picture, _), code in zip(rows, codes)]
     return named, classes

@@ -273,7 +273,10 @@ def test_a_test_file_without_labels_is_left_out_as_kaggles_is(
     Path("mine/test.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
     Path("mine/sample_submission.csv").write_text("ImageId,Label\n1,0\n")
     said = gather().said
-    assert "left out, since without labels: sample_submission.csv, test.csv" in said
+    assert (
+        "left out: sample_submission.csv (called neither train nor test), test.csv (without labels)"
+        in said
+    )
     assert "no test set, so it is about 20% of the images" in said
 
 
@@ -323,6 +326,20 @@ def test_the_label_is_found_in_any_column(
     expected = sorted((number % 3, image.tobytes()) for number, image in enumerate(images))
     assert sorted(found.pairs("train") + found.pairs("test")) == expected
     assert found.about["classes"] == ["0", "1", "2"]
+
+
+def test_numbers_may_be_written_as_floats_here_and_there(gather: Gather) -> None:
+    csv("one.csv", ["1", "1.0", "2.000000000000000000e+00"] * 10, noise(30, 8, 8))
+    assert gather().about["classes"] == ["1", "2"]
+    csv("one.csv", ["01", "1", "1.5"] * 10, noise(30, 8, 8))
+    assert gather().about["classes"] == ["01", "1", "1.5"]
+
+
+def test_excels_first_line_is_passed_over(gather: Gather) -> None:
+    csv("one.csv", [0, 1] * 15, noise(30, 8, 8))
+    text = Path("mine/one.csv").read_text().replace(",", ";")
+    Path("mine/one.csv").write_text(f"sep=;\n{text}")
+    assert "classes (0, 1)" in gather().said
 
 
 def test_versions_are_names_of_classes(gather: Gather) -> None:
@@ -504,6 +521,8 @@ def test_splits_may_lie_in_the_folders_of_classes(
     first, second = ([f"{name}/{part}" for name in ("a", "b")] for part in parts)
     train, test = classes(*first), classes(*second)
     found = gather()
+    in_folder("a/Thumbs.db", b"\xd0\xcf")  # hides no split
+    found = gather()
     assert found.about["classes"] == ["a", "b"] and said in found.said
     assert (len(found.pairs("train")), len(found.pairs("test"))) == (len(train), len(test))
     picture("a/elsewhere/1.png")  # then these are no splits
@@ -604,6 +623,13 @@ def test_a_test_folder_without_classes_is_left_out_and_told(gather: Gather) -> N
     classes("train/a", "train/b", "test")
     found = gather()
     assert "no test set, so it is about 20%" in found.said and "1 test/" in found.said
+
+
+def test_pictures_beside_a_folder_of_the_same_name_are_not_lost(gather: Gather) -> None:
+    for number in range(10):
+        picture(f"train/a_{number}.png")
+        picture(f"train/train/b_{number}.png")
+    assert refusal().startswith("mine: expected")
 
 
 def test_a_class_may_be_called_train(gather: Gather) -> None:
@@ -829,6 +855,15 @@ def test_folders_of_other_things_are_no_classes_where_a_table_says_these(
     assert gather().about["classes"] == [*folders]
 
 
+def test_the_column_of_paths_is_no_column_of_splits(gather: Gather) -> None:
+    for number in range(20):
+        picture(f"train/train{number}.png")
+    rows = [(f"train/train{n}.png", "ab"[n % 2], "test" if n < 8 else "train") for n in range(20)]
+    table("labels.csv", ("path", "label", "split"), *rows)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (12, 8)
+
+
 def test_a_table_may_have_tabs(gather: Gather) -> None:
     for number in range(20):
         picture(f"{number}.png")
@@ -859,6 +894,11 @@ WRONG_PICTURE_TABLES = {
     "a row is cut off": (
         f"file,label\n{PICTURES}images/2.png\n",
         "mine/t.csv, line 4: expected 2 columns, found 1",
+    ),
+    "no column of many is called label": (
+        f"file,{','.join(f'an_attribute_of_quite_a_long_name_{n}' for n in range(10))}\n"
+        f"images/0.png{',1' * 10}\nimages/1.png{',2' * 10}\n",
+        "mine/t.csv: expected a column called label, found file, an_attribute",
     ),
     "a class is missing": (
         f"file,label\n{PICTURES}images/2.png,\n",
@@ -924,7 +964,9 @@ def test_a_table_of_pictures_that_is_wrong_is_refused(text: str, message: str) -
     picture("masks/3.png")
     picture("../out/secret.png")
     in_folder("t.csv", text.encode("utf-8", "surrogateescape"))
-    assert refusal().startswith(message)
+    found = refusal()
+    assert found.startswith(message)
+    assert "an_attribute" not in text or found.endswith("; rename that of the classes")
 
 
 def in_folder(name: str, data: bytes) -> Path:
@@ -985,6 +1027,10 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: classes(*map(str, range(257)), count=1),
         "expected 2 to 256 classes, found 257: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...",
     ),
+    "a name of a class that is written in two ways": (
+        lambda: classes("caf\u00e9", "cafe\u0301"),
+        "expected classes that are told apart by their names, found two caf\u00e9",
+    ),
     "two classes whose names look alike, once escaped": (
         lambda: classes("a\n", r"a\n"),
         r"expected classes that are told apart by their names, found two a\n",
@@ -1043,10 +1089,11 @@ def test_a_place_that_holds_nothing_is_refused() -> None:
 @fault("no image is left to train on, or none to test on")
 def test_both_splits_must_have_images() -> None:
     classes("a", "b", count=2)
-    expected = "mine: expected images to train on and images to test on, found"
     advice = "add a test set, or others: equal images stay together"
-    assert refusal(share=0) == f"{expected} 4 training and 0 test images; {advice}"
-    assert refusal(share=1) == f"{expected} 0 training and 4 test images; {advice}"
+    found = "found 4 training and 0 test images"
+    assert refusal(share=0) == f"mine: expected images to test on, {found}; {advice}"
+    found = "found 0 training and 4 test images"
+    assert refusal(share=1) == f"mine: expected images to train on, {found}; call them train"
 
 
 def bomb() -> bytes:
@@ -1326,6 +1373,17 @@ def test_a_gzipped_bomb_of_images_is_not_unpacked() -> None:
     assert refusal().startswith(f"mine/train-images-idx3-ubyte.gz: {expected}")
 
 
+@fault("IDX: a bomb of labels", f"{LINE}; nothing of it is unpacked")
+def test_a_gzipped_bomb_of_labels_is_not_unpacked() -> None:
+    idx_file("train-images-idx3-ubyte", noise(128, 8, 8))
+    with gzip.open("mine/train-labels-idx1-ubyte.gz", "wb") as file:
+        file.write(idx.header((2**27,)))
+        for _ in range(128):
+            file.write(bytes(2**20))
+    expected = "expected 134,217,728 bytes of data, as its header says, found a file of 130,"
+    assert refusal().startswith(f"mine/train-labels-idx1-ubyte.gz: {expected}")
+
+
 @fault(".npz: a member called ../../x_train", "nothing is written elsewhere")
 def test_a_member_whose_name_leads_elsewhere_writes_nothing_there(gather: Gather) -> None:
     members: dict[str, Any] = {"../../x_train": noise(30, 8, 8), "/y_train": np.arange(30) % 3}
@@ -1416,13 +1474,23 @@ def test_tables_that_are_no_data_set_are_refused(files: dict[str, str], message:
 
 
 @fault("labels that classes.txt does not name")
-@pytest.mark.parametrize("labels, found", [([0, 1, 3], "3"), (["a", "b", "x"], "a, b, x")])
+@pytest.mark.parametrize(
+    "labels, found", [([0, 1, 4], "4"), ([0, 1, 3], "0, 1, 3"), (["a", "b", "cat"], "a, b")]
+)
 def test_labels_must_be_in_classes_txt(labels: list[Any], found: str) -> None:
     npz(y_train=np.array(labels * 10), y_test=np.array(labels * 10))
     in_folder("classes.txt", b"cat\ndog\nbird\n")
     assert refusal() == (
         f"mine: expected labels 0 to 2, or names, as classes.txt has 3, found the label {found}"
     )
+
+
+@fault("labels of which classes.txt has more, so that they may count from 0 or 1")
+def test_labels_say_where_they_begin_to_count() -> None:
+    npz(y_train=np.arange(30) % 2 + 1, y_test=np.arange(30) % 2 + 1)
+    in_folder("classes.txt", b"cat\ndog\nbird\n")
+    expected = "a label 0 or 3, to tell whether lines of classes.txt count from 0 or 1"
+    assert refusal() == f"mine: expected {expected}, found 1, 2"
 
 
 @fault("own data are refused", "no file of scratch stays")
