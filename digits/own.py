@@ -1,7 +1,7 @@
 """What people bring -> four IDX files and dataset.json.
 
 Folders of pictures, one for each class; pictures whose names say it, or a table; NumPy's arrays;
-CSV as on Kaggle; or IDX files: told by looking, and said in a line.
+CSV as on Kaggle; or IDX files: told by looking, and said in a line, with a line for each surprise.
 """
 
 import math
@@ -49,7 +49,7 @@ ITS_OWN = READ | TABLE_LIKE - {".json", ".txt"}
 def gather(
     path: Path, target: Path, size: Size = None, colour: bool | None = None, share: float = 0.2
 ) -> None:
-    """Write what lies at `path` into `target`, and say in a line what it was taken for.
+    """Write what lies at `path` into `target`, and say what it was taken for.
 
     Images are brought to `size`, of a side or [height, width], and to grey or colour: if None, to
     what they are. Where no test images are given, a share of all become that. SystemExit says in
@@ -85,7 +85,8 @@ def gather(
     classes = f"{len(data.classes)} classes ({listed(data.classes)})"
     if path != outer:
         job.said.insert(0, f"{printable(path.name)} is the only folder in {printable(path.parent)}")
-    print("; ".join([f"{printable(path)}: {data.form}: {amount} of {kind}", classes, *job.said]))
+    first = f"{printable(path)}: {data.form}: {amount} of {kind}; {classes}"
+    print("\n  ".join([first, *job.said]))
 
 
 def check(path: Path, data: Data) -> None:

@@ -138,7 +138,7 @@ def choose_test_split(splits: Iterable[str], job: Job) -> tuple[str, float]:
     if "val" in splits:
         job.said.append("val is the test set")
         return "val", 0
-    share = f"about {job.test_share:.0%} of the images"
+    share = f"about {100 * job.test_share:.0f} % of the images"
     job.said.append(f"no test set, so it is {share}, by their content")
     return "test", job.test_share
 

@@ -47,7 +47,8 @@ class Gathered:
     def __init__(self, capsys: pytest.CaptureFixture[str], place: str, **options: Any) -> None:
         own.gather(Path(place), Path("out"), **options)
         self.said = capsys.readouterr().out
-        assert self.said.count("\n") == 1
+        first, *rest = self.said.splitlines()
+        assert " training and " in first and all(line.startswith("  ") for line in rest)
         self.about = json.loads(Path("out/dataset.json").read_text())
         self.arrays = {key: self.read(*key) for key in idx.FILES}
         written = {path.name for path in Path("out").iterdir()}
@@ -277,7 +278,7 @@ def test_a_test_file_without_labels_is_left_out_as_kaggles_is(
         "left out: sample_submission.csv (called neither train nor test), test.csv (without labels)"
         in said
     )
-    assert "no test set, so it is about 20% of the images" in said
+    assert "no test set, so it is about 20 % of the images" in said
 
 
 def test_csv_in_colour_with_names_quoted_and_in_the_last_column(gather: Gather) -> None:
@@ -526,7 +527,7 @@ def test_splits_may_lie_in_the_folders_of_classes(
     assert found.about["classes"] == ["a", "b"] and said in found.said
     assert (len(found.pairs("train")), len(found.pairs("test"))) == (len(train), len(test))
     picture("a/elsewhere/1.png")  # then these are no splits
-    assert "no test set, so it is about 20%" in gather().said
+    assert "no test set, so it is about 20 %" in gather().said
 
 
 NAMES_OF_FILES = {
@@ -594,7 +595,7 @@ def test_a_test_folder_of_other_names_is_left_out_as_kaggles_of_cats_and_dogs(
         picture(f"train/{'cat' if number % 2 else 'dog'}.{number}.jpg")
         picture(f"test1/{number}.jpg")
     said = gather().said
-    assert "2 classes (cat, dog); classes by the names of files; no test set" in said
+    assert "2 classes (cat, dog)\n  classes by the names of files\n  no test set" in said
     assert "left out: 1 test1/" in said
 
 
@@ -611,7 +612,7 @@ def test_what_an_archive_unpacks_to_is_found(gather: Gather) -> None:
     found = gather()
     assert found.said.startswith("mine/archive/flowers/flowers: pictures: ")
     assert found.about["name"] == "mine" and found.about["classes"] == ["daisy", "rose"]
-    assert "flowers is the only folder in mine/archive/flowers;" in found.said
+    assert "  flowers is the only folder in mine/archive/flowers\n" in found.said
     picture("archive/1.png")  # then `flowers` may be a class
     hint = "found 1: flowers, which holds folders: did you mean mine/archive/flowers?"
     Path("mine/archive/flowers/flowers").rename("mine/archive/flowers/more")
@@ -622,7 +623,7 @@ def test_what_an_archive_unpacks_to_is_found(gather: Gather) -> None:
 def test_a_test_folder_without_classes_is_left_out_and_told(gather: Gather) -> None:
     classes("train/a", "train/b", "test")
     found = gather()
-    assert "no test set, so it is about 20%" in found.said and "1 test/" in found.said
+    assert "no test set, so it is about 20 %" in found.said and "1 test/" in found.said
 
 
 def test_pictures_beside_a_folder_of_the_same_name_are_not_lost(gather: Gather) -> None:
@@ -799,7 +800,9 @@ def test_a_table_names_pictures(
     images = [pictures[path].tobytes() for path in SHOWN]
     assert sorted(found.pairs("train") + found.pairs("test")) == [*enumerate(images)]
     assert found.about["classes"] == ["cat", "dog"]
-    assert re.search("; classes by .+ of my.csv;", found.said) and "left out: 1 .png" in found.said
+    assert (
+        re.search("\n  classes by .+ of my.csv\n", found.said) and "left out: 1 .png" in found.said
+    )
 
 
 def test_a_competitions_tables_are_told_apart(gather: Gather) -> None:
@@ -812,7 +815,7 @@ def test_a_competitions_tables_are_told_apart(gather: Gather) -> None:
     table("sample_submission.csv", ("id", "breed"), *[(n, "a") for n in range(20)])
     found = gather()
     assert len(found.pairs("train") + found.pairs("test")) == 20
-    assert "no test set, so it is about 20%" in found.said and "left out: 20 .png" in found.said
+    assert "no test set, so it is about 20 %" in found.said and "left out: 20 .png" in found.said
 
 
 @pytest.mark.parametrize("how", ["a table each", "folders", "a column"])
