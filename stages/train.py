@@ -66,11 +66,15 @@ def words(value: object) -> str:
     return ", ".join(name + pairs)
 
 
-def head(chosen: dict[str, object], network: keras.Model) -> str:
+def amounts(job: training.Training) -> str:
+    return f"{len(job.images):,} to train on, {len(job.held_out_images):,} held out"
+
+
+def head(chosen: dict[str, object], job: training.Training) -> str:
     """What the log begins with: the settings, and a table of the layers."""
-    shown = {key: value for key, value in chosen.items() if key not in ("network", "layers")}
-    lines = [f"{key}: {words(value)}" for key, value in shown.items()]
-    return "\n".join([*lines, "", networks.describe(network), ""])
+    shown = {"images": amounts(job), **chosen}
+    lines = [f"{key}: {words(shown[key])}" for key in shown if key not in ("network", "layers")]
+    return "\n".join([*lines, "", networks.describe(job.network), ""])
 
 
 def record(live: Live, log: list[str], epoch: int, epochs: int, found: training.Metrics) -> None:
@@ -99,6 +103,7 @@ def announce(progress: Progress, job: training.Training, params: Params) -> None
     if not progress.step:
         epochs = f"{job.epochs} epoch{'s' if job.epochs > 1 else ''}"
         tqdm.write(f"trains {what}: {epochs}, {job.steps} steps")
+        tqdm.write(f"images: {amounts(job)}")
         if job.steps < FEW:
             tqdm.write("looks wrong: so few steps teach next to nothing; recipe own counts steps")
         return
@@ -120,7 +125,7 @@ def main(params: Params) -> None:
     state = Checkpoint(fingerprint(chosen), job.trainer.variables)
     progress = state.restore()
 
-    log = [head(chosen, job.network)]
+    log = [head(chosen, job)]
     announce(progress, job, params)
     with tempfile.TemporaryDirectory() as scratch:
         folder = f"{scratch}/training"
