@@ -205,7 +205,7 @@ def test_a_network_that_ends_in_another_number_than_the_classes_is_refused() -> 
 
 def test_the_log_tells_the_network_and_each_epoch(finished: Project) -> None:
     lines = (finished.root / "models" / "training.log").read_text().splitlines()
-    assert lines[0] == "recipe: original"
+    assert lines[:2] == ["images: 268 to train on, 132 held out", "recipe: original"]
     assert "optimizer: Adam, learning_rate 0.001" in lines
     assert ["parameters", "242,062"] in map(str.split, lines)
     assert lines[-1].startswith("epoch 1/1  loss ")
