@@ -23,6 +23,7 @@ from digits.own_common import (
     SPLITS,
     TABLE,
     TABLE_LIKE,
+    TABLES,
     Data,
     Job,
     Size,
@@ -41,7 +42,7 @@ from digits.own_pictures import from_folders
 from digits.own_tables import from_tables
 from digits.pictures import ENDINGS
 
-READ = ENDINGS | {".csv", ".npy", ".npz", ".tsv", NAMES}
+READ = ENDINGS | TABLES | {".npy", ".npz"}
 # what may belong to the only folder that it lies beside, as its labels
 ITS_OWN = READ | TABLE_LIKE - {".json", ".txt"}
 
@@ -94,12 +95,12 @@ def check(path: Path, data: Data) -> None:
     if not 2 <= len(data.classes) <= 256:
         found, hint = f"{len(data.classes)}: {listed(data.classes)}", ""
         if len(data.classes) == 1 and path.is_dir():
-            beside = [ending(file) for file in visible(path)]
+            beside = {ending(file) for file in visible(path)}
             inner = path / data.classes[0]
             if inner.is_dir() and len(folders(inner)) > 1:
                 hint = f", which holds folders: did you mean {printable(inner)}?"
             else:
-                hint = TABLE if ".csv" in beside else advice(beside)
+                hint = TABLE if beside & TABLES else advice(sorted(beside))
         raise wrong(path, "2 to 256 classes", found, hint)
     # one é may be written in two ways: a Mac takes it apart
     shown = [unicodedata.normalize("NFC", printable(name)) for name in data.classes]
@@ -120,11 +121,12 @@ def innermost(path: Path) -> Path:
     """
     while path.is_dir() and len(inside := folders(path)) == 1:
         [inner] = inside
-        beside = {ending(file) for file in visible(path)} | {file.name for file in visible(path)}
+        beside = {ending(file) for file in visible(path)}
         album = not folders(inner) and any(ending(file) in ENDINGS for file in visible(inner))
         split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
         circle = inner.resolve() in (path.resolve(), *path.resolve().parents)
-        if beside & ITS_OWN or idx.candidates(path, "train", "images") or album or split or circle:
+        its_own = beside & ITS_OWN or (path / NAMES).exists()
+        if its_own or idx.candidates(path, "train", "images") or album or split or circle:
             break
         path = inner
     return path

@@ -210,7 +210,7 @@ def pixel_scale(place: Path, one: Arrays, job: Job) -> int:
     return 1
 
 
-def spool(rows: Iterable[np.ndarray], file: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
+def spool(rows: Iterable[np.ndarray], file: Path, dtype: type, shape: tuple[int, ...]) -> Any:
     """Put rows on disk, and map them into memory: (N, *shape)."""
     with file.open("wb") as spooled:
         for some in rows:

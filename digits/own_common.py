@@ -18,13 +18,14 @@ SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 NAMES = "classes.txt"
+TABLES = {".csv", ".tsv"}
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
 # by what a file's name ends with: what to do with one that is not read
 ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"], "unpack it")
 ADVICE |= dict.fromkeys([".avif", ".cr2", ".dcm", ".heic", ".nef", ".svg"], "export it as JPEG")
 ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5", ".mat"], "save it as .npz")
 ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "save it as .npz")
-ADVICE |= {".npy": "call them x_train and y_train", ".tsv": "save it as .csv"}
+ADVICE |= {".npy": "call them x_train and y_train"}
 ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
 TABLE = "; a table that names pictures lies beside or above them, and has their names in a column"
 LINE = 2**24  # characters of a line of a table

@@ -14,6 +14,7 @@ from digits.own_common import (
     NAMES,
     SPLITS,
     TABLE_LIKE,
+    TABLES,
     Data,
     Job,
     ending,
@@ -87,7 +88,7 @@ def may_say_classes(path: Path) -> bool:
     name = path.name.casefold()
     if name == NAMES or "submission" in name or name.startswith(("readme", "licen")):
         return False
-    return path.is_dir() or ending(path) in ENDINGS | TABLE_LIKE | {".csv", ".tsv"}
+    return path.is_dir() or ending(path) in ENDINGS | TABLES | TABLE_LIKE
 
 
 def class_in(name: str) -> str:

@@ -86,6 +86,12 @@ def with_opencv() -> Any:
     return doubt
 
 
+def demand(made: Path) -> None:
+    """SystemExit where a file that the stages make is not there."""
+    if not made.exists():
+        raise SystemExit(f"{made}: not there; train the network first: dvc repro")
+
+
 class Classifier:
     """The trained network of this checkout, with the test-time augmentation that it was judged by.
 
@@ -93,18 +99,20 @@ class Classifier:
     """
 
     def __init__(self) -> None:
-        from digits import determinism, metrics, network, params, preparation  # late: TensorFlow
+        from digits import metrics, params
 
         values = params.read()
-        for made in (network.FILE, EVALUATION):
-            if not made.exists():
-                raise SystemExit(f"{made}: not there; train the network first: dvc repro")
+        demand(EVALUATION)
         run = metrics.read_values(EVALUATION, "test_time_augmentation")
         name = run.get("recipe", "")
         if name not in values.recipes:
             raise SystemExit(f"params.yaml: recipes: expected {name}, which trained the network")
         recipe = values.recipes[name]
         self.augment, self.views = recipe.augment, run["test_time_augmentation"]
+
+        from digits import determinism, network, preparation  # late: TensorFlow takes seconds
+
+        demand(network.FILE)
         determinism.pin(values.threads, values.instructions)
         trained = network.load(network.FILE)
         self.data = preparation.read()
