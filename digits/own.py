@@ -95,12 +95,12 @@ def check(path: Path, data: Data) -> None:
     if not 2 <= len(data.classes) <= 256:
         found, hint = f"{len(data.classes)}: {listed(data.classes)}", ""
         if len(data.classes) == 1 and path.is_dir():
-            beside = {ending(file) for file in visible(path)}
+            beside = [ending(file) for file in visible(path)]
             inner = path / data.classes[0]
             if inner.is_dir() and len(folders(inner)) > 1:
                 hint = f", which holds folders: did you mean {printable(inner)}?"
             else:
-                hint = TABLE if beside & TABLES else advice(sorted(beside))
+                hint = advice(beside) if TABLES.isdisjoint(beside) else TABLE
         raise wrong(path, "2 to 256 classes", found, hint)
     # one é may be written in two ways: a Mac takes it apart
     shown = [unicodedata.normalize("NFC", printable(name)) for name in data.classes]
