@@ -262,14 +262,14 @@ def calibration(run: Run) -> Figure:
     """Accuracy by confidence, with the number of images."""
     confidence, accuracy = (100 * run.calibration[key] for key in ("confidence", "accuracy"))
     title = f"Expected calibration error {run.metrics['ece']:.4f}"
-    figure = page(title, f"{run.name} · number of images at each dot; orange: too confident")
+    words = "images at each dot; line: as often right as confident; orange: too confident"
+    figure = page(title, f"{run.name} · {words}")
     axes = figure.subplots()
     axes.set(title="accuracy, %", xlabel="confidence, %", xlim=(0, 100), ylim=(0, 100))
     axes.plot([0, 100], [0, 100], color=GREY, linewidth=1)
-    axes.text(18, 6, "as often right as confident", color=GREY)
-    words = [f"{count:,}" for count in run.calibration["count"]]
+    counts = [f"{count:,}" for count in run.calibration["count"]]
     low, high = np.minimum(accuracy, confidence), np.maximum(accuracy, confidence)
-    dots(axes, confidence, accuracy, low, high, accuracy < confidence, words)
+    dots(axes, confidence, accuracy, low, high, accuracy < confidence, counts)
     return figure
 
 
