@@ -12,16 +12,13 @@ NAMES = PROCESSED / "test_names.txt"  # of each test image: its file, or its row
 
 
 def write(name: str, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
-    """Write the first shape[0] rows of `chunks` as a float32 array."""
+    """Write chunks float32 (n, ...) as one array of this shape."""
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     # written, not mapped: into a mapped file, a full disk ends the process without a word
     with output.beside(PROCESSED / f"{name}.npy") as partial, partial.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        left = shape[0]
         for chunk in chunks:
-            rows = chunk[:left]
-            file.write(rows.tobytes())
-            left -= len(rows)
+            file.write(chunk.tobytes())
 
 
 def read(name: str) -> np.ndarray:

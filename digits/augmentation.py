@@ -82,10 +82,11 @@ def augment(
     height, width = images.shape[1:3]
     count = 1 if alike else len(images)
     drawn = rng.uniform(-1, 1, (6, count, 1, 1)).astype(np.float32)
-    half, zoom_y, zoom_x, slant, down, right = drawn
-    angle = rotation * np.pi / 360
-    half *= np.float32(angle + angle * angle * angle / 3)  # the tangent of half the angle
-    cos, sin = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
+    turn, zoom_y, zoom_x, slant, down, right = drawn
+    half = rotation * np.pi / 360
+    tangent = turn * np.float32(half + half * half * half / 3)  # of half the angle
+    square = tangent * tangent
+    cos, sin = (1 - square) / (1 + square), 2 * tangent / (1 + square)
     # each pixel (H, W) of the result, from the middle -> the point (count, H, W) that it shows
     middle_y, middle_x = np.float32((height - 1) / 2), np.float32((width - 1) / 2)
     y = np.arange(height, dtype=np.float32)[:, None] - middle_y

@@ -22,8 +22,8 @@ import numpy as np
 import platformdirs
 from tqdm import tqdm
 
-CACHE = platformdirs.user_cache_path("mnist-dvc")
-FOLDER = Path(os.environ.get("CHECKPOINTS") or CACHE / "checkpoints")
+CACHE = platformdirs.user_cache_path("mnist-dvc") / "checkpoints"
+FOLDER = Path(os.environ.get("CHECKPOINTS") or CACHE)
 SECONDS = 15  # between two checkpoints: the training that a kill may cost
 SHARE = 0.02  # of the time that saving may take: slow checkpoints come less often
 ABANDONED = 7 * 24 * 60 * 60  # seconds after which a checkpoint is removed
@@ -37,7 +37,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fingerprint(values: list, files: Iterable[Path]) -> str:
+def fingerprint(values: dict[str, Any], files: Iterable[Path]) -> str:
     """Name what follows from these values and the contents of these files."""
     text = json.dumps([values, [sha256(file) for file in files]])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -93,7 +93,6 @@ def softmax(x: tf.Tensor, axis: int = -1) -> tf.Tensor:
 math_ops.reciprocal = reciprocal
 math_ops.rsqrt = tf.math.rsqrt = rsqrt
 tf.nn.softmax = softmax
-REPLACED = {"Inv", "Reciprocal", "Rsqrt", "RsqrtGrad", "Softmax"}  # their operations
 
 
 def pin(threads: int, instructions: str) -> None:

@@ -51,7 +51,7 @@ def published(dataset: str, target: Path) -> None:
     reasons: Reasons = {}
     wanted = dict(zip(idx.FILES, datasets.PUBLISHED[dataset].sha256, strict=True))
     missing = [key for key in wanted if not found_here(dataset, target, key, wanted[key], reasons)]
-    wrong = dict(reasons)
+    unusable = dict(reasons)
     if missing:
         own = mirror()
         if own and "://" not in own:
@@ -59,7 +59,7 @@ def published(dataset: str, target: Path) -> None:
         places = alive(servers(dataset), reasons)
         for key in missing:
             fetch_first(places, target, key, wanted[key], reasons)
-    for path, why in wrong.items():
+    for path, why in unusable.items():
         print(f"{path}: not used, and left as it is: {why}")
 
 
@@ -116,7 +116,7 @@ def found_here(dataset: str, target: Path, key: Key, sha256: str, reasons: Reaso
 def alive(places: list[str], reasons: Reasons) -> list[str]:
     """Ask all servers at once; return those that answer. SystemExit, with all reasons, if none.
 
-    Those that take long, where another has answered, come last.
+    Where one has answered, those that are still silent come last.
     """
     answers: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
 
@@ -131,17 +131,19 @@ def alive(places: list[str], reasons: Reasons) -> list[str]:
         # a daemon: a look-up of a name that still blocks does not keep the program from its end
         threading.Thread(target=ask, args=[place], daemon=True).start()
     silent = f"no answer within {ANSWER_SECONDS} s"
-    dead = dict.fromkeys(places, silent)
+    faults = dict.fromkeys(places, silent)  # of one that answered: ""
     end = time.monotonic() + ANSWER_SECONDS
     with suppress(queue.Empty):
         for _ in places:
-            place, dead[place] = answers.get(timeout=max(0, end - time.monotonic()))
-            if not dead[place]:
+            place, fault = answers.get(timeout=max(0, end - time.monotonic()))
+            faults[place] = fault
+            if not fault:
                 end = min(end, time.monotonic() + OTHERS_SECONDS)
-    if all(dead.values()):
-        raise no_source(reasons | dead)
-    reasons |= {place: why for place, why in dead.items() if why not in ("", silent)}
-    return [place for why in ("", silent) for place in places if dead[place] == why]
+    if all(faults.values()):
+        raise no_source(reasons | faults)
+    reasons |= {place: fault for place, fault in faults.items() if fault not in ("", silent)}
+    prompt = [place for place in places if not faults[place]]
+    return prompt + [place for place in places if faults[place] == silent]
 
 
 def reason(error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 keras_names.json lists them; `make describe` makes it from Keras' own signatures, so that nothing
 need import Keras to check params.yaml. An argument that is left out has Keras' own default. To have
-the values of a further argument checked and described, declare it in ARGUMENTS.
+the values of a further argument checked and described, declare it in ARGUMENTS; what is said
+there holds for all classes that take it.
 """
 
 import json
@@ -25,7 +26,7 @@ OPTIMIZERS: dict[str, Arguments] = NAMES["optimizers"]
 RESIDUAL = {"network": True, "shortcut": False, "merge": False}
 LAYERS: dict[str, Arguments] = {**NAMES["layers"], "Residual": RESIDUAL}
 # These may stand in `network` by their own names, with no definition.
-BARE = [name for name, arguments in LAYERS.items() if not any(arguments.values())]
+BARE = [name for name, arguments in NAMES["layers"].items() if not any(arguments.values())]
 
 Sizes = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
 Function = Literal[*NAMES["activations"]]  # type: ignore[valid-type]
@@ -34,9 +35,11 @@ Slope = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 ARGUMENTS = {
     "activation": Annotated[Function, described("function applied to each output")],
+    "amsgrad": Annotated[bool, described("divide by the largest mean square so far")],
     "beta_1": Annotated[Share, described("share that the mean gradient keeps at each step")],
     "beta_2": Annotated[Share, described("share that the mean square keeps at each step")],
     "center": Annotated[bool, described("learn an offset")],
+    "centered": Annotated[bool, described("divide by the variance, not by the mean square")],
     "clipnorm": Annotated[Positive | None, described("most of a gradient's norm, for each weight")],
     "clipvalue": Annotated[Positive | None, described("most of each number of a gradient")],
     "dilation_rate": Annotated[Sizes, described("distance between the kernel's points, in pixels")],
@@ -58,6 +61,7 @@ ARGUMENTS = {
     ],
     "pool_size": Annotated[Sizes, described("height and width of what is pooled into one")],
     "rate": Annotated[Share, described("share of the inputs set to 0 at random while training")],
+    "rho": Annotated[Share, described("share that the mean square keeps at each step")],
     "shortcut": Annotated[
         list[str], described("layers that the input goes through, where shapes differ")
     ],

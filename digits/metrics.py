@@ -111,10 +111,11 @@ def read_table(
             raise ValueError("no end of its last line")
         rows = filter(None, csv.reader(io.StringIO(text), delimiter=delimiter))
         header = next(rows, [])
-        cells = (read_row(row, readers) for row in rows)
-        table = np.fromiter(cells if header == list(names) else [], columns)
-        if not len(table):
+        if header != list(names):
             raise ValueError(repr(delimiter.join(header)))
+        table = np.fromiter((read_row(row, readers) for row in rows), columns)
+        if not len(table):
+            raise ValueError("no row")
         return table
     except (ValueError, KeyError, csv.Error) as error:
         wanted = f"values below the columns {delimiter.join(names)!r}"

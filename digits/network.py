@@ -32,7 +32,8 @@ def first_line(error: Exception) -> str:
     """What an error says, less where Keras says it happened, and less its colours."""
     text = re.sub(r"\x1b\[\d+m", "", str(error)) or repr(error)
     lines = [line for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Exception encountered", "in user co"))]
+    where = ("Exception encountered", "in user code")
+    told = [line for line in lines if not line.startswith(where)]
     return (told or lines)[0].strip()
 
 
@@ -51,12 +52,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         self.peak = peak
         self.steps = steps
         self.end = end
-        self.warmup = max(1, round(warmup * steps))
+        self.rising_steps = max(1, round(warmup * steps))
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         step = tf.cast(step, tf.float32)
-        fallen = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return self.peak * tf.minimum((step + 1) / self.warmup, 1 - (1 - self.end) * fallen)
+        risen = (step + 1) / self.rising_steps
+        fallen = (step - self.rising_steps) / max(1, self.steps - self.rising_steps)
+        return self.peak * tf.minimum(risen, 1 - (1 - self.end) * fallen)
 
 
 def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
@@ -64,8 +66,12 @@ def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
     given = arguments(recipe.optimizer)
     schedule = recipe.schedule
     rate = Schedule(given.pop("learning_rate"), steps, schedule.warmup, schedule.end)
+    chosen = getattr(keras.optimizers, recipe.optimizer.class_)
+    weights = keras.Variable(np.zeros((2, 2), np.float32))
     try:
-        return getattr(keras.optimizers, recipe.optimizer.class_)(learning_rate=rate, **given)
+        # some arguments are looked at in a step alone
+        chosen(learning_rate=rate, **given).apply([tf.zeros((2, 2))], [weights])
+        return chosen(learning_rate=rate, **given)
     except Exception as error:  # each class has its own
         raise Unfit(
             f"optimizer: expected arguments that {recipe.optimizer.class_} takes, "
@@ -99,13 +105,15 @@ def residual(
 
     The input goes through the layers of `shortcut` first. Source: He, Zhang, Ren and Sun, 2016.
     """
+
+    def chain(tensor: Any, names: Sequence[str], prefix: str) -> Any:
+        for position, name in enumerate(names, start=1):
+            made = layer(recipe, name, f"{prefix}_{position}_{name}", tensor.shape[1:], classes)
+            tensor = made(tensor)
+        return tensor
+
     inputs = keras.Input(shape)
-    both = [inputs, inputs]
-    for i, names in enumerate((shortcut, network)):
-        for position, name in enumerate(names):
-            inner = f"{label}_{'shortcut_' if i == 0 else ''}{position + 1}_{name}"
-            made = layer(recipe, name, inner, both[i].shape[1:], classes)
-            both[i] = made(both[i])
+    both = [chain(inputs, shortcut, f"{label}_shortcut"), chain(inputs, network, label)]
     merged = {"add": keras.layers.add, "multiply": keras.layers.multiply}[merge](both)
     return keras.Model(inputs, merged, name=label)
 
@@ -144,7 +152,10 @@ def build(recipe: Recipe, shape: Shape, classes: int) -> keras.Sequential:
 
 
 def describe(network: keras.Model) -> str:
-    """A line a layer: its name, the shape of its outputs, its number of parameters."""
+    """A line a layer: its name, the shape of its outputs, its number of parameters.
+
+    It goes into models/training.log, which digits/report.py and tools/experiment.py read.
+    """
     lines = [
         f"{layer.name:<23} {layer.output.shape!s:<23} {layer.count_params():>12,}"
         for layer in network.layers
@@ -185,11 +196,11 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def load(path: Path) -> keras.Sequential:
-    """Read a network; SystemExit where the file is damaged or holds code (Keras' safe mode)."""
+    """Read a network; SystemExit where there is none, or a damaged one, or one with code in it."""
+    if not path.exists():
+        raise SystemExit(f"{path}: not there; to make it: dvc repro")
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (FileNotFoundError, PermissionError):
-        raise
     except Exception as error:  # of zip, of HDF5, of JSON, or of Keras
         raise SystemExit(
             f"{path}: expected a network that train saved, found: {first_line(error)}; "
@@ -219,7 +230,9 @@ def save(network: keras.Model, path: Path) -> None:
 
 def numbered(config: bytes) -> bytes:
     """Put 0, 1, ... in the place of the ids of shared objects, in the order of their first use."""
-    addresses = dict.fromkeys(re.findall(rb'"shared_object_id": \d+', config))
-    for i, address in enumerate(addresses):
-        config = re.sub(address + rb"\b", b'"shared_object_id": %d' % i, config)
-    return config
+    numbers: dict[bytes, int] = {}
+
+    def number(found: re.Match[bytes]) -> bytes:
+        return b'"shared_object_id": %d' % numbers.setdefault(found[1], len(numbers))
+
+    return re.sub(rb'"shared_object_id": (\d+)', number, config)

@@ -68,7 +68,7 @@ class Plot(Section):
     dpi: Annotated[int, Field(ge=30, le=600)] = described("resolution, in pixels per inch")
 
 
-class Published(Section):
+class NoParameters(Section):
     """A data set of digits/datasets.py has no parameters."""
 
 
@@ -100,7 +100,7 @@ class Url(Section):
 
 class Datasets(Section):
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Published]
+    __pydantic_extra__: dict[str, NoParameters]
 
     synthetic: Synthetic = described("digits drawn from pen strokes, without a download")
     folder: Folder = described("files of your own: docs/own-data.md")
@@ -188,7 +188,7 @@ def inside(values: Any, *path: str) -> dict:
     return values if isinstance(values, dict) else {}
 
 
-def networks(definition: Any) -> dict[str, list]:
+def lists_of_layers(definition: Any) -> dict[str, list]:
     """The lists of layers in the definition of a recipe or of a layer, by their keys."""
     both = {key: inside(definition).get(key) for key in ("network", "shortcut")}
     return {key: network for key, network in both.items() if isinstance(network, list)}
@@ -199,7 +199,7 @@ def holds_itself(name: str, layers: dict) -> bool:
     waiting = [name]
     seen: set[str] = set()
     while waiting:
-        for network in networks(layers.get(waiting.pop())).values():
+        for network in lists_of_layers(layers.get(waiting.pop())).values():
             new = {inner for inner in network if isinstance(inner, str)} - seen
             seen |= new
             waiting += new
@@ -209,10 +209,11 @@ def holds_itself(name: str, layers: dict) -> bool:
 def wrong_recipe(path: str, recipe: dict) -> Iterator[Refusal]:
     """Yield what a recipe's network, layers and optimizer name that is not there."""
     layers = inside(recipe, "layers")
-    found = networks(recipe)
+    found = lists_of_layers(recipe)
     for name, definition in layers.items():
         yield from keras_names.wrong(f"{path}.layers.{name}", definition, keras_names.LAYERS)
-        found |= {f"layers.{name}.{key}": inner for key, inner in networks(definition).items()}
+        lists = lists_of_layers(definition)
+        found |= {f"layers.{name}.{key}": inner for key, inner in lists.items()}
         if holds_itself(name, layers):
             yield Refusal(f"{path}.layers.{name}", "expected layers in it other than itself")
     known = [*layers, *keras_names.BARE]

@@ -30,7 +30,7 @@ def table(header: list[str], rows: Iterable[Iterable[object]]) -> str:
 def parse(log: str) -> tuple[Rows, Rows]:
     """Hyperparameters (name, value) and layers (name, shape, parameters) of models/training.log.
 
-    ValueError where the log does not begin with both.
+    `head` in stages/train.py writes it. ValueError where the log does not begin with both.
     """
     try:
         head, network, _ = log.split("\n\n", 2)
@@ -75,11 +75,11 @@ def mistakes(run: Run) -> Iterator[list[object]]:
 def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     """Yield the paragraphs of the page: results, figures, hardest classes, hyperparameters."""
     measured = run.evaluation
-    low, high = (100 * measured[f"test_accuracy_{end}"] for end in ("low", "high"))
+    from_, to = (100 * measured[f"test_accuracy_{end}"] for end in ("low", "high"))
     yield f"# {plain(measured['dataset'])}, classified by the recipe `{measured['recipe']}`"
     yield (
         f"**Test accuracy {100 * run.metrics['test_accuracy']:.2f} %** "
-        f"(95 % interval {low:.2f} to {high:.2f} %): "
+        f"(95 % interval {from_:.2f} to {to:.2f} %): "
         f"{run.metrics['errors']:,} of {measured['images']:,} test images are misclassified.\n"
         "Written by `dvc repro`; the same run gives the same bytes."
     )
@@ -104,9 +104,10 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     rows = []
     for label, share, count, low, high in hardest.tolist():
         interval = f"{100 * low:.2f} to {100 * high:.2f} %"
-        rows.append([*[label] * numbered, names[label], f"{100 * share:.2f} %", interval, count])
+        number = [label] if numbered else []
+        rows.append([*number, names[label], f"{100 * share:.2f} %", interval, count])
     header = ["class", "accuracy", "95 % interval", "images"]
-    yield table([*["number"] * numbered, *header], rows)
+    yield table(["number", *header] if numbered else header, rows)
     yield "## Hyperparameters"
     views = ["test_time_augmentation", measured["test_time_augmentation"]]
     yield table(["name", "value"], [*settings, views])

@@ -4,8 +4,8 @@ Why not Keras' `fit`? What it draws at random is not part of what it saves, so t
 `fit` ends in other weights. It stops between epochs only. And on two cores it stands idle at the
 end of each epoch, while its data pipeline is taken down: a fifth to a third of all time.
 
-Here the order of an epoch's images follows from (seed, epoch), and what augmentation does to a
-batch from (seed, epoch, batch). So a training can go on from any step.
+Here the order of the images in a pass over them follows from (seed, pass), and what augmentation
+does to a batch from (seed, pass, batch). So a training can go on from any step.
 """
 
 import functools
@@ -33,35 +33,38 @@ Report = Callable[[int, Metrics], None]  # takes the number of an epoch, from 1,
 
 
 def split(count: int, validation_split: float) -> int:
-    """How many of `count` images are trained on; the others, from the end, are held out."""
+    """How many of `count` images are trained on, as Keras' `fit` rounds; the others, from the end,
+    are held out.
+    """
     return math.floor(count * (1 - validation_split))
 
 
 def batches(
     images: np.ndarray, labels: np.ndarray, recipe: Recipe, seed: int, steps: range
 ) -> tf.data.Dataset:
-    """The batches of some steps in order: images (n, H, W, C) and one-hot labels (n, K).
+    """The batches of the steps that are left: images (n, H, W, C) and one-hot labels (n, K).
 
     The batches of a pass over the images are as equal in size as can be.
     """
+    cutout_end = augmentation.CUTOUT_UNTIL * steps.stop
     steps_a_pass = math.ceil(len(images) / recipe.batch_size)
     bounds = recipe.augment.model_dump(exclude_unset=True)
     augments = any(bounds.values())
 
     @functools.lru_cache(maxsize=1)
-    def order(turn: int) -> np.ndarray:
-        return np.random.default_rng([seed, turn]).permutation(len(images))
+    def order(nth_pass: int) -> np.ndarray:
+        return np.random.default_rng([seed, nth_pass]).permutation(len(images))
 
     def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        turn, batch = divmod(int(step), steps_a_pass)
-        edges = [len(images) * i // steps_a_pass for i in (batch, batch + 1)]
-        rows = order(turn)[slice(*edges)]
+        nth_pass, batch = divmod(int(step), steps_a_pass)
+        start, end = (len(images) * i // steps_a_pass for i in (batch, batch + 1))
+        rows = order(nth_pass)[start:end]
         x = images.take(rows, axis=0)  # in half the time of images[rows]
         y = labels.take(rows, axis=0)
-        rng = np.random.default_rng([seed, turn, batch])
+        rng = np.random.default_rng([seed, nth_pass, batch])
         if augments:
             x = augmentation.augment(x, rng, **bounds)
-        if recipe.cutout and step < augmentation.CUTOUT_UNTIL * steps.stop:
+        if recipe.cutout and step < cutout_end:
             augmentation.cutout(x, rng, recipe.cutout)
         return x, y
 
@@ -128,7 +131,7 @@ class Trainer:
         return means
 
 
-def validate(forward: networks.Forward, images: np.ndarray, labels: np.ndarray) -> Metrics:
+def evaluate_held_out(forward: networks.Forward, images: np.ndarray, labels: np.ndarray) -> Metrics:
     """The mean loss and accuracy on held-out images (n, H, W, C) with labels (n,)."""
     loss, right, end = 0.0, 0, 0
     for batch in networks.in_batches(images):
@@ -146,11 +149,6 @@ class Training:
         self, images: np.ndarray, labels: np.ndarray, recipe: Recipe, seed: int, replicas: int
     ) -> None:
         size = split(len(images), recipe.validation_split)
-        if size == 0:
-            raise SystemExit(
-                "params.yaml: validation_split: expected to leave an image to train on, "
-                f"found none of {len(images)}"
-            )
         self.recipe, self.seed = recipe, seed
         self.images, self.labels = images[:size], labels[:size]
         self.held_out_images, self.held_out_labels = images[size:], labels[size:].argmax(axis=1)
@@ -210,5 +208,5 @@ class Training:
             loss = found["loss"] if finite else "no number any more"
             raise SystemExit(f"epoch {epoch}: the loss is {loss}; lower the recipe's learning_rate")
         if len(self.held_out_images):
-            found |= validate(self.forward, self.held_out_images, self.held_out_labels)
+            found |= evaluate_held_out(self.forward, self.held_out_images, self.held_out_labels)
         return found

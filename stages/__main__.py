@@ -118,7 +118,9 @@ def followed(name: str) -> dict[str, object]:
 
     if not Path("dvc.yaml").exists():  # a stage by hand, elsewhere: nothing is noted
         return {}
-    stage = yaml12.load(Path("dvc.yaml").read_bytes())["stages"][name]
+    stage = yaml12.load(Path("dvc.yaml").read_bytes())["stages"].get(name)
+    if stage is None:
+        raise SystemExit(f"dvc.yaml: stages: expected {name}, found no such stage")
     values = yaml12.load(params.FILE.read_bytes())
 
     def value(path: str) -> Any:
@@ -128,8 +130,9 @@ def followed(name: str) -> dict[str, object]:
         return re.sub(r"\$\{([\w.]+)\}", lambda name: str(value(name[1])), entry)
 
     found: dict[str, object] = {path: value(path) for path in map(filled, stage.get("params", []))}
-    for dep in map(Path, map(filled, stage["deps"])):
-        for path in dep.rglob("*") if dep.is_dir() else [dep]:
+    for dep in map(Path, map(filled, stage.get("deps", []))):
+        files = dep.rglob("*") if dep.is_dir() else [dep]
+        for path in files:
             if path.exists():
                 found[str(path)] = path.stat().st_size, path.stat().st_mtime_ns
     return found
@@ -173,7 +176,7 @@ def run(name: str) -> None:
         stage.main(values)
         check_unchanged(name, before)
     except OSError as error:  # a full disk, a folder that may not be written, a missing file
-        place = error.filename or "writing"
+        place = error.filename or "reading or writing"
         raise SystemExit(f"{printable(place)}: {error.strerror or error}") from None
     except sqlite3.Error as error:
         raise SystemExit(f"DVC's own database, which DVCLive opens: {error}") from None
@@ -182,10 +185,12 @@ def run(name: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in ([name] for name in STAGES):
+    if len(sys.argv) != 2 or sys.argv[1] not in STAGES:
         found = " ".join(sys.argv[1:]) or "nothing"
         raise SystemExit(f"expected one stage of {', '.join(STAGES)}; found {found}")
     try:
         run(sys.argv[1])
     except SystemExit as refusal:
-        raise SystemExit(f"{refusal}\n{GO_BACK}" if in_experiment() else refusal) from None
+        if in_experiment():
+            raise SystemExit(f"{refusal}\n{GO_BACK}") from None
+        raise

@@ -28,11 +28,12 @@ def assess(batches: Iterable[np.ndarray], actual: np.ndarray) -> tuple[np.ndarra
 
 
 def measure(
-    errors: int, images: int, loss: float, bins: np.ndarray, training: dict[str, Any]
+    predictions: np.ndarray, loss: float, bins: np.ndarray, training: dict[str, Any]
 ) -> dict[str, Any]:
     """What metrics.json holds."""
+    errors = len(metrics.mistakes(predictions))
     measured = {
-        "test_accuracy": 1 - errors / images,
+        "test_accuracy": 1 - errors / len(predictions),
         "loss": loss,
         "errors": errors,
         "ece": metrics.expected_calibration_error(bins),
@@ -70,8 +71,8 @@ def main(params: Params) -> None:
     bins = metrics.calibration(predictions, params.evaluate.calibration_bins)
     wrong = metrics.mistakes(predictions)
     named = [(names[row], *predictions[row].tolist()) for row in wrong]
-    errors = len(wrong)
-    measured = measure(errors, len(images), loss, bins, training)
+    measured = measure(predictions, loss, bins, training)
+    errors = measured["errors"]
     low, high = metrics.interval(len(images) - errors, len(images))
     run = {
         "dataset": data.name,

@@ -76,11 +76,13 @@ def check(train: Split, test: Split, classes: int) -> None:
             f"{idx.FOLDER}: expected test images of {train.images.shape[1:]} pixels, as in "
             f"training, found {test.images.shape[1:]}"
         )
-    if test.labels.max() >= classes:
-        raise SystemExit(
-            f"{idx.FOLDER}: expected test labels up to {classes - 1}, as in training, found "
-            f"{test.labels.max()}"
-        )
+    for name, split in (("training", train), ("test", test)):
+        highest = split.labels.max()
+        if highest >= classes:
+            raise SystemExit(
+                f"{idx.FOLDER}: expected {name} labels from 0 to {classes - 1}, one for each "
+                f"class, found {highest}"
+            )
 
 
 def prepared(dataset: dict[str, Any], train: Split, invert: bool | None) -> Preparation:
@@ -104,11 +106,17 @@ def prepared(dataset: dict[str, Any], train: Split, invert: bool | None) -> Prep
     )
 
 
-def doubts(train: Split, test: Split, data: Preparation, leaked: int) -> Iterator[str]:
-    """Yield what looks wrong in a person's own data, and what to do about it."""
+def doubts(
+    labels: np.ndarray, test_labels: np.ndarray, sample: np.ndarray, data: Preparation, leaked: int
+) -> Iterator[str]:
+    """Yield what looks wrong in a person's own data, and what to do about it.
+
+    Given are the labels (N,), a sample of the training images, and how many test images are
+    training images too.
+    """
     names = np.array(data.classes)
-    in_train = np.bincount(train.labels, minlength=len(names))
-    in_test = np.bincount(test.labels, minlength=len(names))
+    in_train = np.bincount(labels, minlength=len(names))
+    in_test = np.bincount(test_labels, minlength=len(names))
     few = [f"{names[label]} ({in_train[label]})" for label in np.flatnonzero(in_train < FEW)]
     for found, words in (
         (few, f"with fewer than {FEW} training images (add some, or leave the class out)"),
@@ -117,38 +125,38 @@ def doubts(train: Split, test: Split, data: Preparation, leaked: int) -> Iterato
         more = f", ... ({len(found)} in all)" if len(found) > 10 else ""
         if len(found):
             yield f"classes {words}: {', '.join(found[:10])}{more}"
-    if len(test.labels) < FEW_TESTS:
+    tests = len(test_labels)
+    if tests < FEW_TESTS:
         yield (
-            f"only {len(test.labels)} test images: a mistake more, and the test accuracy is "
-            f"{100 / len(test.labels):.1f} % less (add some)"
+            f"only {tests} test images: a mistake more, and the test accuracy is "
+            f"{100 / tests:.1f} % less (add some)"
         )
     if leaked:
         yield (
-            f"{leaked:,} of {len(test.labels):,} test images are training images too, so the test "
+            f"{leaked:,} of {tests:,} test images are training images too, so the test "
             "accuracy will be too high: take them out of one of the two"
         )
-    sample = train.sample()
     low, high = int(sample.min()), int(sample.max())
     if high - low < DIM:
         yield (
             f"pixels are {low} to {high} of 0 to 255, so next to nothing is seen: bring them "
             "there first (16 bits of which fewer are used? numbers of classes in place of colours?)"
         )
-    if on_their_side(train, data):
+    if on_their_side(sample, data):
         yield (
             "most symbols are wider than tall: transposed, as EMNIST's files are? (a file with "
             "emnist in its name is turned by itself)"
         )
 
 
-def on_their_side(train: Split, data: Preparation) -> bool:
-    """Whether most images show a letter or digit that is wider than it is tall.
+def on_their_side(sample: np.ndarray, data: Preparation) -> bool:
+    """Whether most of the images show a letter or digit that is wider than it is tall.
 
     Of MNIST's, an eighth are.
     """
     if data.channels > 1 or not all(len(name) == 1 for name in data.classes):
         return False
-    ink = data.normalise(train.sample())[..., 0] > 0.5
+    ink = data.normalise(sample)[..., 0] > 0.5
     height, width = (ink.any(axis=axis).sum(axis=1) for axis in (2, 1))
     return bool((width > height).mean() > 0.5)
 
@@ -178,19 +186,21 @@ def main(params: Params) -> None:
         expected = f"expected at most {len(train.labels)}, found {size}"
         raise SystemExit(f"params.yaml: preprocess.train_size: {expected}")
 
-    train_rows, test_rows = np.arange(len(train.labels)), np.arange(len(test.labels))
+    train_rows, test_rows = np.arange(size), np.arange(len(test.labels))
     if dataset["own"]:
         # By their sums: shuffled, and in the same order however the files were named and packed.
         train_sums, test_sums = train.digests(), test.digests()
-        train_rows = np.array(sorted(train_rows, key=train_sums.__getitem__))
+        every_row = range(len(train.labels))
+        train_rows = np.array(sorted(every_row, key=train_sums.__getitem__)[:size])
         test_rows = np.array(sorted(test_rows, key=test_sums.__getitem__))
-        known = set(train_sums)
+        known = {train_sums[row] for row in train_rows}
         leaked = sum(each in known for each in test_sums)
-        for doubt in doubts(train, test, data, leaked):
+        labels = train.labels[train_rows]
+        for doubt in doubts(labels, test.labels, train.sample(), data, leaked):
             print(f"looks wrong: {doubt}")
         if data.inverted:
             print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
-    write("train", train, train_rows[:size], data)
+    write("train", train, train_rows, data)
     write("test", test, test_rows, data)
     files = idx.FOLDER / idx.TEST_NAMES
     count = len(test_rows)

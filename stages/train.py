@@ -1,19 +1,16 @@
 """Training arrays and the selected recipe -> models/network.keras, its log, its learning curves."""
 
-import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 from dvclive import Live
 from tqdm import tqdm
 
 from digits import arrays, checkpoint, determinism, output, training
 from digits import network as networks
 from digits.checkpoint import Checkpoint, Progress
-from digits.determinism import keras, tf
 from digits.params import Params, Recipe
 
 LOG = Path("models/training.log")
@@ -35,9 +32,10 @@ def settings(params: Params) -> dict[str, object]:
     recipe = recipe_of(params).model_dump(by_alias=True, exclude_unset=True)
     environment = params.environment
     versions = {"keras": environment.keras, "numpy": environment.numpy}
+    # all of `train`: a key that were left out would let a training go on under another value
     return {
         "recipe": params.recipe,
-        "seed": params.train.seed,
+        **params.train.model_dump(exclude={"validation_split"}),  # it is in `recipe`
         **recipe,
         "threads": params.threads,
         "replicas": params.replicas,
@@ -47,12 +45,11 @@ def settings(params: Params) -> dict[str, object]:
 
 
 def fingerprint(chosen: dict[str, object]) -> str:
-    """Name what the training follows from: settings, versions, arrays, and all of our own code."""
-    installed = [keras.__version__, np.__version__, tf.__version__]
+    """Name what the training follows from: settings, arrays, and all of our own code."""
     inputs = [arrays.PROCESSED / f"{name}.npy" for name in ARRAYS]
     own = [name for name in sys.modules if name.startswith("digits.")]
     code = [Path(str(sys.modules[name].__file__)) for name in sorted([*own, __name__])]
-    return checkpoint.fingerprint([json.dumps(chosen), installed], [*inputs, *code])
+    return checkpoint.fingerprint(chosen, [*inputs, *code])
 
 
 def words(value: object) -> str:
@@ -71,7 +68,10 @@ def amounts(job: training.Training) -> str:
 
 
 def head(chosen: dict[str, object], job: training.Training) -> str:
-    """What the log begins with: the settings, and a table of the layers."""
+    """What the log begins with: the settings, and a table of the layers.
+
+    digits/report.py and tools/experiment.py read it.
+    """
     shown = {"images": amounts(job), **chosen}
     lines = [f"{key}: {words(shown[key])}" for key in shown if key not in ("network", "layers")]
     return "\n".join([*lines, "", networks.describe(job.network), ""])
@@ -117,6 +117,13 @@ def main(params: Params) -> None:
     images, labels = map(arrays.read, ARRAYS)
     determinism.pin(params.threads, params.instructions)
     recipe, seed = recipe_of(params), params.train.seed
+    if not training.split(len(images), recipe.validation_split):
+        own = params.train.validation_split is None
+        place = f"recipes.{params.recipe}.validation_split" if own else "train.validation_split"
+        raise SystemExit(
+            f"params.yaml: {place}: expected to leave an image to train on, found none of "
+            f"{len(images)}"
+        )
     try:
         job = training.Training(images, labels, recipe, seed, params.replicas)
     except networks.Unfit as error:

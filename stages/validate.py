@@ -1,7 +1,8 @@
 """params.yaml -> reports/params.schema.json, for editors.
 
 `python -m stages` refuses wrong values before any stage's `main`. DVC removes a stage's outputs
-before it starts its command, so this one stands first in dvc.yaml: a mistake is told in time.
+before it starts its command, so this one stands first in dvc.yaml: a mistake is told in time. Not
+so to `dvc repro TARGET`, which runs only what the target follows from.
 """
 
 import json

@@ -130,7 +130,7 @@ def test_classes_stand_in_a_table_by_their_names(tmp_path: Path) -> None:
     [
         ("", "''"),
         ("bin,share\n1,2\n", "'bin,share'"),
-        ("actual,predicted,confidence\n\n", "'actual,predicted,confidence'"),
+        ("actual,predicted,confidence\n\n", "no row"),
         ("actual,predicted,confidence\n0,0\n", "2 of 3 columns"),
         ("actual,predicted,confidence\n0,0,high\n", ".*'high'.*"),
         ("actual,predicted,confidence\n0.5,0,0.9\n", ".*'0.5'.*"),

@@ -145,10 +145,13 @@ def test_a_label_too_few_is_refused(split, count):
     assert refusal() == f"{path}: expected {count} labels, one for each image, found {count - 1}"
 
 
-def test_a_test_label_that_training_lacks_is_refused():
+def test_a_label_beyond_the_classes_is_refused():
     raw()
     write("test_labels", np.array([0, 1, 2, 3, 10, 5], np.uint8))
-    assert refusal() == f"{RAW}: expected test labels up to 9, as in training, found 10"
+    each = "one for each class"
+    assert refusal() == f"{RAW}: expected test labels from 0 to 9, {each}, found 10"
+    about(classes=["cat", "dog"])
+    assert refusal() == f"{RAW}: expected training labels from 0 to 1, {each}, found 9"
 
 
 def test_test_images_of_another_size_are_refused():
@@ -275,6 +278,15 @@ def test_what_looks_wrong_is_told_with_what_to_do(capsys):
         "looks wrong: 3 of 10 test images are training images too, so the test accuracy will be "
         "too high: take them out of one of the two",
     ]
+
+
+def test_what_looks_wrong_is_told_of_the_images_that_are_kept(capsys):
+    images, labels = ink(60)
+    own((images, labels), (images, labels), classes=["cat", "dog"])
+    run(train_size=20)
+    told = capsys.readouterr().out
+    assert "20 of 60 test images are training images too" in told
+    assert "classes with fewer than 10 training images" in told
 
 
 @pytest.mark.parametrize("paper", [0, 255])
