@@ -46,9 +46,9 @@ Develop
   make lint                 format, mistakes and types
   make bench                how accurate, how fast: about an hour
   make lock                 pinned versions, from pyproject.toml
-  make describe             docs/params.md, from digits/params.py
+  make describe             docs/params.md, and what Keras has to offer
 
-Each of these programs has more options: ARGS=--help prints them.
+Options: make study ARGS=--help; of pytest: make test ARGS="-k plot"
 endef
 
 .PHONY: help
@@ -107,7 +107,7 @@ mend: installed
 
 .PHONY: test test-all lint bench lock describe
 test: .venv/ready-dev
-	pytest -n 2 --dist worksteal -m "not slow"
+	pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 test-all: .venv/ready-dev
 	pytest -n 2 --dist worksteal --faults=docs/faults.md

@@ -64,14 +64,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_args()
-    recipe = harness.params()["recipes"]["best"]
-    short = [f"{RECIPE}.epochs={options.epochs}", f"{RECIPE}.validation_split=0"]
+    params = harness.params()
+    recipe = params["recipes"]["best"]
+    short = [f"{RECIPE}.epochs={options.epochs}", "train.validation_split=0"]
+    shared = [accuracy.shared(params), params["evaluate"]["test_time_augmentation"]["best"]]
     trainings = {}
     for what, changes in variants(recipe).items():
         overrides = ["recipe=best", *short, *changes]
         command = ["benchmarks.fit", "--hold-out", str(HELD_OUT)]
         command += harness.as_options(*overrides, "train.seed={}")
-        trainings[what] = accuracy.Training([recipe, overrides], command)
+        trainings[what] = accuracy.Training([recipe, overrides, shared], command)
     table = accuracy.collect("ablation", trainings, options.seeds, list(MEASURES))
     header = ["without", "seeds", "held-out accuracy %", "sd", "held-out loss", "sd"]
     harness.publish("ablation", header, list(summary(table)))

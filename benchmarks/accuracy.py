@@ -20,6 +20,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks import harness
+from tools import gate
 
 Row = dict[str, str]
 Table = dict[tuple[str, str, int], Row]  # by what was trained, the machine, and the seed
@@ -43,11 +44,14 @@ class Training:
 
 
 def read(path: Path) -> Table:
-    """The trainings in a file, if they were done with these versions."""
+    """The trainings in a file; where they were done with other versions, it gets another name."""
     if not path.exists():
         return {}
     with path.open() as file:
         if file.readline() != head():
+            other = path.with_name(f"{path.stem}-before.csv")
+            print(f"{path.name} is of other versions: kept as {other.name}", file=sys.stderr)
+            path.rename(other)
             return {}
         rows = csv.DictReader(file)
         return {(row["what"], row["machine"], int(row["seed"])): row for row in rows}
@@ -140,12 +144,25 @@ def trainings() -> dict[str, Training]:
     return found
 
 
+def check_data() -> None:
+    """SystemExit where params.yaml asks for other data: rows are of all of MNIST."""
+    params = harness.params()
+    for path, wanted in gate.KNOWN.items():
+        section, key = path.split(".")
+        if (found := params[section][key]) != wanted:
+            expected = "nothing" if wanted is None else wanted
+            raise SystemExit(f"params.yaml: {path}: expected {expected}, found {found}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("recipes", nargs="*", default=["notebook", "original", "fast"])
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
     known = trainings()
+    if unknown := [what for what in options.recipes if what not in known]:
+        parser.error(f"{unknown[0]}: expected one of: {', '.join(known)}")
+    check_data()
     chosen = {what: known[what] for what in options.recipes}
     collect("accuracy", chosen, options.seeds, MEASURES)
     table = in_order(read(harness.RESULTS / "accuracy.csv"))

@@ -63,9 +63,9 @@ def versions() -> str:
 # --- parameters ---
 
 
-def params() -> dict[str, Any]:
+def params(root: Path = ROOT) -> dict[str, Any]:
     """params.yaml as it stands."""
-    return YAML(typ="safe").load(ROOT / "params.yaml")
+    return YAML(typ="safe").load(root / "params.yaml")
 
 
 def change(root: Path, *overrides: str) -> None:
@@ -212,7 +212,7 @@ def clone(train: int, test: int, epochs: int) -> Iterator[Path]:
         subprocess.run(["git", "clone", "--quiet", ROOT, root], check=True)
         digits = ["download.dataset=synthetic"]
         digits += [f"datasets.synthetic.train={train}", f"datasets.synthetic.test={test}"]
-        recipes = params()["recipes"].items()
+        recipes = params(root)["recipes"].items()
         lengths = [f"recipes.{name}.epochs={epochs}" for name, own in recipes if "epochs" in own]
         change(root, *digits, *lengths)
         yield root

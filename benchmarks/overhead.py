@@ -114,7 +114,7 @@ def project(root: Path, name: str) -> harness.Figures:
     situation = SITUATIONS[name]
     figures = repro(root, name, situation.ours, situation.changed)
     if "train" in situation.ours:
-        recipe = harness.params()["recipe"]
+        recipe = harness.params(root)["recipe"]
         options = harness.as_options(f"recipe={recipe}", f"recipes.{recipe}.epochs=1")
         command = ["-m", "benchmarks.fit", *options, "--processed", str(root / "data/processed")]
         fit = harness.figures(sys.executable, *command)

@@ -65,6 +65,7 @@ def test_fit_tells_all_that_the_others_ask_of_it(bench: Project) -> None:
 @slow
 def test_accuracy_has_a_row_for_each_recipe_and_trains_none_twice(bench: Project) -> None:
     options = ["--seeds", "1", "notebook", "original"]
+    bench.change(download__dataset="mnist")
     benchmark(bench, "accuracy", *options)
     table = result(bench, "accuracy.csv")
     assert re.findall(r'^(\w+),".*",\w{8},0,', table, re.M) == ["notebook", "original"]

@@ -194,6 +194,12 @@ def test_a_detached_head_is_mended(finished: Project, project: Project, again: b
         pass
     refused = project.run("python", "-m", "tools.mend", check=False)
     assert refused.returncode == 1 and f"(PID {running.pid})" in refused.stdout
+    project.run("git", "worktree", "add", "--quiet", "--detach", "other")
+    beside = project.run("git", "-C", "other", "status", "--short", "--branch").stdout
+    assert beside == "## HEAD (no branch)\n"
+    refused = project.run("sh", "-c", f"cd other && {sys.executable} -m tools.mend", check=False)
+    assert refused.returncode == 1 and f"(PID {running.pid})" in refused.stdout
+    project.run("git", "worktree", "remove", "--force", "other")
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     time.sleep(1)

@@ -1,5 +1,6 @@
 """What `make .venv/ready` installs, with what, and for whom it refuses. No test needs a network."""
 
+import ast
 import hashlib
 import os
 import shutil
@@ -71,15 +72,25 @@ def test_where_uv_cannot_be_had_pip_installs_and_says_so(bare: Path) -> None:
     assert installed_by(bare) == "pip"
 
 
+@pytest.mark.parametrize("name", ["__init__", "environment"])
+def test_any_python_3_reads_what_looks_for_another_one(name: str) -> None:
+    tree = ast.parse((ROOT / f"tools/{name}.py").read_text(), feature_version=(3, 6))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.annotation:
+            assert isinstance(node.annotation, ast.Name | ast.Constant), ast.unparse(node)
+
+
 @pytest.mark.skipif(not UV.exists(), reason="needs uv in the environment of the tests")
 def test_uv_installs_from_where_pip_is_told_that_packages_are(bare: Path) -> None:
     subprocess.run([BASE, "-m", "venv", bare / ".venv"], check=True)
     (bare / ".venv/bin/uv").symlink_to(UV)
     stamp = environment.fingerprint(bare / "requirements-uv.txt")
     (bare / ".venv/ready-uv").write_text(stamp)
+    (bare / ".venv.old").mkdir()  # as a killed run leaves it
     done = install(bare)
     assert done.returncode == 0, done.stdout
     assert "Without uv" not in done.stdout
+    assert not (bare / ".venv.old").exists()
     assert installed_by(bare) == "uv"
 
 

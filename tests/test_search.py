@@ -195,7 +195,7 @@ def test_a_machine_that_fails_again_and_again_ends_the_search_and_condemns_no_tr
     here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = searched(RANGES)
-    runner = searches.Run(found, found.more(), tqdm(disable=True))
+    runner = searches.Runner(found, found.more(), tqdm(disable=True))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sweep, "result", lambda done: Outcome(experiment.TRY_AGAIN, {}, "died"))
     sweep.LOGS.mkdir(parents=True)

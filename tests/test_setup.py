@@ -103,7 +103,7 @@ def test_the_gate_compares_with_nothing_where_a_parameter_differs(
     dataset = changes.get("download.dataset", "mnist")
     assert said == (
         "reports/metrics.json: nothing to compare with: benchmarks/results/accuracy.csv has no "
-        f"runs of original on {dataset} with the same parameters\n"
+        f"two runs of original on {dataset} with the same parameters\n"
     )
 
 

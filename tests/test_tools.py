@@ -205,6 +205,14 @@ def test_offline_changes_one_word_of_params_yaml_and_says_so(wanting: Project) -
     assert now == before.replace("  dataset: mnist", "  dataset: synthetic")
 
 
+def test_offline_knows_what_the_cache_has(project: Project) -> None:
+    asked = "python", "-E", "-c", "from tools import offline; print(offline.in_cache())"
+    shutil.rmtree(project.root / "data/idx")
+    assert project.run(*asked).stdout == "True\n"
+    shutil.rmtree(project.root / ".dvc/cache")
+    assert project.run(*asked).stdout == "False\n"
+
+
 def test_offline_says_at_the_end_how_to_go_back(project: Project) -> None:
     said = "This was synthetic data, not MNIST. To go back: "
     said += "download.dataset: mnist in params.yaml, then make repro\n"
@@ -707,7 +715,7 @@ def test_a_git_that_refuses_is_an_error_and_nothing_is_mended(project: Project) 
     done = tool(project, "mend", **REFUSED, check=False)
     assert done.returncode == 1
     assert "detected dubious ownership" in done.stdout
-    assert "mend: git rev-parse --show-toplevel ended with status 128" in done.stdout
+    assert "mend: git worktree list --porcelain ended with status 128" in done.stdout
     assert "Traceback" not in done.stdout
     assert (project.root / "dvc.lock").read_text() == "stages: {"
 
@@ -735,9 +743,13 @@ def test_changes_that_git_does_not_see_are_shown_to_it(project: Project) -> None
 
 def test_a_file_is_whole_only_with_all_that_dvc_writes(finished: Project, tmp_path: Path) -> None:
     text = (finished.root / "dvc.lock").read_text()
+    dataset = "{type: url, name: digits, url: s3://digits, lock: {}}"
+    of_dataset = "  count:\n    cmd: 'true'\n    deps:\n    - path: ds://digits\n"
+    of_dataset += f"      dataset: {dataset}\n"
     for name, content, whole in [
         ("whole", text, True),
         ("cut", text[:-1], False),
+        ("of a dataset of DVC's", text + of_dataset, True),
         ("other", "stages: 5\n", False),
     ]:
         (tmp_path / name).write_text(content)

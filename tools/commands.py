@@ -10,14 +10,12 @@ for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OB
     os.environ.pop(name, None)
 
 
-def output(*command: str, told: str = "", **environment: str) -> str:
+def output(*command: str, told: str | None = None) -> str:
     """Return what a program printed, without the end of its last line; `told` is its input.
 
     SystemExit where it failed; it has said why on stderr.
     """
-    settings = {**os.environ, **environment}
-    pipe = subprocess.PIPE
-    done = subprocess.run(command, input=told or None, stdout=pipe, text=True, env=settings)
+    done = subprocess.run(command, input=told, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(failure(command, done.returncode))
     return done.stdout.rstrip()

@@ -14,18 +14,15 @@ from tools import commands
 def figures(base: str) -> str:
     """A table of the figures that differ, uncommitted ones included, as DVC's tables have them."""
     differing = commands.output("git", "diff", "--name-only", "-z", base, "--", "reports/figures")
+    paths = list(filter(None, differing.split("\0")))
     repository = os.environ.get("GITHUB_REPOSITORY")
-    hashes = [commands.output("git", "rev-parse", revision) for revision in (base, "HEAD")]
+    if not repository:
+        return "\n".join(["| figure |", "| --- |", *(f"| {path} |" for path in paths)])
     lines = [f"| {base} | now |", "| --- | --- |"]
-    for path in filter(None, differing.split("\0")):
-        if repository:
-            addresses = [
-                f"https://github.com/{repository}/raw/{sha}/{quote(path)}" for sha in hashes
-            ]
-            before, now = [f"![]({address})" for address in addresses]
-        else:
-            before = now = path
-        lines.append(f"| {before} | {now} |")
+    hashes = [commands.output("git", "rev-parse", revision) for revision in (base, "HEAD")]
+    for path in paths:
+        links = [f"https://github.com/{repository}/raw/{sha}/{quote(path)}" for sha in hashes]
+        lines.append(f"| ![]({links[0]}) | ![]({links[1]}) |")
     return "\n".join(lines)
 
 

@@ -28,9 +28,10 @@ def read(rev: str) -> dict[str, list[float]]:
     """Each curve that the experiment of a commit has, by its name: a value an epoch."""
     lock = commands.answer("git", "show", f"{rev}:./dvc.lock", no=128)
     stages = (yaml.load(lock, yaml.CSafeLoader) or {}).get("stages", {})
-    sums = [out["md5"] for out in stages["train"]["outs"] if out["path"] == FOLDER]
+    outs = stages.get("train", {}).get("outs", [])
+    sums = [out["md5"] for out in outs if out["path"] == FOLDER]
     found = {}
-    for entry in json.loads(content(sums[0]) or "[]"):
+    for entry in json.loads(content(sums[0]) or "[]") if sums else []:
         name = Path(entry["relpath"]).stem
         rows = list(csv.DictReader(content(entry["md5"]).splitlines(), delimiter="\t"))
         if name in NAMES and entry["relpath"].endswith(".tsv") and rows:

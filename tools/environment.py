@@ -217,16 +217,16 @@ def install_all():
     sys.stdout.flush()
     if fits():
         install("requirements.txt", VENV + "/ready")
-        return
-    try:
-        make_new()
-        install("requirements.txt", VENV + "/ready")
-    except BaseException:
-        if os.path.lexists(OLD):
-            remove(VENV)
-            os.rename(OLD, VENV)
-        raise
-    remove(OLD)
+    else:
+        try:
+            make_new()
+            install("requirements.txt", VENV + "/ready")
+        except BaseException:
+            if os.path.lexists(OLD):
+                remove(VENV)
+                os.rename(OLD, VENV)
+            raise
+    remove(OLD)  # also one that a killed try left
 
 
 def install_group(group):

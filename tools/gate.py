@@ -67,6 +67,8 @@ def last_run() -> tuple[str, str]:
 
 def floor(wanted: str) -> float | None:
     """The lowest accuracy that a run with these settings may have, None if never measured."""
+    if not MEASURED.exists():
+        return None
     with MEASURED.open() as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
         seeds = [float(row["accuracy"]) for row in rows if row["settings"] == wanted]
@@ -83,7 +85,7 @@ def main() -> None:
     lowest = floor(wanted)
     if lowest is None:
         print(
-            f"{METRICS}: nothing to compare with: {MEASURED} has no runs of {run} "
+            f"{METRICS}: nothing to compare with: {MEASURED} has no two runs of {run} "
             "with the same parameters"
         )
     elif found < lowest:

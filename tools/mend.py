@@ -16,6 +16,7 @@ from tools import commands, declared
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc/tmp/rwlock")
+DAMAGED = Path(".dvc/tmp/dvc.lock.damaged")
 PROGRAMS = {"dvc", "git", "git-receive-pack"}
 REFS = "refs/exps/exec"  # where `dvc exp run` notes what it is about
 
@@ -31,15 +32,18 @@ def resolve(revision: str) -> str:
 
 
 def at_work() -> list[str]:
-    """Return the running commands of DVC and Git that work in this repository."""
+    """Return the running commands of DVC and Git that work in this repository, in any worktree."""
     import psutil
 
-    top = git("rev-parse", "--show-toplevel")
+    listed = git("worktree", "list", "--porcelain").splitlines()
+    tops = [line.removeprefix("worktree ") for line in listed if line.startswith("worktree ")]
+    tops.append(str(Path(git("rev-parse", "--git-common-dir")).resolve()))
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         command = process.info["cmdline"] or []
         names = {Path(part).name for part in command[:4]}  # also `python -P -m dvc`
-        if names & PROGRAMS and Path(process.info["cwd"] or "/").is_relative_to(top):
+        cwd = Path(process.info["cwd"] or "/")
+        if names & PROGRAMS and any(map(cwd.is_relative_to, tops)):
             found.append(f"{' '.join(command)} (PID {process.pid})")
     return found
 
@@ -60,24 +64,24 @@ def whole(path: Path) -> bool:
             stages = list(record["stages"].values())
         kinds = ("deps", "outs")
         files = [file for stage in stages for kind in kinds for file in stage.get(kind, [])]
-        for file in files:  # etag and checksum: of what lies on servers
-            noted = {"md5", "size"} <= file.keys() or {"etag", "checksum"} & file.keys()
-            if file["hash"] != "md5" or not noted:
+        for file in files:  # the others: of what lies on servers, or is a dataset of DVC's
+            noted = {"hash", "md5", "size"} <= file.keys()
+            if not noted and not {"etag", "checksum", "files", "dataset"} & file.keys():
                 return False
         return text.endswith("\n")
     except Exception:  # ruamel lets through whatever int, date, chr, hash and deep nesting raise
         return False
 
 
-def staged() -> Iterator[str]:
+def index() -> Iterator[str]:
     own, shared = (Path(git("rev-parse", option)) for option in ("--git-dir", "--git-common-dir"))
     for left in {*own.glob("*.lock"), *shared.glob("*.lock"), *shared.glob("refs/**/*.lock")}:
         left.unlink()
         yield f"{left} was left by a git that is gone: removed"
-    index = own / "index"
+    file = own / "index"
     seen = git("status", "--porcelain")
-    if index.exists():
-        os.utime(index, (1, 1))  # older than each file: Git reads them, whatever it has noted
+    if file.exists():
+        os.utime(file, (1, 1))  # older than each file: Git reads them, whatever it has noted
     if git("status", "--porcelain") != seen:
         yield "Git took files for unchanged that an experiment had written: see git status"
 
@@ -88,12 +92,12 @@ def lock() -> Iterator[str]:
         return
     if not LOCK.exists() or whole(LOCK):
         return
+    DAMAGED.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(LOCK, DAMAGED)
     if resolve(f"HEAD:./{LOCK}"):
         git("checkout", "HEAD", "--", str(LOCK))
-    else:
-        LOCK.unlink()
     yield (
-        f"{LOCK} was damaged: it is that of the last commit again; "
+        f"{LOCK} was damaged: it is that of the last commit again, and lies in {DAMAGED}; "
         "`dvc repro` takes the rest from its cache"
     )
 
@@ -163,7 +167,7 @@ def main() -> None:
     parser.parse_args()
     if busy := at_work():
         raise SystemExit("mend: wait for this to end, or stop it:\n" + "\n".join(busy))
-    mended = [line for check in (staged, lock, copies, runs, rwlock, head) for line in check()]
+    mended = [line for check in (index, lock, copies, runs, rwlock, head) for line in check()]
     print("\n".join(mended or ["nothing to mend"]))
 
 

@@ -1,8 +1,8 @@
 """Where MNIST is wanted, not there yet and not to be reached, let the pipeline draw its digits.
 
 The first step of `make repro`: params.yaml then says `download.dataset: synthetic`. With CI or
-DATASET_MIRROR set nothing is substituted, so that a missing mirror is an error there. The last step
-of `make repro` says so again, with --remind.
+DATASET_MIRROR set nothing is substituted, so that a missing mirror is an error there; nor where
+DVC's cache has MNIST. The last step of `make repro` says so again, with --remind.
 """
 
 import argparse
@@ -27,8 +27,25 @@ def may_substitute() -> bool:
     return not told_better and not there
 
 
+def in_cache() -> bool:
+    """Would DVC bring the data from its cache?"""
+    from dvc.exceptions import DvcException  # late: slow
+    from dvc.repo import Repo
+
+    from tools import why
+
+    try:
+        with Repo() as repo, repo.lock:
+            states = {each.stage: each.state for each in why.explain_all(repo, False)}
+    except (DvcException, OSError):
+        return False
+    return states.get("download") in (why.UP_TO_DATE, why.CACHED)
+
+
 def substitute() -> None:
     """Write the other data set into params.yaml, and leave every other byte of it as it is."""
+    if not PARAMS.exists():  # which `validate` tells
+        return
     text = PARAMS.read_bytes().decode()
     line = chosen(text)
     if not line or line[2] != "mnist" or not may_substitute():
@@ -39,6 +56,8 @@ def substitute() -> None:
         fetch.reachable("mnist")
         return
     except SystemExit as error:  # it says why each mirror cannot be used
+        if in_cache():
+            return
         print(error, file=sys.stderr)
     partial = PARAMS.with_name(f"partial-{PARAMS.name}")
     partial.write_bytes(

@@ -212,8 +212,12 @@ class Search:
         more = exp_show.sign(self.metric) > 0
         found = optuna.create_study(direction="maximize" if more else "minimize", sampler=sampler)
         for trial in self.trials:
-            state = TrialState.PRUNED if trial.failed else TrialState.COMPLETE
-            state = state if trial.number < settled else TrialState.RUNNING
+            if trial.number >= settled:
+                state = TrialState.RUNNING
+            elif trial.failed:
+                state = TrialState.PRUNED
+            else:
+                state = TrialState.COMPLETE
             value = trial.mean if state == TrialState.COMPLETE else None
             until = map(statistics.mean, zip(*trial.stopped))
             reached = dict(enumerate(until, start=1)) if state == TrialState.PRUNED else {}
@@ -234,7 +238,7 @@ class Search:
         return sorted(done, key=lambda trial: -exp_show.sign(self.metric) * trial.mean)
 
 
-class Run(Sweep):
+class Runner(Sweep):
     """Runs what a search proposes."""
 
     def __init__(self, search: Search, todo: Todo, bar: "tqdm") -> None:
@@ -257,10 +261,11 @@ class Run(Sweep):
 
 def run(search: Search, first: Todo, address: str | None) -> None:
     total = search.wanted * len(search.seeds)
-    done = sum(len(trial.results) for trial in search.known.values())
+    wanted = [trial for trial in search.known.values() if trial.number < search.wanted]
+    done = sum(len(trial.results) for trial in wanted)
     bar = sweep.progress(total, done)
     with sweep.connected(address), bar:
-        runner = Run(search, first, bar)
+        runner = Runner(search, first, bar)
         if (cores := runner.cores()) > search.at_once * len(search.seeds):
             bar.write(f"{cores} cores; to use all: --at-once {cores // len(search.seeds)}")
         runner.run()
@@ -272,7 +277,8 @@ def options() -> argparse.Namespace:
         "-S recipes.fast.optimizer.learning_rate=0.001..0.02:log "
         "-S recipes.fast.batch_size=32..256:32"
     )
-    parser = sweep.arguments("tools.search", __doc__, example)
+    ranges = "as `dvc exp run --queue`; or a range, a..b, a..b:STEP or a..b:log"
+    parser = sweep.arguments("tools.search", __doc__, example, ranges)
     say = parser.add_argument
     say("--trials", type=positive, default=30, help="in all, earlier ones included (30)")
     say("--metric", default="val_accuracy", help="of held-out images (val_accuracy)")

@@ -301,7 +301,8 @@ def main() -> None:
     if options.figure:
         from tools import study_figure  # late: slow
 
-        write("--figure", options.figure, lambda: study_figure.save(found, options.figure))
+        figure = study_figure.draw(found)
+        write("--figure", options.figure, lambda: figure.savefig(options.figure, dpi=100))
     if options.page:
         from tools import study_page
 

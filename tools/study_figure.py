@@ -83,7 +83,7 @@ def draw_curves(axes: Axes, study: Study) -> None:
     axes.set(title=f"{part} {what}: mean and range of the seeds", xlabel="epoch", yscale="log")
     axes.yaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    if not ranked(study):  # else its names have the colours
+    if form(study) != "ranking":  # else its names have the colours
         axes.legend(title=", ".join(study.names), frameon=False)
 
 
@@ -162,19 +162,18 @@ def draw_ranking(axes: Axes, study: Study) -> None:
     axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel=label(study.metric))
 
 
-def ranked(study: Study) -> bool:
-    """Are configurations ranked, for want of one number to draw a line against, or a map of two?"""
-    few = len(study.keys) == 2 and numbers(study) and max(map(len, sides(study))) <= MOST_CELLS
-    return not few and not (len(study.keys) == 1 and numbers(study))
+def form(study: Study) -> str:
+    """How results are drawn: against one number, on a map of two, or else as a ranking."""
+    if not numbers(study) or len(study.keys) > 2:
+        return "ranking"
+    if len(study.keys) == 1:
+        return "line"
+    return "map" if max(map(len, sides(study))) <= MOST_CELLS else "ranking"
 
 
 def draw_results(axes: Axes, study: Study) -> None:
-    if ranked(study):
-        draw_ranking(axes, study)
-    elif len(study.keys) == 1:
-        draw_line(axes, study)
-    else:
-        draw_map(axes, study)
+    forms = {"line": draw_line, "map": draw_map, "ranking": draw_ranking}
+    forms[form(study)](axes, study)
 
 
 def draw(studies: list[Study]) -> Figure:
@@ -192,8 +191,3 @@ def draw(studies: list[Study]) -> Figure:
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def save(studies: list[Study], path: str) -> None:
-    """Draw the studies to a file; OSError or ValueError where that cannot be."""
-    draw(studies).savefig(path, dpi=100)

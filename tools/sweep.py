@@ -295,11 +295,13 @@ def show(names: list[str]) -> None:
     print(f"drawn in {picture}; each experiment: make show")
 
 
-def arguments(name: str, what: str | None, example: str) -> argparse.ArgumentParser:
+def arguments(
+    name: str, what: str | None, example: str, values: str = "as `dvc exp run --queue`"
+) -> argparse.ArgumentParser:
     """The options of a program that runs many experiments."""
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=what, epilog=example)
     say = parser.add_argument
-    say("-S", "--set-param", action="append", required=True, help="as `dvc exp run --queue`")
+    say("-S", "--set-param", action="append", required=True, help=values)
     say("--address", help="of a running Ray cluster; without it, the cores of this machine")
     say(
         "--git-remote",

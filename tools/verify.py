@@ -48,7 +48,8 @@ def run_anew(folder: str) -> str:
         "DVC_SITE_CACHE_DIR": f"{project}/.dvc/tmp/site",
     }
     # what Git does not have is in no clone: a person's own pictures, and files put there by hand
-    pictures = Path(yaml12.load(Path("params.yaml").read_bytes())["datasets"]["folder"]["path"])
+    params = yaml12.load((project / "params.yaml").read_bytes())
+    pictures = Path(params["datasets"]["folder"]["path"])
     if pictures.exists() and not (project / pictures).exists():
         (project / pictures).parent.mkdir(parents=True, exist_ok=True)
         (project / pictures).symlink_to(pictures.resolve())

@@ -182,6 +182,12 @@ def in_order(repo: "Repo") -> Iterator["Stage"]:
     yield from networkx.lexicographical_topological_sort(graph, key=places.__getitem__)
 
 
+def explain_all(repo: "Repo", allow_missing: bool) -> list[Explanation]:
+    """What `dvc repro` would do with each stage, in its order."""
+    explainer = Explainer(repo, allow_missing)
+    return list(map(explainer.explain, in_order(repo)))
+
+
 def show(explanation: Explanation) -> None:
     first, *others = explanation.reasons or [""]
     print(f"{explanation.stage:<11} {explanation.state:<15} {first}".rstrip())
@@ -215,8 +221,7 @@ def main() -> None:
         params.read()  # says what is wrong better than DVC does
     try:
         with Repo() as repo, repo.lock:
-            explainer = Explainer(repo, options.allow_missing)
-            explanations = list(map(explainer.explain, in_order(repo)))
+            explanations = explain_all(repo, options.allow_missing)
     except (DvcException, OSError) as error:
         raise SystemExit(f"why: {error}") from None
     for explanation in explanations:
