@@ -743,7 +743,7 @@ def test_changes_that_git_does_not_see_are_shown_to_it(project: Project) -> None
 
 def test_a_file_is_whole_only_with_all_that_dvc_writes(finished: Project, tmp_path: Path) -> None:
     text = (finished.root / "dvc.lock").read_text()
-    dataset = "{type: url, name: digits, url: s3://digits, lock: {}}"
+    dataset = '{type: url, name: digits, url: "s3://digits", lock: {}}'
     of_dataset = "  count:\n    cmd: 'true'\n    deps:\n    - path: ds://digits\n"
     of_dataset += f"      dataset: {dataset}\n"
     for name, content, whole in [
