@@ -5,9 +5,9 @@ others have published.
 `python -m benchmarks.chart [CSV]`
 """
 
+import argparse
 import csv
 import statistics
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
 
 def read(path: Path) -> dict[str, Point]:
-    """The recipes that were timed beside the notebook: by the machine on which most seeds were.
+    """The recipes that were timed beside the notebook, on the machine on which most of them were.
 
     A seed has one accuracy, on all machines.
     """
@@ -44,15 +44,18 @@ def read(path: Path) -> dict[str, Point]:
         raise SystemExit(f"{path}: not there; run `python -m benchmarks.accuracy` first")
     with path.open() as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    timed = [row for row in rows if row["wall_seconds"]]
+    pairs = {(row["what"], row["machine"]) for row in timed}
+    most = Counter(machine for _, machine in sorted(pairs)).most_common(1)
     found = {}
     for recipe in dict.fromkeys(row["what"] for row in rows):
         own = [row for row in rows if row["what"] == recipe]
         by_seed = {row["seed"]: 100 * float(row["accuracy"]) for row in own}
-        timed = [row for row in own if row["wall_seconds"]]
-        most = dict(Counter(row["machine"] for row in timed).most_common(1))
-        timed = [row for row in timed if row["machine"] in most]
-        if times := accuracy.of_notebook(rows, timed, "wall_seconds"):
+        here = [row for row in timed if row["what"] == recipe and row["machine"] in dict(most)]
+        if times := accuracy.of_notebook(rows, here, "wall_seconds"):
             found[recipe] = Point([*by_seed.values()], times)
+    if not found:
+        raise SystemExit(f"{path}: has no recipe that was timed beside the notebook")
     return found
 
 
@@ -94,7 +97,7 @@ def scale(axes: Axes, times: list[float]) -> None:
         axis.set_major_formatter("{x:g}")
 
 
-def main(path: Path = harness.RESULTS / "accuracy.csv") -> None:
+def main(path: Path) -> None:
     recipes = read(path)
     seeds = sorted({len(point.accuracies) for point in recipes.values()})
     counts = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
@@ -111,4 +114,7 @@ def main(path: Path = harness.RESULTS / "accuracy.csv") -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.chart", description=__doc__)
+    measured = harness.RESULTS / "accuracy.csv"
+    parser.add_argument("csv", type=Path, nargs="?", default=measured, metavar="CSV")
+    main(parser.parse_args().csv)

@@ -135,13 +135,15 @@ def floor(root: Path, name: str) -> harness.Figures:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
-    parser.add_argument("situations", nargs="*", default=SITUATIONS, metavar="SITUATION")
+    parser.add_argument("situations", nargs="*", default=list(SITUATIONS), metavar="SITUATION")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--test", type=int, default=1000)
     options = parser.parse_args()
     if unknown := [name for name in options.situations if name not in SITUATIONS]:
         parser.error(f"{unknown[0]}: expected one of: {', '.join(SITUATIONS)}")
+    if options.situations[0] != (first := next(iter(SITUATIONS))):
+        parser.error(f"the others need what {first!r} leaves: name it first")
     with (
         harness.clone(options.train, options.test, epochs=1) as ours,
         tempfile.TemporaryDirectory() as folder,

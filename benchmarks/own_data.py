@@ -61,7 +61,9 @@ def trainings(folder: Path, processed: Path) -> dict[str, Training]:
         follows = [TUTORIAL] if recipe == "tutorial" else [params["recipes"]["own"], views]
         options = harness.as_options(*overrides, "train.seed={}")
         command = ["benchmarks.fit", *options, "--processed", str(processed)]
-        found[f"{folder.name} {recipe}"] = Training([follows, accuracy.shared(params)], command)
+        found[f"{folder.resolve().name} {recipe}"] = Training(
+            [follows, accuracy.shared(params)], command
+        )
     return found
 
 
@@ -83,6 +85,8 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
+    if len({folder.resolve().name for folder in options.folders}) < len(options.folders):
+        parser.error("expected folders of different names, by which their rows are known")
     table: list[Row] = []
     for folder in options.folders:
         with tempfile.TemporaryDirectory() as scratch:

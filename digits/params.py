@@ -29,7 +29,7 @@ Cores = Annotated[int, Field(ge=1, le=256)]
 
 class Train(Section):
     seed: Seed = described(
-        "of all that is drawn at random: first weights, order of images, dropout, augmentation"
+        "of everything random: first weights, order of images, dropout, augmentation"
     )
     validation_split: Share | None = described(
         "share of the training images, from the end, that is held out, whatever the recipe; "
@@ -46,8 +46,8 @@ class Download(Section):
 
 class Preprocess(Section):
     invert: bool | None = described(
-        "dark ink on light paper becomes light on dark; empty: so it is with your own data, told "
-        "by looking"
+        "make dark ink on light paper light on dark; empty: found by looking, with your own data "
+        "alone"
     )
     train_size: Count | None = described(
         "how many training images are kept, from the first on; empty: all"
@@ -80,7 +80,7 @@ class Synthetic(Section):
 
 class Folder(Section):
     path: Annotated[str, Field(min_length=1)] = described(
-        "a folder of pictures, or of IDX, .npz or CSV files; or one such file: docs/own-data.md"
+        "the folder that holds your data, or one .npz or .csv file: docs/own-data.md"
     )
     size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = described(
         "side, or height and width, to which pictures are brought; empty: their own, if all have "
@@ -110,7 +110,7 @@ class Datasets(Section):
 class Schedule(Section):
     warmup: Share = described("share of the steps in which the learning rate rises to its peak")
     end: Annotated[float, Field(ge=0, le=1)] = described(
-        "share of the peak to which it falls, a step after the last; 1: the rate does not fall"
+        "share of its peak to which it falls, a step after the last; 1: it does not fall"
     )
 
 
@@ -171,7 +171,9 @@ class Params(Section):
     instructions: Literal["AVX2", "native"] = described(
         "AVX2: the same bits on nearly every x86-64 processor; native: all that this one has"
     )
-    environment: Environment = described("versions that numbers follow; `make lock` writes them")
+    environment: Environment = described(
+        "versions on which numbers depend; `make lock` writes them"
+    )
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)] = described(
         "networks and how each is trained"
     )

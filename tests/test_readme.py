@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 from digits import idx
 
 GENERATED = {"faults.md", "params.md"}
-FOUND = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks/README.md"]
+FOUND = [page for folder in (".", "docs", "benchmarks") for page in (ROOT / folder).glob("*.md")]
 PAGES = [
     pytest.param(page, id=str(page.relative_to(ROOT)))
     for page in sorted(FOUND)
@@ -83,9 +83,16 @@ def test_every_block_of_code_is_whole_and_no_command_is_broken(page: Path) -> No
 
 
 @pytest.mark.parametrize("page", [*PAGES, pytest.param(ROOT / "docs/faults.md", id="faults")])
-def test_every_link_leads_to_a_file(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)", page.read_text()):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.*)", target.read_text(), re.M)
+            signs = r"[^\w\- ]"  # which GitHub leaves out of an anchor
+            anchors = [re.sub(signs, "", title.lower()).replace(" ", "-") for title in headings]
+            assert anchor in anchors, link
 
 
 # --- what they say is so ---

@@ -9,7 +9,7 @@ DIGITS = 7  # characters of a number, which a search may draw with more
 
 def cut(text: str) -> str:
     """A number with four digits; the end of another long value: that of a path says most."""
-    if len(text) > DIGITS and re.fullmatch(r"\d+\.\d+", text):
+    if len(text) > DIGITS and re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", text):
         return f"{float(text):.4g}"
     return text if len(text) <= WIDEST else f"…{text[1 - WIDEST :]}"
 
