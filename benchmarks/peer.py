@@ -94,7 +94,7 @@ class Peer:
     labels: torch.Tensor
 
     def epoch(self, size: int, batch: int) -> None:
-        """Train on the first `size` images, then assess the others; metrics are counted, for time."""
+        """Train on the first `size` images, then assess the others; their metrics cost time too."""
         losses, right = torch.zeros(()), torch.zeros((), dtype=torch.long)
         self.network.train()
         for rows in torch.randperm(size).split(batch):
