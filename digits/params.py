@@ -237,9 +237,11 @@ def wrong_recipe(path: str, recipe: dict) -> Iterator[Refusal]:
 def wrong_names(values: dict) -> Iterator[Refusal]:
     """Yield what stands for an entry elsewhere in the file, or for a class, and finds none."""
     recipes, datasets = inside(values, "recipes"), inside(values, "datasets")
-    for path, entries in {"recipe": recipes, "download.dataset": datasets}.items():
-        *section, key = path.split(".")
-        name = inside(values, *section).get(key)
+    chosen = {
+        "recipe": (values.get("recipe"), recipes),
+        "download.dataset": (inside(values, "download").get("dataset"), datasets),
+    }
+    for path, (name, entries) in chosen.items():
         if isinstance(name, str) and entries and name not in entries:
             yield refusals.unknown_name(path, name, map(str, entries))
 

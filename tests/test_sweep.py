@@ -143,7 +143,7 @@ def inside_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project
 def remote(inside_project: Project, tmp_path: Path) -> Path:
     """The project's Git remote, which has nothing of it yet."""
     inside_project.run("git", "init", "--quiet", "--bare", str(tmp_path / "bare"))
-    inside_project.run("git", "remote", "add", "origin", str(tmp_path / "bare"))
+    inside_project.run("git", "remote", "add", "origin", "../bare")  # from the project
     return tmp_path / "bare"
 
 

@@ -62,7 +62,8 @@ class Bars:
         for epoch, value in enumerate(curve(log, self.metric), start=1):
             best = max(best, self.sign * value)
             hopeless = epoch in self.values and best < self.sign * self.values[epoch]
-            if hopeless and f"\nepoch {epoch}/{epoch} " not in log:
+            is_last = f"\nepoch {epoch}/{epoch} " in log  # as "epoch 5/5"
+            if hopeless and not is_last:
                 return log.partition(f"\nepoch {epoch + 1}/")[0].rstrip()
         return ""
 

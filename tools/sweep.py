@@ -68,9 +68,10 @@ def remotes(git: str, commit: str) -> Remotes:
     if changed := commands.output("git", "status", "--porcelain", "--untracked-files=no", "."):
         raise SystemExit(f"a sweep runs what is committed; commit or stash these first:\n{changed}")
     cache = commands.output("dvc", "cache", "dir")
+    top = commands.output("git", "rev-parse", "--show-toplevel")
     inner = commands.output("git", "rev-parse", "--show-prefix")
     if not git:
-        return Remotes(commands.output("git", "rev-parse", "--show-toplevel"), cache, commit, inner)
+        return Remotes(top, cache, commit, inner)
 
     address = commands.answer("git", "remote", "get-url", git, no=2)
     if not address:
@@ -81,6 +82,9 @@ def remotes(git: str, commit: str) -> Remotes:
             f"{git}: expected the present commit there, {commit[:7]}; "
             f"found none such: git push {git} HEAD"
         )
+    folder = Path(top, address)
+    if folder.is_dir():  # a relative path leads elsewhere from where workers stand
+        address = str(folder.resolve())
     settings = commands.output("dvc", "config", "--project", "--list").splitlines()
     named = any(line.startswith("core.remote=") for line in settings)
     return Remotes(address, "" if named else cache, commit, inner)
