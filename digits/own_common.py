@@ -22,7 +22,7 @@ TABLES = {".csv", ".tsv"}
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
 # by what a file's name ends with: what to do with one that is not read
 ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"], "unpack it")
-ADVICE |= dict.fromkeys([".avif", ".cr2", ".dcm", ".heic", ".nef", ".svg"], "export it as JPEG")
+ADVICE |= dict.fromkeys([".cr2", ".dcm", ".heic", ".nef", ".svg"], "export it as JPEG")
 ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5", ".mat"], "save it as .npz")
 ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "save it as .npz")
 ADVICE |= {".npy": "call them x_train and y_train"}

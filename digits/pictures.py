@@ -19,6 +19,7 @@ FORMATS: dict[str, tuple[tuple[bytes, ...], tuple[str, ...]]] = {
     "GIF": ((b"GIF8",), (".gif",)),
     "BMP": ((), (".bmp",)),  # its two letters would say too little
     "WebP": ((b"RIFF",), (".webp",)),
+    "AVIF": ((), (".avif",)),  # it begins with a length
     "TIFF": ((b"II*\0", b"MM\0*"), (".tif", ".tiff")),
 }
 SIGNATURES = tuple(start for starts, _ in FORMATS.values() for start in starts)
@@ -61,10 +62,10 @@ def kind(path: Path) -> str:
     """What a file that cannot be read begins with; a phone's HEIC is called by its name."""
     with path.open("rb") as file:
         start = file.read(12)
-    if start[4:8] == b"ftyp":
-        return "HEIC or AVIF, as some phones save photos: export it as JPEG"
-    if start.startswith(SIGNATURES):
+    if start.startswith(SIGNATURES) or start[4:] == b"ftypavif":
         return "a damaged one"
+    if start[4:8] == b"ftyp":
+        return "HEIC, as some phones save photos: export it as JPEG"
     text = start.decode("latin-1").strip()
     if text and text.isascii() and text.isprintable():
         return f"the text {text}"

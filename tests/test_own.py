@@ -1115,7 +1115,7 @@ def cut() -> bytes:
     return file.getvalue()[:-100]
 
 
-KNOWN = "expected PNG, JPEG, GIF, BMP, WebP or TIFF, found"
+KNOWN = "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found"
 BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "is cut off": (lambda: in_folder("a/x.png", cut()), "image file is truncated"),
     "is empty": (lambda: in_folder("a/x.png", b""), f"{KNOWN} nothing"),

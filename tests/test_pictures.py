@@ -16,6 +16,8 @@ from digits import pictures
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 COLOUR = np.dstack([GREY, GREY[::-1], 255 - GREY])
+HALVES = np.zeros((6, 8, 3), np.uint8)
+HALVES[:, 4:] = 255
 
 
 def saved(tmp_path: Path, image: Image.Image, name: str = "x.png", **options: Any) -> Path:
@@ -80,6 +82,12 @@ KINDS: dict[str, tuple[Callable[[], Image.Image], str, dict[str, Any], np.ndarra
         np.where(GREY > 99, 255, 0),
     ),
     "WebP in colour": (lambda: Image.fromarray(COLOUR), "x.webp", {"lossless": True}, COLOUR),
+    "AVIF": (
+        lambda: Image.fromarray(HALVES),
+        "x.avif",
+        {"quality": 100, "subsampling": "4:4:4"},
+        HALVES,
+    ),
     "PNG with a palette": (with_palette, "x.png", {}, np.asarray(with_palette().convert("RGB"))),
     "PNG with transparency": (lambda: alpha("RGBA"), "x.png", {}, ON_WHITE),
     "PNG in grey with transparency": (lambda: alpha("LA"), "x.png", {}, ON_WHITE),
@@ -223,17 +231,21 @@ def saved_bytes(image: Image.Image, kind: str) -> bytes:
 
 BAD = {
     "no file": (None, "no such file"),
-    "an empty file": (b"", "expected PNG, JPEG, GIF, BMP, WebP or TIFF, found nothing"),
-    "a text": (b"hello", "expected PNG, JPEG, GIF, BMP, WebP or TIFF, found the text hello"),
+    "an empty file": (b"", "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found nothing"),
+    "a text": (b"hello", "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found the text hello"),
     "PostScript, which Pillow would give to another program": (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-        "expected PNG, JPEG, GIF, BMP, WebP or TIFF, found the text %!PS",
+        "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found the text %!PS",
     ),
     "10⁸ pixels promised": (header(10_000, 10_000), "expected at most 89,478,485 pixels, found"),
     "10⁹ pixels promised": (header(50_000, 20_000), "Image size (1000000000 pixels) exceeds limit"),
     "32 bits": (
         saved_bytes(Image.fromarray(GREY.astype(np.int32) << 20), "TIFF"),
         "expected pixels of 8 or 16 bits, found 0 to 246415360",
+    ),
+    "a cut AVIF": (
+        saved_bytes(Image.fromarray(HALVES), "AVIF")[:40],
+        "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found a damaged one",
     ),
     "no pixel promised": (header(0, 0), ""),
 }

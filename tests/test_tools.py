@@ -608,7 +608,7 @@ def test_predict_says_what_is_no_picture_and_classifies_the_others(
     for line in done.stdout.splitlines():
         path, _, words = line.partition(": ")
         said[Path(path).name] = words
-    assert said["text.png"].startswith("expected PNG, JPEG, GIF, BMP, WebP or TIFF, found ")
+    assert said["text.png"].startswith("expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found ")
     assert "truncated" in said["cut.png"]
     assert said["blank.png"] == "no symbol found: no ink on paper in it"
     assert "found HEIC" in said["phone.heic"] and said["phone.heic"].endswith("export it as JPEG")
