@@ -38,7 +38,7 @@ from digits.own_common import (
     wrong,
 )
 from digits.own_names import from_names
-from digits.own_pictures import from_folders
+from digits.own_pictures import below, from_folders
 from digits.own_tables import from_tables
 from digits.pictures import ENDINGS
 
@@ -94,10 +94,10 @@ def check(path: Path, data: Data) -> None:
     """SystemExit where its classes or its images are none that the pipeline can do with."""
     if not 2 <= len(data.classes) <= 256:
         found, hint = f"{len(data.classes)}: {listed(data.classes)}", ""
-        if len(data.classes) == 1 and path.is_dir():
+        inner = path / "".join(data.classes[:1])
+        if len(data.classes) == 1 and path.is_dir() and inner in folders(path):
             beside = [ending(file) for file in visible(path)]
-            inner = path / data.classes[0]
-            if inner.is_dir() and len(folders(inner)) > 1:
+            if len(folders(inner)) > 1:
                 hint = f", which holds folders: did you mean {printable(inner)}?"
             else:
                 hint = advice(beside) if TABLES.isdisjoint(beside) else TABLE
@@ -151,10 +151,11 @@ def look(path: Path, job: Job) -> Data:
         job.said.extend([f"left out: {listed(file.name for file in plain)}"] if plain else [])
         return from_arrays("NumPy arrays", path, from_numpy(zips, job), names, job)
     if plain and not any(path.is_dir() or ending(path) in READ - {".npy"} for path in inside):
-        return from_arrays("NumPy arrays", path, *from_drawings(plain, job), job)
+        return from_arrays("NumPy arrays", path, from_drawings(plain, job), names, job)
     if path.is_dir() and (data := from_tables(path, tables, names, job)):
         return data
-    if tables and not any(file.is_dir() for file in inside):
+    within = [file for folder in inside if folder.is_dir() for file in below(folder, Counter())]
+    if tables and not any(ending(file) in ENDINGS for file in within):
         return from_arrays("CSV", path, from_csv(tables, job), names, job)
     return from_names(path, names, job) or from_folders(path, names, job)
 

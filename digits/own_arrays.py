@@ -24,6 +24,7 @@ from PIL import Image
 from digits import idx, pictures
 from digits.output import printable
 from digits.own_common import (
+    INDEX,
     KINDS,
     SPLITS,
     TABLE,
@@ -70,7 +71,7 @@ def from_arrays(
             raise wrong(place, f"images of {given} in all", one.images.shape[1:])
     if len(given) == 3 and flat:
         job.said.append("each pixel's red, green and blue are taken to stand side by side")
-    codes, classes = numbered(place, found, names, job)
+    codes, classes = numbered(place, [one.labels for one in found], names, job)
     scales = [pixel_scale(place, one, job) for one in found]
     split, share = choose_test_split({one.split for one in found}, job)
     colour = len(given) == 3 if job.colour is None else job.colour
@@ -167,16 +168,16 @@ def line_numbers(place: Path, given: list[str], names: list[str]) -> list[str]:
 
 
 def numbered(
-    place: Path, found: list[Arrays], names: list[str] | None, job: Job
+    place: Path, labels: list[np.ndarray], names: list[str] | None, job: Job
 ) -> tuple[list[np.ndarray], list[str]]:
     """Labels uint8 (N,) of each split, from 0 on, and the names of the classes.
 
     What was given counts the lines of classes.txt, from 0 or 1, or is a name itself.
     """
-    values = np.concatenate([one.labels.astype(str) for one in found])
+    values = np.concatenate([each.astype(str) for each in labels])
     distinct, codes = np.unique(values, return_inverse=True)
     given = distinct.tolist()
-    if empty := [name for name in given if name.strip().casefold() in ("", "nan", "inf")]:
+    if empty := [name for name in given if name.strip().casefold() in ("", "nan", "inf", "-inf")]:
         raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
     order = names or sorted(given, key=natural)
     if not set(given) <= set(order):
@@ -185,7 +186,7 @@ def numbered(
         job.said.append(f"labels are not 0 to {len(order) - 1}, so they are taken as names")
     places = {name: at for at, name in enumerate(order)}
     codes = np.array([places[value] for value in given])[codes].astype(np.uint8)
-    ends = np.cumsum([len(one.labels) for one in found])
+    ends = np.cumsum([len(each) for each in labels])
     return np.split(codes, ends[:-1]), names or order
 
 
@@ -253,14 +254,16 @@ def read_idx(file: Path, kind: str) -> tuple[tuple[int, ...], Iterator[np.ndarra
 def from_numpy(files: list[Path], job: Job) -> list[Arrays]:
     """Arrays whose names, or else whose file's, say train, val or test, and images or labels."""
     arrays: dict[tuple[str, str | None], np.ndarray] = {}
+    called: dict[tuple[str, str | None], str] = {}
     for file in files:
         with readable(file):
             for name, load in members(file):
                 key = meaning(SPLITS, name, file.stem) or "train", meaning(KINDS, name, file.stem)
                 if key in arrays:
                     expected = f"one array of {key[0]} {key[1]} in all: join them"
-                    raise wrong(file, expected, "another")
+                    raise wrong(file, expected, f"{called[key]} and {name}")
                 if key[1]:
+                    called[key] = name
                     arrays[key] = load(job.scratch / f"{key[0]}-{key[1]}")
     splits = list(dict.fromkeys(split for split, _ in arrays)) or ["train"]
     for split, kind in [(split, kind) for split in splits for kind in ("images", "labels")]:
@@ -270,8 +273,8 @@ def from_numpy(files: list[Path], job: Job) -> list[Arrays]:
     return [Arrays(split, arrays[split, "images"], arrays[split, "labels"]) for split in splits]
 
 
-def from_drawings(files: list[Path], job: Job) -> tuple[list[Arrays], list[str]]:
-    """Files uint8 (N, 784), a class each, as of Quick, Draw!; and the names of the classes."""
+def from_drawings(files: list[Path], job: Job) -> list[Arrays]:
+    """Files uint8 (N, 784), a class each that is called as its file, as of Quick, Draw!"""
     expected = "x_train.npy and y_train.npy, or a file of drawings uint8 (N, 784) for each class"
     splits = {meaning(SPLITS, file.stem) for file in files}
     if not 2 <= len(files) <= 256 or len(splits - {None}) > 1:
@@ -285,10 +288,10 @@ def from_drawings(files: list[Path], job: Job) -> tuple[list[Arrays], list[str]]
         found.append(drawings)
     rows = (rows for drawings in found for _, rows in chunks(drawings))
     images = spool(rows, job.scratch / "drawings", np.uint8, (784,))
-    labels = np.repeat(np.arange(len(found), dtype=np.uint8), [*map(len, found)])
+    classes = [file.stem.removeprefix("full_numpy_bitmap_") for file in files]
+    labels = np.repeat(classes, [*map(len, found)])
     job.said.append("each file is a class")
-    names = [file.stem.removeprefix("full_numpy_bitmap_") for file in files]
-    return [Arrays("train", images, labels)], names
+    return [Arrays("train", images, labels)]
 
 
 @contextmanager
@@ -357,7 +360,7 @@ def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
         at = label_column(fields)
         shape = square(len(fields) - 1)
         pixels_alone = at is None and not shape and square(len(fields))
-        counted = at is not None and shape and fields[at] in ("", "id", "imageid", "index")
+        counted = at is not None and shape and fields[at] in INDEX
         if counted or pixels_alone:
             return None
         if not shape:

@@ -17,6 +17,7 @@ SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "tes
 SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
+INDEX = {"", "id", "imageid", "image_id", "index", "unnamed: 0"}  # columns that number the rows
 NAMES = "classes.txt"
 TABLES = {".csv", ".tsv"}
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
@@ -104,8 +105,9 @@ def hides(path: Path) -> bool:
 
 def table_files(inside: list[Path]) -> list[Path]:
     """The .csv files among these, or else the .tsv files."""
-    commas = [path for path in inside if ending(path) == ".csv"]
-    return commas or [path for path in inside if ending(path) == ".tsv"]
+    files = [path for path in inside if path.is_file()]
+    commas = [path for path in files if ending(path) == ".csv"]
+    return commas or [path for path in files if ending(path) == ".tsv"]
 
 
 def folders(folder: Path) -> list[Path]:

@@ -83,7 +83,7 @@ def from_pictures(
     if empty or not kept:
         none = f"no picture of {listed(empty)}" if empty else "none"
         expected = "folders of pictures, one for each class, or all called as cat.1.png"
-        raise wrong(root, expected, f"{none}; {left_out}", advice(left))
+        raise wrong(root, expected, f"{none}; {left_out}", advice(left.elements()))
     split, share = choose_test_split({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     job.said.extend([left_out] if left else [])
@@ -119,9 +119,13 @@ def find(
             raise wrong(root, expected, f"none in {parts}", hint)
         splits = {root: "train"}
     found, classes = [], set()
+    for top in dict.fromkeys([root, *splits]):
+        left.update(hidden(top))
+        if top == root or splits[top]:
+            beside = [path for path in visible(top) if not path.is_dir()]
+            left.update(ending(path) for path in beside if path != root / NAMES)
     for top, split in splits.items():
         inside = folders(top)
-        left.update(hidden(top))
         if top != root and not (split and inside):
             left[f"{top.name}/"] += 1
         if not split:
@@ -132,8 +136,6 @@ def find(
                 continue
             classes.add(folder.name)
             found += [Picture(path, folder.name, split) for path in below(folder, left)]
-        beside = [path for path in visible(top) if not path.is_dir()]
-        left.update(ending(path) for path in beside if path != root / NAMES)
     if root in splits:
         found = split_by_folders(root, found, 1)
     return found, names or sorted(classes, key=natural)
@@ -144,6 +146,9 @@ def split_by_folders(root: Path, found: list[Picture], depth: int) -> list[Pictu
     between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
     splits = [meaning(SPLITS, *parts) for parts in between]
     said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
+    if None in said and "train" in said and {"test", "val"} & said:
+        beside = [one.path for one, split in zip(found, splits) if not split]
+        raise wrong(root, "all pictures in folders of train and test", f"beside: {listed(beside)}")
     if None in said or "train" not in said:
         splits = ["train"] * len(found)
     return [picture._replace(split=split or "train") for picture, split in zip(found, splits)]

@@ -10,6 +10,7 @@ Nothing is guessed where two columns would do: a wrong label would be learned in
 
 import csv
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from digits import pictures
-from digits.own_arrays import LABEL, Arrays, as_labels, numbered
+from digits.own_arrays import LABEL, as_labels, numbered
 from digits.own_common import (
+    INDEX,
     KINDS,
     NAMES,
     SPLITS,
@@ -41,12 +43,12 @@ from digits.own_pictures import Picture, below, find, from_pictures, split_by_fo
 LABELS = {"label", "labels", "class", "class_name", "category", "target"}
 LABELS |= {"species", "breed", "diagnosis", "dx"}
 SPLIT = {"split", "subset", "partition"}
-INDEX = {"", "id", "index", "unnamed: 0"}
-
-FILES = {"file", "file_name", "filename", "id", "id_code", "image", "image_id", "name", "path"}
+FILES = {"file", "file_name", "filename", "id", "id_code", "image", "image_id", "imageid", "name"}
+FILES |= {"path"}
 
 LOOK = 100  # rows by which it is told whether a table names pictures
 ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
+ALBUMS |= {"preview", "previews", "thumbnail", "thumbnails", "thumbs"}
 
 Row = list[str]
 
@@ -77,7 +79,7 @@ class Known:
         self.folders = {folder for path in self.paths for folder in path.parts[:-1]}
         self.by_end: dict[str, list[Path]] = {}
         for path in self.paths:
-            parts = [*path.parts[:-1], stem(path.name)]
+            parts = [composed(part) for part in (*path.parts[:-1], stem(path.name))]
             for start in range(len(parts)):
                 self.by_end.setdefault("/".join(parts[start:]), []).append(path)
 
@@ -86,7 +88,7 @@ class Known:
 
         Folders of another machine do not count. A picture of another split is none.
         """
-        *folders, name = re.split(r"[/\\]", cell.strip())
+        *folders, name = re.split(r"[/\\]", composed(cell.strip()))
         found: list[Path] = []
         for start in range(len(folders) + 1):
             found = self.by_end.get("/".join([*folders[start:], stem(name)]), [])
@@ -101,8 +103,16 @@ class Known:
         return found
 
     def split_of(self, table: Path) -> str | None:
-        """What a table's name says, or its folder's."""
-        return meaning(SPLITS, *table.relative_to(self.root).with_suffix("").parts)
+        """What a table's name says, or its folder's: train_test_labels.csv is of both."""
+        parts = table.relative_to(self.root).with_suffix("").parts
+        words = re.split(r"[^a-z]+", parts[-1].casefold())
+        several = len({SPLITS[word] for word in words if word in SPLITS}) > 1
+        return None if several else meaning(SPLITS, *parts)
+
+
+def composed(text: str) -> str:
+    """The text with each é as one letter: a Mac takes it apart in the names of files."""
+    return unicodedata.normalize("NFC", text)
 
 
 def by_folders(path: Path) -> str | None:
@@ -124,15 +134,17 @@ def kind(name: str) -> str:
 def says_class(root: Path, names: list[str] | None) -> bool:
     """Whether folders say the classes: not one alone, and no splits, parts, albums or masks."""
     try:
-        found, classes = find(root, names, Counter())
+        found, _ = find(root, names, Counter())
     except SystemExit:
         return False
+    # a folder of annotations or models is no class
+    classes = {picture.name for picture in found if ending(picture.path) in pictures.ENDINGS}
     splits = {meaning(SPLITS, name) for name in classes} - {None}
     letters = {re.sub(r"[^a-z]+", "", name.casefold()) for name in classes}
     parts = len(letters) == 1 and letters != {""}  # part_1 and part_2
     albums = [name.casefold() in ALBUMS or meaning(KINDS, name) == "images" for name in classes]
     others = len(splits) > 1 or parts or all(albums)
-    return bool(found) and len(classes) > 1 and not others
+    return len(classes) > 1 and not others
 
 
 def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job) -> Data | None:
@@ -231,7 +243,7 @@ def columns_of(file: Path, known: Known) -> Table | None:
     others = [at for at in others if columns[at] not in INDEX] or others
     called = [at for at in others if headed and columns[at] in LABELS]
     one_hot = len(others) > 1 and all(len(marks(row, others)) == 1 for row in rows)
-    if one_hot and headed:
+    if one_hot and headed and (len(others) > 2 or not called):
         called = others
         if len({*columns}) < len(columns):
             raise wrong(file, "columns of different names", listed(head))
@@ -246,7 +258,7 @@ def columns_of(file: Path, known: Known) -> Table | None:
 
 def names_pictures(column: str, rows: list[Row], at: int, known: Known) -> bool:
     """Whether most of its cells do, and each another: neither an index nor a label does."""
-    if column in LABELS or column in INDEX - {"id"}:
+    if column in LABELS or column in INDEX - FILES:
         return False
     cells = [row[at] for row in rows]
     hits = {cell for cell in cells if known.called(cell)}
@@ -269,8 +281,8 @@ def marks(row: Row, columns: list[int]) -> list[int]:
     return [at for at, cell in zip(columns, cells) if cell in ("1", "1.0")]
 
 
-def read(table: Table, known: Known, several: bool) -> Iterator[tuple[Picture, str]]:
-    """Yield the pictures of a table, of several if so, and what it says that each shows."""
+def read(table: Table, known: Known, several: bool) -> Iterator[Picture]:
+    """Yield the pictures of a table, of several if so, with what it says that each shows."""
     of_file = known.split_of(table.file)
     lost, bare = [], True
     named: Counter[Path] = Counter()
@@ -292,8 +304,7 @@ def read(table: Table, known: Known, several: bool) -> Iterator[tuple[Picture, s
             continue
         named[paths[0].parent] += 1
         bare = bare and stem(cell) == cell
-        label = label_in(row, table, place)
-        yield Picture(known.root / paths[0], label, split or ""), label
+        yield Picture(known.root / paths[0], label_in(row, table, place), split or "")
     if lost:
         found = f"none called {listed(lost)} ({len(lost):,} in all)"
         raise wrong(table.file, f"pictures in or below {known.root}", found)
@@ -322,14 +333,12 @@ def label_in(row: Row, table: Table, place: str) -> str:
 
 
 def with_classes(
-    root: Path, rows: list[tuple[Picture, str]], names: list[str] | None, job: Job
+    root: Path, found: list[Picture], names: list[str] | None, job: Job
 ) -> tuple[list[Picture], list[str]]:
     """Pictures with the names of their classes, and all of these: classes.txt may have them."""
-    values = [label for _, label in rows]
-    labels = as_labels(values)
-    [codes], classes = numbered(root, [Arrays("", labels, labels)], names, job)
-    named = [picture._replace(name=classes[code]) for (picture, _), code in zip(rows, codes)]
-    return named, classes
+    labels = as_labels([picture.name for picture in found])
+    [codes], classes = numbered(root, [labels], names, job)
+    return [picture._replace(name=classes[code]) for picture, code in zip(found, codes)], classes
 
 
 def with_splits(root: Path, found: list[Picture]) -> list[Picture]:

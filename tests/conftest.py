@@ -25,7 +25,7 @@ STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
 # What a project of the tests is a copy of. Tests that need more copy that themselves.
 SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots"]
 SOURCES += [".gitattributes", ".declaredignore"]
-SOURCES += ["stages", "digits", "tools", "data/own"]
+SOURCES += ["stages", "digits", "tools", "data/own/README.md"]
 OUTPUTS = ["data/idx", "data/processed", "models", "reports"]
 # Variables of the shell that runs the tests, which a user's shell would not have.
 FOREIGN = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS", "SHELL", "PYTHON")
@@ -116,7 +116,7 @@ def new_project(root: Path) -> Project:
     project.change(download__dataset="synthetic")
     project.change(datasets__synthetic__train=400, datasets__synthetic__test=100)
     project.change(recipes__original__epochs=1, evaluate__calibration_bins=4)
-    project.run("git", "init", "--quiet")
+    project.run("git", "init", "--quiet", "--initial-branch=master")
     project.run("git", "config", "user.name", "test")
     project.run("git", "config", "user.email", "test@example.org")
     project.commit("tiny")
@@ -146,7 +146,7 @@ def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Let Git and DVC see no repository of a hook, and no settings but those of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(PERSONAL):
+            if name.startswith(PERSONAL) or name.lower().endswith("_proxy"):
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")

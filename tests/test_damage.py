@@ -190,8 +190,12 @@ def test_a_detached_head_is_mended(finished: Project, project: Project, again: b
     command = "dvc", "exp", "run", "-S", "evaluate.calibration_bins=5"
     running = project.start(*command, start_new_session=True, **PIPE)
     assert running.stdout
-    while "'evaluate'" not in running.stdout.readline():
-        pass
+    for line in running.stdout:
+        if "'evaluate'" in line:
+            break
+    else:
+        pytest.fail("evaluate never began")
+    os.killpg(running.pid, signal.SIGSTOP)
     refused = project.run("python", "-m", "tools.mend", check=False)
     assert refused.returncode == 1 and f"(PID {running.pid})" in refused.stdout
     project.run("git", "worktree", "add", "--quiet", "--detach", "other")

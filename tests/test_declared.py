@@ -304,9 +304,3 @@ def test_where_it_cannot_run_it_says_so_in_one_line(tmp_path: Path) -> None:
     if shutil.which("strace"):
         outside = declared(other, "--project", str(tmp_path))
         assert re.fullmatch(r"declared: you are not inside of a DVC repository .*\n", outside[2])
-
-
-@needs_strace
-@pytest.mark.slow
-def test_this_project_declares_what_its_stages_use(project: Project) -> None:
-    assert declared(project)[::3] == ([], 0)

@@ -44,7 +44,6 @@ WAYS_ON = [
     "download.dataset=folder",
     "download.dataset=synthetic",
 ]
-LONGEST = fetch.ANSWER_SECONDS + sum(range(fetch.ROUNDS))  # seconds, with no mirror in reach
 PUBLISHED = dict(datasets.PUBLISHED)
 NEXT = "the next mirror is tried; else one line names it and says why"
 NAMED = "one line names it and says why"
@@ -785,10 +784,6 @@ def test_an_own_mirror_without_the_files_does_not_lengthen_the_wait(
     # both waits are a second long here: either may end first
     assert told[silent] in ("no answer within 1 s", "it sent nothing for too long")
     assert time.monotonic() - start < 2 * fetch.ANSWER_SECONDS
-
-
-def test_with_no_mirror_in_reach_the_stage_ends_within_30_seconds() -> None:
-    assert LONGEST < 30 - 5  # 5: to import, and to spare
 
 
 @fault("each mirror has another fault", "a line for each names it and says why")

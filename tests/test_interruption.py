@@ -227,7 +227,7 @@ def moments() -> Iterator[tuple[str, float]]:
 @pytest.mark.slow
 @pytest.mark.fault(
     "DVC",
-    "SIGKILL to all as a stage begins, writes its outputs or is recorded: fourteen in a pipeline",
+    "SIGKILL to all as a stage begins, writes its outputs or is recorded",
     "the next `dvc repro` goes on, after `make mend` where it says so: the same bytes",
 )
 def test_a_pipeline_killed_around_each_stage_ends_in_the_same_bytes(

@@ -230,6 +230,8 @@ def test_a_file_of_drawings_for_each_class_as_of_quick_draw(gather: Gather) -> N
     assert found.about["classes"] == ["car", "cat"] and "each file is a class" in found.said
     pairs = [(label, row.tobytes()) for label, name in enumerate(images) for row in images[name]]
     assert sorted(found.pairs("train") + found.pairs("test")) == sorted(pairs)
+    Path("mine/classes.txt").write_text("cat\ncar\n")
+    assert gather().about["classes"] == ["cat", "car"]
 
 
 def test_medmnist_in_colour_with_its_validation_split(gather: Gather) -> None:
@@ -265,11 +267,11 @@ def test_test_images_that_were_chosen_from_an_array_are_named_by_their_rows(
     assert 0 < len(rows) < 50 and (images[rows] == chosen).all()
 
 
-@pytest.mark.parametrize("head", [[], ["id", *(f"pixel{number}" for number in range(64))]])
-def test_a_test_file_without_labels_is_left_out_as_kaggles_is(
-    gather: Gather, head: list[str]
-) -> None:
+@pytest.mark.parametrize("first", ["", "id", "image_id"])
+def test_a_test_file_without_labels_is_left_out_as_kaggles_is(gather: Gather, first: str) -> None:
     csv("train.csv", np.arange(50) % 3, noise(50, 8, 8))
+    Path("mine/old").mkdir()
+    head = [first, *(f"pixel{number}" for number in range(64))] if first else []
     rows = [head] * bool(head) + noise(5, len(head) or 64).tolist()
     Path("mine/test.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
     Path("mine/sample_submission.csv").write_text("ImageId,Label\n1,0\n")
@@ -526,8 +528,9 @@ def test_splits_may_lie_in_the_folders_of_classes(
     found = gather()
     assert found.about["classes"] == ["a", "b"] and said in found.said
     assert (len(found.pairs("train")), len(found.pairs("test"))) == (len(train), len(test))
-    picture("a/elsewhere/1.png")  # then these are no splits
-    assert "no test set, so it is about 20 %" in gather().said
+    picture("a/elsewhere/1.png")  # else it would be trained on
+    beside = "all pictures in folders of train and test, found beside: mine/a/elsewhere/1.png"
+    assert beside in refusal()
 
 
 NAMES_OF_FILES = {
@@ -785,6 +788,10 @@ PICTURE_TABLES: dict[str, tuple[tuple[str, ...], Callable[[str, str], tuple[Any,
         ("image", "cat", "dog", "class"),
         lambda path, name: (path, int(name == "cat"), int(name == "dog"), 0),
     ),
+    "with another column of 0 and 1": (
+        ("image", "label", "synthetic"),
+        lambda path, name: (path, int(name == "dog"), int(name == "cat")),
+    ),
     "with names quoted": (("file", "label"), lambda path, name: (f'"{path}"', f'"{name}"')),
 }
 
@@ -799,7 +806,7 @@ def test_a_table_names_pictures(
     found = gather(share=0.4)
     images = [pictures[path].tobytes() for path in SHOWN]
     assert sorted(found.pairs("train") + found.pairs("test")) == [*enumerate(images)]
-    assert found.about["classes"] == ["cat", "dog"]
+    assert found.about["classes"] == (["0", "1"] if "synthetic" in head else ["cat", "dog"])
     assert (
         re.search("\n  classes by .+ of my.csv\n", found.said) and "left out: 1 .png" in found.said
     )
@@ -856,6 +863,30 @@ def test_folders_of_other_things_are_no_classes_where_a_table_says_these(
     assert gather().about["classes"] == ["c", "d"]
     Path("mine/labels.csv").unlink()
     assert gather().about["classes"] == [*folders]
+
+
+def test_folders_without_pictures_are_no_classes_where_a_table_says_these(gather: Gather) -> None:
+    paths = classes("images")
+    rows = [(path.relative_to("mine"), "cd"[n % 2]) for n, path in enumerate(paths)]
+    table("train_test_labels.csv", ("file", "label"), *rows)
+    in_folder("annotations/1.xml", b"<a/>")
+    found = gather()
+    assert found.about["classes"] == ["c", "d"] and "left out: 1 .xml" in found.said
+
+
+def test_a_name_of_a_file_is_found_however_its_letters_are_composed(gather: Gather) -> None:
+    for number in range(20):
+        picture(f"images/e\u0301{number}.png")  # as a Mac writes it
+    table("labels.csv", ("file", "label"), *[(f"\xe9{n}.png", "ab"[n % 2]) for n in range(20)])
+    assert gather().about["classes"] == ["a", "b"]
+
+
+def test_what_is_only_called_like_a_table_is_none(gather: Gather) -> None:
+    classes("train/a", "train/b", "test/a", "test/b")
+    Path("mine/test/gone.csv").symlink_to("nowhere")
+    assert gather().about["classes"] == ["a", "b"]
+    Path("mine/train/metadata.csv").mkdir()
+    assert "found no picture of metadata.csv" in refusal()
 
 
 def test_the_column_of_paths_is_no_column_of_splits(gather: Gather) -> None:
@@ -1184,7 +1215,8 @@ WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "two arrays of one meaning": (
         {"test_images": noise(30, 8, 8)},
-        "mine/some.npz: expected one array of test images in all: join them, found another",
+        "mine/some.npz: expected one array of test images in all: join them, found x_test.npy and "
+        "test_images.npy",
     ),
     "fewer labels than images": (
         {"y_train": np.arange(29)},
@@ -1318,12 +1350,21 @@ def archive(**members: bytes) -> bytes:
     return file.getvalue()
 
 
+def flipped(data: bytes) -> bytes:
+    """The same with another bit in the middle of an array."""
+    return data[:300] + bytes([data[300] ^ 1]) + data[301:]
+
+
 DAMAGED: dict[str, tuple[Callable[[], bytes], str]] = {
     "no zip file": (lambda: b"PK nothing", "File is not a zip file"),
     "cut off": (lambda: archive(x_train=npy(noise(9, 8, 8), (9, 8, 8)))[:-40], "File is not a zip"),
     "a bit flipped": (
+        lambda: flipped(archive(x_train=npy(noise(9, 8, 8), (9, 8, 8)))),
+        "Bad CRC-32",
+    ),
+    "a letter too many": (
         lambda: archive(x_train=npy(noise(9, 8, 8), (9, 8, 8))).replace(b"x_train", b"x_trainx", 1),
-        "",
+        "Bad magic number for file header",
     ),
     "an index that leads out of it": (
         lambda: archive(x_train=npy(noise(9, 8, 8), (9, 8, 8))).replace(b"PK\1\2", b"PK\1\3"),
@@ -1336,7 +1377,7 @@ DAMAGED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "an array that promises 10²⁸ bytes": (
         lambda: archive(x_train=npy(noise(9), (10**14, 10**14))),
-        "",
+        "mmap length is greater than file size",
     ),
 }
 

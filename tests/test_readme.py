@@ -21,6 +21,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from digits import idx
+from tools import environment
 
 GENERATED = {"faults.md", "params.md"}
 FOUND = [page for folder in (".", "docs", "benchmarks") for page in (ROOT / folder).glob("*.md")]
@@ -108,6 +109,21 @@ def matches(name: str, known: set[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, target.replace("%", "*")) for target in known)
 
 
+def test_the_versions_of_python_are_the_same_wherever_they_stand() -> None:
+    low, high = (".".join(map(str, each)) for each in (environment.OLDEST, environment.NEWEST))
+    major, minor = environment.NEWEST
+    assert f"Python {low} to {high} " in README
+    assert (
+        f'requires-python = ">={low},<{major}.{minor + 1}"' in (ROOT / "pyproject.toml").read_text()
+    )
+    assert f'python: ["{low}", "{high}"]' in (ROOT / ".github/workflows/ci.yml").read_text()
+
+
+def test_stages_do_not_import_each_other() -> None:
+    for path in (ROOT / "stages").glob("[!_]*.py"):
+        assert not re.search(r"^\s*(from|import) stages\b", path.read_text(), re.M), path
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_target_of_make_that_a_page_names_is_there(page: Path) -> None:
     named = re.findall(r"(?:`|^\$ )make ([\w./-]+)", page.read_text(), re.M)
@@ -136,7 +152,9 @@ def test_the_accuracies_are_those_that_were_measured() -> None:
         if "@ 2.50GHz" in line:
             cells = line.split("|")
             minutes[cells[1].strip()] = f"{float(cells[7]) / 60:.1f}"
-    minutes["best"] = f"{10_318 * 0.205 / 60:.0f}"  # steps, and seconds of each, nothing beside it
+    page = (ROOT / "benchmarks/README.md").read_text()
+    [(ms, steps)] = re.findall(r"a step took (\d+) ms there. So its\s+([\d,]+) take", page)
+    minutes["best"] = f"{int(steps.replace(',', '')) * int(ms) / 60_000:.0f}"
     for name, by_seed in measured.items():
         assert sorted(by_seed) == [*range(len(by_seed))]
         found = by_seed.values()

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -189,6 +190,15 @@ def test_all_trials_count_of_searches_that_did_not_know_of_each_other(
         32: {0: 0.32},
     }
     assert sorted(found.known) == [0, 1, 2] and not any(trial.stopped for trial in known.values())
+
+
+def test_the_example_of_the_page_names_two_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs/search.md").read_text()
+    [words] = re.findall(r"^\$ python -m tools.search (-S .*) --trials 40$", page, re.M)
+    found = space.read(shlex.split(words)[1::2])
+    names = [key.rpartition(".")[2] for key in found.ranges]
+    assert names == ["learning_rate", "batch_size"]
 
 
 def test_a_machine_that_fails_again_and_again_ends_the_search_and_condemns_no_trial(

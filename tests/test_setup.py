@@ -141,7 +141,7 @@ def test_the_pages_count_the_processors_of_the_table() -> None:
     readme, page = (
         " ".join((ROOT / name).read_text().split()) for name in ("README.md", "docs/bytes.md")
     )
-    assert f"[{len(names - emulated)} processors, and on {len(emulated)} emulated ones" in readme
+    assert f"[{len(names - emulated)} processors and {len(emulated)} emulated ones]" in readme
     assert f"{len(names)} processors]" in page
 
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -50,9 +49,7 @@ def test_ctrl_c_ends_a_program_in_a_line_and_an_error_shows_where_it_was(
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help_comes_at_once_and_needs_no_library(name: str) -> None:
     command = [sys.executable, "-E", "-X", "importtime", "-m", f"tools.{name}", "--help"]
-    began = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert time.monotonic() - began < 2  # 0.3 s on an idle machine
     assert f"usage: python -m tools.{name}" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert imported & HEAVY == set()

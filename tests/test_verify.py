@@ -58,10 +58,14 @@ def test_verify_hands_on_pictures_that_git_does_not_have(project: Project, folde
     bring(project.root / folder)
     if folder == "data":
         project.run("dvc", "add", "data/flowers")
+    else:
+        with (project.root / ".gitignore").open("a") as file:
+            file.write("data/own/flowers\n")
     path = f"{folder}/flowers"
     project.change(download__dataset="folder", datasets__folder__path=path)
     project.repro()
     project.commit("my pictures")
+    assert project.run("git", "ls-files", path).stdout == ""
     assert "\nsame       dvc.lock\n" in project.run("python", "-E", "-m", "tools.verify").stdout
 
 
