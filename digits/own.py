@@ -146,17 +146,24 @@ def look(path: Path, job: Job) -> Data:
     # of a folder alone: what lies beside a file DVC does not follow
     names = class_names(path / NAMES)
     if path.is_dir() and idx.candidates(path, "train", "images"):
+        # train-images-idx3-ubyte, ...
         return from_arrays("IDX", path, from_idx(path, job), names, job)
     if zips:
-        job.said.extend([f"left out: {listed(file.name for file in plain)}"] if plain else [])
+        # mine.npz, or x_train.npy and y_train.npy
+        if plain:
+            job.said.append(f"left out: {listed(file.name for file in plain)}")
         return from_arrays("NumPy arrays", path, from_numpy(zips, job), names, job)
     if plain and not any(path.is_dir() or ending(path) in READ - {".npy"} for path in inside):
+        # cat.npy, dog.npy, ...
         return from_arrays("NumPy arrays", path, from_drawings(plain, job), names, job)
     if path.is_dir() and (data := from_tables(path, tables, names, job)):
+        # labels.csv, which names pictures
         return data
     within = [file for folder in inside if folder.is_dir() for file in below(folder, Counter())]
     if tables and not any(ending(file) in ENDINGS for file in within):
+        # train.csv: a label and its pixels a line
         return from_arrays("CSV", path, from_csv(tables, job), names, job)
+    # cat.1.jpg, dog.1.jpg, ...; or else cat/1.jpg, dog/1.jpg, ...
     return from_names(path, names, job) or from_folders(path, names, job)
 
 

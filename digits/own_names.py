@@ -94,5 +94,8 @@ def may_say_classes(path: Path) -> bool:
 def class_in(name: str) -> str:
     """The class that a file's name says before its number; nothing where it says none."""
     match = NUMBERED.fullmatch(name)
-    word = match[1] or match[2] if match else ""
-    return "" if re.split(r"[\W_]+", word.casefold())[-1] in OTHERS.split() else word
+    if not match:
+        return ""
+    word = match[1] or match[2]
+    *_, last = re.split(r"[\W_]+", word.casefold())
+    return "" if last in OTHERS.split() else word

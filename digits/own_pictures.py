@@ -86,7 +86,8 @@ def from_pictures(
         raise wrong(root, expected, f"{none}; {left_out}", advice(left.elements()))
     split, share = choose_test_split({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
-    job.said.extend([left_out] if left else [])
+    if left:
+        job.said.append(left_out)
     stream = read_pictures(root, kept, classes, shape, split, share, job)
     return Data("pictures", shape if coloured else shape[:2], classes, stream)
 

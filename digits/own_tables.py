@@ -76,7 +76,7 @@ class Known:
     def __init__(self, root: Path, paths: list[Path]) -> None:
         self.paths = [path.relative_to(root) for path in paths]
         self.root = root
-        self.folders = {folder for path in self.paths for folder in path.parts[:-1]}
+        self.folders = {composed(name) for path in self.paths for name in path.parts[:-1]}
         self.by_end: dict[str, list[Path]] = {}
         for path in self.paths:
             parts = [composed(part) for part in (*path.parts[:-1], stem(path.name))]
@@ -241,19 +241,25 @@ def columns_of(file: Path, known: Known) -> Table | None:
     split = next((at for at in others if is_split(columns[at], rows, at)), None)
     others = [at for at in others if at != split]
     others = [at for at in others if columns[at] not in INDEX] or others
+    if not others:
+        return None
     called = [at for at in others if headed and columns[at] in LABELS]
     one_hot = len(others) > 1 and all(len(marks(row, others)) == 1 for row in rows)
+    sure = True
     if one_hot and headed and (len(others) > 2 or not called):
-        called = others
+        labels = others
         if len({*columns}) < len(columns):
             raise wrong(file, "columns of different names", listed(head))
-    elif len(called) > 1:
+    elif len(called) == 1:
+        labels = called
+    elif called:
         found = listed(head[at] for at in called)
         raise wrong(file, "one column of classes", found, "; rename all but one")
-    elif not called and len(others) > 1:
+    elif len(others) == 1:
+        labels, sure = others, False
+    else:
         raise wrong(file, "a column called label", listed(head), "; rename that of the classes")
-    labels = called or others
-    return Table(file, head, headed, picture, split, labels, bool(called)) if labels else None
+    return Table(file, head, headed, picture, split, labels, sure)
 
 
 def names_pictures(column: str, rows: list[Row], at: int, known: Known) -> bool:

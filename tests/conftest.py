@@ -26,6 +26,7 @@ STAGES = ["validate", "download", "preprocess", "train", "evaluate", "plot"]
 SOURCES = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots"]
 SOURCES += [".gitattributes", ".declaredignore"]
 SOURCES += ["stages", "digits", "tools", "data/own/README.md"]
+FEW = 3  # rows of a table of faults that may say the same
 OUTPUTS = ["data/idx", "data/processed", "models", "reports"]
 # Variables of the shell that runs the tests, which a user's shell would not have.
 FOREIGN = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS", "SHELL", "PYTHON")
@@ -202,16 +203,19 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     summary = ["| where | faults | cases |", "| --- | --- | --- |"]
     sections: list[str] = []
     for place, faults in groupby(sorted(table.items()), key=lambda entry: entry[0][0]):
+        rows = list(faults)
         sections += ["", f"## {place}", ""]
+        [(usual, often)] = Counter(outcome for (*_, outcome), _ in rows).most_common(1)
+        if often > FEW:
+            sections += [f"What comes of it, where nothing is said: {usual}.", ""]
         sections += ["| what goes wrong | what comes of it | cases |", "| --- | --- | --- |"]
         total: Counter[str] = Counter()
-        count = 0
-        for (_, *fault), counts in faults:
-            sections.append(f"| {' | '.join(fault)} | {cases(counts)} |")
+        for (_, what, outcome), counts in rows:
+            said = "" if often > FEW and outcome == usual else outcome
+            sections.append(f"| {what} | {said} | {cases(counts)} |")
             total += counts
-            count += 1
         anchor = re.sub(r"[^\w-]", "", place.lower().replace(" ", "-"))
-        summary.append(f"| [{place}](#{anchor}) | {count} | {cases(total)} |")
+        summary.append(f"| [{place}](#{anchor}) | {len(rows)} | {cases(total)} |")
     head = ["# Faults that were tried, and what came of them", ""]
     head += ["`make test-all` writes this page.", ""]
     Path(path).write_text("\n".join([*head, *summary, *sections, ""]))

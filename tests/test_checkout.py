@@ -161,7 +161,7 @@ def test_a_cache_that_is_kept_elsewhere_is_found_and_mended(
 
 @pytest.mark.fault(
     "DVC",
-    "an experiment is refused, and what it changed is as long as it was",
+    "an experiment is refused that changed no number of bytes, which Git may overlook",
     "Git shows the change, and restores it",
 )
 @pytest.mark.parametrize(

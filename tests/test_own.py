@@ -745,7 +745,8 @@ def test_one_pixel_in_colour_makes_all_of_it_colour(gather: Gather) -> None:
 
 
 @fault(
-    "names of any bytes: not UTF-8, a line break, 255 letters", "they are read; names are escaped"
+    "a class whose name is not UTF-8, has a line break, or 255 letters",
+    "they are read; names are escaped",
 )
 def test_names_may_be_any_bytes(gather: Gather) -> None:
     classes("b", count=3)

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import statistics
+import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from conftest import ROOT, STAGES, Project, stages_in
 from PIL import Image
 from ruamel.yaml import YAML
 
-from digits import idx
+from digits import checkpoint, idx
 from tools import environment
 
 GENERATED = {"faults.md", "params.md"}
@@ -117,6 +118,15 @@ def test_the_versions_of_python_are_the_same_wherever_they_stand() -> None:
         f'requires-python = ">={low},<{major}.{minor + 1}"' in (ROOT / "pyproject.toml").read_text()
     )
     assert f'python: ["{low}", "{high}"]' in (ROOT / ".github/workflows/ci.yml").read_text()
+
+
+def test_a_training_saves_its_state_as_often_as_the_readme_says() -> None:
+    assert f"every {checkpoint.SECONDS} seconds" in README
+
+
+def test_git_leaves_out_a_users_own_pictures() -> None:
+    ignored = ["git", "check-ignore", "--quiet", "data/own/flowers/1.png"]
+    assert subprocess.run(ignored, cwd=ROOT).returncode == 0
 
 
 def test_stages_do_not_import_each_other() -> None:
