@@ -44,14 +44,11 @@ class Training:
 
 
 def read(path: Path) -> Table:
-    """The trainings in a file; where they were done with other versions, it gets another name."""
+    """The trainings in a file, if they were done with these versions."""
     if not path.exists():
         return {}
     with path.open() as file:
         if file.readline() != head():
-            other = path.with_name(f"{path.stem}-before.csv")
-            print(f"{path.name} is of other versions: kept as {other.name}", file=sys.stderr)
-            path.rename(other)
             return {}
         rows = csv.DictReader(file)
         return {(row["what"], row["machine"], int(row["seed"])): row for row in rows}
@@ -59,6 +56,8 @@ def read(path: Path) -> Table:
 
 def write(path: Path, table: Table, measures: list[str]) -> None:
     path.parent.mkdir(exist_ok=True)
+    if path.exists() and not read(path):  # of other versions: it cost hours
+        path.rename(path.with_name(f"{path.stem}-before.csv"))
     with path.open("w", newline="") as file:
         file.write(head())
         header = ["what", "machine", "settings", "seed", *measures]

@@ -46,12 +46,13 @@ def read(path: Path) -> dict[str, Point]:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     timed = [row for row in rows if row["wall_seconds"]]
     pairs = {(row["what"], row["machine"]) for row in timed}
-    most = Counter(machine for _, machine in sorted(pairs)).most_common(1)
+    counts = Counter(machine for _, machine in sorted(pairs))
+    machine = max(counts, key=counts.__getitem__, default="")
     found = {}
     for recipe in dict.fromkeys(row["what"] for row in rows):
         own = [row for row in rows if row["what"] == recipe]
         by_seed = {row["seed"]: 100 * float(row["accuracy"]) for row in own}
-        here = [row for row in timed if row["what"] == recipe and row["machine"] in dict(most)]
+        here = [row for row in timed if (row["what"], row["machine"]) == (recipe, machine)]
         if times := accuracy.of_notebook(rows, here, "wall_seconds"):
             found[recipe] = Point([*by_seed.values()], times)
     if not found:

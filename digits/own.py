@@ -8,7 +8,6 @@ import math
 import re
 import struct
 import tempfile
-import unicodedata
 import warnings
 from collections import Counter
 from contextlib import ExitStack
@@ -28,6 +27,7 @@ from digits.own_common import (
     Job,
     Size,
     advice,
+    composed,
     ending,
     folders,
     listed,
@@ -102,8 +102,7 @@ def check(path: Path, data: Data) -> None:
             else:
                 hint = advice(beside) if TABLES.isdisjoint(beside) else TABLE
         raise wrong(path, "2 to 256 classes", found, hint)
-    # one é may be written in two ways: a Mac takes it apart
-    shown = [unicodedata.normalize("NFC", printable(name)) for name in data.classes]
+    shown = [composed(printable(name)) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
         raise wrong(path, "classes that are told apart by their names", f"two {alike[0]}")
     # DVC writes them into its page of plots as they are
@@ -159,12 +158,15 @@ def look(path: Path, job: Job) -> Data:
     if path.is_dir() and (data := from_tables(path, tables, names, job)):
         # labels.csv, which names pictures
         return data
-    within = [file for folder in inside if folder.is_dir() for file in below(folder, Counter())]
-    if tables and not any(ending(file) in ENDINGS for file in within):
+    if tables and not any(map(has_pictures, filter(Path.is_dir, inside))):
         # train.csv: a label and its pixels a line
         return from_arrays("CSV", path, from_csv(tables, job), names, job)
     # cat.1.jpg, dog.1.jpg, ...; or else cat/1.jpg, dog/1.jpg, ...
     return from_names(path, names, job) or from_folders(path, names, job)
+
+
+def has_pictures(folder: Path) -> bool:
+    return any(ending(file) in ENDINGS for file in below(folder, Counter()))
 
 
 def class_names(file: Path) -> list[str] | None:

@@ -1,6 +1,7 @@
 """What the modules of people's own data share: types, words, and which images are test images."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -75,6 +76,11 @@ def listed(names: Iterable[object]) -> str:
     """The first ten of some names."""
     texts = [printable(name) for name in names]
     return ", ".join([*texts[:10], *["..."] * (len(texts) > 10)]) or "nothing"
+
+
+def composed(text: str) -> str:
+    """The text with each é as one letter: a Mac takes it apart in the names of files."""
+    return unicodedata.normalize("NFC", text)
 
 
 def natural(name: object) -> tuple[str, str]:

@@ -6,7 +6,6 @@ Nothing is guessed where anything else may say the classes: a folder, a table, o
 """
 
 import re
-import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from digits.own_common import (
     TABLES,
     Data,
     Job,
+    composed,
     ending,
     meaning,
     natural,
@@ -73,7 +73,7 @@ def from_names(root: Path, names: list[str] | None, job: Job) -> Data | None:
 def say_classes(found: list[Picture]) -> bool:
     """Whether names tell two classes or more, each of two pictures or more, and not by chance."""
     counts = Counter(picture.name for picture in found)
-    alike = {unicodedata.normalize("NFC", name).casefold() for name in counts}
+    alike = {composed(name).casefold() for name in counts}
     if len(counts) < 2 or len(alike) < len(counts) or min(counts.values()) < 2:
         return False
     if all(meaning(SPLITS, name) for name in counts):  # train_1.png, test_1.png

@@ -10,7 +10,6 @@ Nothing is guessed where two columns would do: a wrong label would be learned in
 
 import csv
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -26,6 +25,7 @@ from digits.own_common import (
     SPLITS,
     Data,
     Job,
+    composed,
     delimited,
     ending,
     folders,
@@ -108,11 +108,6 @@ class Known:
         words = re.split(r"[^a-z]+", parts[-1].casefold())
         several = len({SPLITS[word] for word in words if word in SPLITS}) > 1
         return None if several else meaning(SPLITS, *parts)
-
-
-def composed(text: str) -> str:
-    """The text with each é as one letter: a Mac takes it apart in the names of files."""
-    return unicodedata.normalize("NFC", text)
 
 
 def by_folders(path: Path) -> str | None:

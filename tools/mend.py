@@ -97,7 +97,7 @@ def lock() -> Iterator[str]:
     if resolve(f"HEAD:./{LOCK}"):
         git("checkout", "HEAD", "--", str(LOCK))
     yield (
-        f"{LOCK} was damaged: it is that of the last commit again, and lies in {DAMAGED}; "
+        f"{LOCK} was damaged: it is that of the last commit again, the damaged one is {DAMAGED}; "
         "`dvc repro` takes the rest from its cache"
     )
 
