@@ -26,7 +26,7 @@ from digits import params, yaml12
 from tools import experiment, overrides, search_report, space, sweep
 from tools import search as searches
 from tools.experiment import Bars, Outcome
-from tools.search import Search, Trial
+from tools.trials import Search, Trial
 from tools.sweep import Remotes
 
 RATE = "recipes.fast.optimizer.learning_rate"

@@ -7,7 +7,7 @@ darker the later; orange is the best.
 import math
 import shlex
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,11 +16,9 @@ from optuna.distributions import CategoricalDistribution
 from optuna.importance import get_param_importances
 from optuna.trial import TrialState
 
-from tools import exp_show, overrides, study, sweep, tables
+from tools import exp_show, overrides, study_figure, sweep, tables
 from tools.study_figure import GREY, REFERENCE, label, scaled
-
-if TYPE_CHECKING:
-    from tools.search import Search, Trial
+from tools.trials import Search, Trial
 
 PICTURE = sweep.LOGS / "search.png"
 FEW = 10  # trials, which do not tell what mattered
@@ -28,7 +26,7 @@ COLUMNS = 3
 LATER = "Blues"  # lighter to darker
 
 
-def show(search: "Search") -> None:
+def show(search: Search) -> None:
     """Print it; SystemExit where no trial has ended well."""
     ranked = search.ranked()
     if not ranked:
@@ -45,15 +43,14 @@ def show(search: "Search") -> None:
     print(f"the best is number {best.number}: {said(best, search.metric)}")
     print(sure(ranked))
     print(mattered(search))
-    figure = draw(search)
-    study.write("the figure", str(PICTURE), lambda: figure.savefig(PICTURE, dpi=100))
+    study_figure.save(draw(search), str(PICTURE), "the figure")
     print(f"drawn in {PICTURE}")
     words = " ".join(f"-S {shlex.quote(each)}" for each in search.space.overrides(best.values))
     print(f"to take it over: dvc exp apply {min(best.names.items())[1]}")
     print(f"or: dvc exp run {words}")
 
 
-def said(trial: "Trial", metric: str) -> str:
+def said(trial: Trial, metric: str) -> str:
     """The mean of a trial's results, and their spread."""
     scale, unit = (100, " %") if exp_show.in_percent(metric) else (1, "")
     mean = f"{metric} {scale * trial.mean:.5g}"
@@ -61,7 +58,7 @@ def said(trial: "Trial", metric: str) -> str:
     return f"{mean}{spread}{unit}, seeds: {len(trial.found)}"
 
 
-def sure(ranked: list["Trial"]) -> str:
+def sure(ranked: list[Trial]) -> str:
     """How far it can be trusted that the best is the best."""
     best, *others = ranked
     if len(best.found) == 1:
@@ -71,7 +68,7 @@ def sure(ranked: list["Trial"]) -> str:
     return f"{near} others lie within its spread; the best of many is also the luckiest"
 
 
-def mattered(search: "Search") -> str:
+def mattered(search: Search) -> str:
     told = search.told(len(search.trials))
     if len(told.get_trials(states=[TrialState.COMPLETE])) <= FEW:
         return f"which parameters mattered: it takes more than {FEW} trials to tell"
@@ -80,7 +77,7 @@ def mattered(search: "Search") -> str:
     return f"which parameters mattered, by Optuna's PED-ANOVA: {', '.join(shares)}"
 
 
-def draw_order(axes: Axes, search: "Search", results: list[float]) -> None:
+def draw_order(axes: Axes, search: Search, results: list[float]) -> None:
     """Each trial, and the best until then."""
     ranked = search.ranked()
     in_order = sorted(zip((trial.number for trial in ranked), results))
@@ -105,7 +102,7 @@ def draw_dots(
     axes.scatter(places[place], values[place], color=REFERENCE, zorder=3)
 
 
-def draw_parameter(axes: Axes, search: "Search", results: list[float], key: str, name: str) -> None:
+def draw_parameter(axes: Axes, search: Search, results: list[float], key: str, name: str) -> None:
     """Each trial against a parameter's value; choices stand in the order of -S."""
     ranked = search.ranked()
     bounds = search.space.ranges[key]
@@ -123,7 +120,7 @@ def draw_parameter(axes: Axes, search: "Search", results: list[float], key: str,
     axes.set(xlabel=name)
 
 
-def draw(search: "Search") -> Figure:
+def draw(search: Search) -> Figure:
     results = scaled(search.metric, [trial.mean for trial in search.ranked()])
     keys = list(search.space.ranges)
     names = overrides.ends(map(overrides.key, keys))

@@ -17,7 +17,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from tools import overrides, study
+from tools import configurations, overrides
 
 RANGE = re.compile(r"(.+?)\.\.(.+?)(?::(.+))?")
 EXPECTED = "a..b, a..b:log or a..b:STEP, in numbers"
@@ -103,10 +103,10 @@ def read(given: list[str]) -> Space:
     space = Space([], {})
     for override in overrides.plain(given):
         key = overrides.key(override)
-        if key == study.SEED:
+        if key == configurations.SEED:
             raise SystemExit(f"-S {override}: expected no seed here; --seeds 3 takes 0, 1 and 2")
         if between := bounds(override):
-            if key.startswith((*study.HELD_OUT, *study.SOURCE)) or key.endswith("_split"):
+            if key.startswith(configurations.SOURCE) or configurations.splits(key):
                 raise SystemExit(
                     f"-S {override}: expected one value, by which the same images judge all trials"
                 )
@@ -144,7 +144,7 @@ def check_use(space: Space, files: list[Any]) -> None:
                 "none: -S train.validation_split=0.1"
             )
     for key in map(overrides.key, space.ranges):
-        if not any(study.counts(key, {"recipe": recipe}, "val_") for recipe in recipes):
+        if not any(configurations.counts(key, {"recipe": recipe}, "val_") for recipe in recipes):
             raise SystemExit(
                 f"-S {key}: expected what changes a training of recipe {' or '.join(recipes)}; "
                 "found what does not"

@@ -9,149 +9,15 @@ import argparse
 import fnmatch
 import hashlib
 import signal
-import statistics
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
-from tools import commands, exp_show, pairs, tables
+from tools import commands, configurations, exp_show, tables
 from tools.exp_show import Run
 
-SEED = "train.seed"
-ABSENT = "-"  # of a parameter that one configuration has and another lacks
-HELD_OUT = ("preprocess.", "train.validation_split")  # these say which images validate
 CODE = ("stages", "digits", "dvc.yaml")  # that stages are made of
-SOURCE = ("download.", "datasets.")  # where the images come from
-
-Values = tuple[str, ...]  # of the parameters that differ
-
-
-@dataclass(frozen=True)
-class Study:
-    """Configurations of a data set: those of the best mean first, each with a run per seed."""
-
-    data: str
-    metric: str
-    keys: list[str]  # dotted paths of what differs
-    shared: dict[str, str]  # what all configurations have alike, and the commit otherwise
-    groups: dict[Values, dict[str, Run]]
-    reference: Values  # the configuration that the others are compared with
-    committed: bool  # it is the commit's own, but for `shared`; else it is the best
-
-    @property
-    def names(self) -> list[str]:
-        return short(self.keys)
-
-    def values(self, group: Values) -> list[float]:
-        return [run.metrics[self.metric] for run in self.groups[group].values()]
-
-    def mean(self, group: Values) -> float:
-        return statistics.mean(self.values(group))
-
-    def differences(self, group: Values) -> list[float]:
-        """How much better than the reference each seed is that both have."""
-        own, other = self.groups[group], self.groups[self.reference]
-        sign = exp_show.sign(self.metric)
-        shared = [seed for seed in own if seed in other]
-        return [
-            sign * (own[seed].metrics[self.metric] - other[seed].metrics[self.metric])
-            for seed in shared
-        ]
-
-    @property
-    def comparisons(self) -> int:
-        """How many configurations have an interval: two seeds in common with the reference."""
-        others = [group for group in self.groups if group != self.reference]
-        return sum(len(self.differences(group)) > 1 for group in others)
-
-    def compared(self, group: Values) -> str:
-        if group == self.reference:
-            committed = "otherwise as committed" if self.shared else "as committed"
-            return f"reference: {committed if self.committed else 'the best'}"
-        return pairs.words(self.differences(group), self.metric, self.comparisons)
-
-    def shown(self, value: float) -> str:
-        return f"{100 * value:.3f} %" if exp_show.in_percent(self.metric) else f"{value:.5g}"
-
-    def rows(self) -> list[list[str]]:
-        """The table, its head first."""
-        rows = [[*self.names, "seeds", self.metric, "sd", "compared"]]
-        for group in self.groups:
-            found = self.values(group)
-            deviation = self.shown(statistics.stdev(found)) if len(found) > 1 else ""
-            numbers = [str(len(found)), self.shown(statistics.mean(found)), deviation]
-            rows.append([*map(tables.cut, group), *numbers, self.compared(group)])
-        alone = len(self.groups) == 1
-        return [row[:-1] for row in rows] if alone else rows
-
-    def remarks(self) -> list[str]:
-        """What a reader of the table must know."""
-        found = []
-        if self.shared:
-            alike = zip(short(list(self.shared)), map(tables.cut, self.shared.values()))
-            listed = ", ".join(f"{name} {value or 'empty'}" for name, value in alike)
-            found.append(f"all differ from the commit in: {listed}")
-        if self.comparisons > 1:
-            each = 100 * (1 - pairs.ALPHA / self.comparisons)
-            found.append(
-                f"{self.comparisons} comparisons at once: with 95 % all their intervals hold, "
-                f"each alone with {each:.4g} % (Bonferroni)"
-            )
-        if self.comparisons and not self.committed:
-            found.append("the best of several is also the luckiest: expect a smaller lead")
-        others = [key for key in self.keys if key.startswith(HELD_OUT) or key.endswith("_split")]
-        if others and self.metric.startswith("val_"):
-            found.append(f"other images validate where another {', '.join(others)} stands")
-        return found
-
-
-def short(keys: list[str]) -> list[str]:
-    """The last two parts of each path, where they tell it from the others."""
-    ends = [".".join(key.split(".")[-2:]) for key in keys]
-    counts = Counter(ends)
-    return [end if counts[end] == 1 else key for key, end in zip(keys, ends)]
-
-
-def counts(path: str, params: dict[str, str], metric: str) -> bool:
-    """Can a parameter change a run's metric? The seed is no part of a configuration."""
-    conditions = {
-        SEED: False,
-        "plot.": False,
-        "environment.": False,
-        "evaluate.": not metric.startswith("val_"),
-        "evaluate.calibration_bins": metric == "ece",
-    }
-    held = all(holds for start, holds in conditions.items() if path.startswith(start))
-    return held and exp_show.concerns(path, params)
-
-
-def several(path: str, runs: list[Run]) -> bool:
-    """Whether a parameter has more than one value among the runs."""
-    return len({run.params.get(path, ABSENT) for run in runs}) > 1
-
-
-def differing(runs: list[Run], metric: str, *commit: Run) -> list[str]:
-    """The parameters that have several values among the runs whose metric they can change.
-
-    So what only one of two recipes has is no difference between them. The value that a commit has,
-    if one is given, counts as well.
-    """
-    everything = [*runs, *commit]
-    found = []
-    for path in {path for run in everything for path in run.params}:
-        if several(path, everything):  # few do, of many
-            having = [run for run in runs if counts(path, run.params, metric)]
-            if having and several(path, [*having, *commit]):
-                found.append(path)
-    return sorted(found)
-
-
-def configuration(run: Run, keys: list[str], metric: str) -> Values:
-    return tuple(
-        run.params.get(key, ABSENT) if counts(key, run.params, metric) else ABSENT for key in keys
-    )
 
 
 def with_code(runs: list[Run]) -> list[Run]:
@@ -164,44 +30,6 @@ def with_code(runs: list[Run]) -> list[Run]:
         own = " ".join(islice(sums, len(CODE)))
         code = hashlib.sha256(own.encode()).hexdigest()[:7]
         found.append(replace(run, params={**run.params, "code": code}))
-    return found
-
-
-def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
-    """The study of the runs on a data set."""
-    every = differing(runs, metric, commit)
-    found = [dict(zip(every, configuration(run, every, metric))) for run in runs]
-    keys = [key for key in every if len({values[key] for values in found}) > 1]
-    shared = {key: found[0][key] for key in every if key not in keys}
-    groups: dict[Values, dict[str, Run]] = defaultdict(dict)
-    for run in runs:
-        groups[configuration(run, keys, metric)][run.params.get(SEED, ABSENT)] = run
-
-    for group, seeds in groups.items():
-        groups[group] = dict(sorted(seeds.items(), key=lambda seed: (len(seed[0]), seed[0])))
-
-    def rank(group: Values) -> float:
-        mean = statistics.mean(run.metrics[metric] for run in groups[group].values())
-        return -exp_show.sign(metric) * mean
-
-    ordered = {group: groups[group] for group in sorted(groups, key=rank)}
-    own = configuration(commit, keys, metric)
-    reference = own if own in ordered else next(iter(ordered))
-    return Study(data, metric, keys, shared, ordered, reference, own in ordered)
-
-
-def studies(runs: list[Run], metric: str, commit: Run) -> list[Study]:
-    """A study for each data set: its images cannot be compared with those of another."""
-    keys = [path for path in differing(runs, metric) if path.startswith(SOURCE)]
-    of: dict[Values, list[Run]] = defaultdict(list)
-    for run in runs:
-        of[configuration(run, keys, metric)].append(run)
-    found = []
-    for values, some in sorted(of.items()):
-        names = [key.rpartition(".")[2] for key in keys]
-        own = [f"{name} {value}" for name, value in zip(names, values) if value != ABSENT]
-        name = some[0].params.get("download.dataset", "")
-        found.append(of_data(", ".join(own) or name, some, metric, commit))
     return found
 
 
@@ -255,13 +83,6 @@ def named(runs: list[Run], patterns: list[str]) -> list[Run]:
     return [run for run in runs if run.name in fit or not run.is_experiment]
 
 
-def write(option: str, path: str, make: Callable[[], None]) -> None:
-    try:
-        make()
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"{option}: expected a file to write to; found {path}: {error}") from None
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
     parser.add_argument(
@@ -287,7 +108,7 @@ def main() -> None:
     having = ended(runs)
     metric = options.metric or choose(having)
     [commit] = [run for run in runs if not run.is_experiment]
-    found = studies(with_metric(having, metric), metric, commit)
+    found = configurations.studies(with_metric(having, metric), metric, commit)
     if not options.metric and any(len(study.groups) > 1 for study in found):
         caution(having, metric)
     for study in found:
@@ -301,12 +122,11 @@ def main() -> None:
     if options.figure:
         from tools import study_figure  # late: slow
 
-        figure = study_figure.draw(found)
-        write("--figure", options.figure, lambda: figure.savefig(options.figure, dpi=100))
+        study_figure.save(study_figure.draw(found), options.figure, "--figure")
     if options.page:
         from tools import study_page
 
-        write("--page", options.page, lambda: study_page.save(found, options.page))
+        study_page.save(found, options.page, "--page")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tools import curves, exp_show, tables
-from tools.study import Study, Values
+from tools.configurations import Study, Values
 
 # Okabe and Ito's, which also the colour-blind tell apart; orange is the reference's.
 REFERENCE, GREY = "#d55e00", "#6b6b6b"
@@ -191,3 +191,11 @@ def draw(studies: list[Study]) -> Figure:
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def save(figure: Figure, path: str, option: str) -> None:
+    """Write a figure to the file that an option names; SystemExit where that cannot be."""
+    try:
+        figure.savefig(path, dpi=100)
+    except (OSError, ValueError) as error:  # the latter: no ending of a picture
+        raise SystemExit(f"{option}: expected a file to write to; found {path}: {error}") from None

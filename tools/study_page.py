@@ -8,7 +8,7 @@ from string import Template
 import matplotlib
 
 from tools import study_figure, tables
-from tools.study import SEED, Study
+from tools.configurations import SEED, Study
 
 TEMPLATE = Path(__file__).with_name("study.html")
 
@@ -57,8 +57,8 @@ def section(study: Study) -> str:
     return "\n".join(parts)
 
 
-def save(studies: list[Study], path: str) -> None:
-    """Write the page of the studies; OSError where that cannot be."""
+def save(studies: list[Study], path: str, option: str) -> None:
+    """Write the page of the studies to the file that an option names; SystemExit if it cannot."""
     counts = [len(seeds) for study in studies for seeds in study.groups.values()]
     summary = (
         f"Experiments: {sum(counts)}. Configurations: {len(counts)}, each compared with the "
@@ -70,4 +70,7 @@ def save(studies: list[Study], path: str) -> None:
         summary=escape(summary),
         studies="\n".join(map(section, studies)),
     )
-    Path(path).write_text(page, "utf-8")
+    try:
+        Path(path).write_text(page, "utf-8")
+    except (OSError, ValueError) as error:  # the latter: a null character in its name
+        raise SystemExit(f"{option}: expected a file to write to; found {path}: {error}") from None
