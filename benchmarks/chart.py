@@ -36,23 +36,22 @@ class Point(NamedTuple):
 
 
 def read(path: Path) -> dict[str, Point]:
-    """The recipes that were timed beside the notebook, on the machine on which most of them were.
+    """The recipes that were timed beside the notebook, on the machine with most of the trainings.
 
-    A seed has one accuracy, on all machines.
+    A recipe has one accuracy for each seed, on all machines; the notebook one on each.
     """
     if not path.exists():
         raise SystemExit(f"{path}: not there; run `python -m benchmarks.accuracy` first")
     with path.open() as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     timed = [row for row in rows if row["wall_seconds"]]
-    pairs = {(row["what"], row["machine"]) for row in timed}
-    counts = Counter(machine for _, machine in sorted(pairs))
+    counts = Counter(row["machine"] for row in timed)
     machine = max(counts, key=counts.__getitem__, default="")
     found = {}
     for recipe in dict.fromkeys(row["what"] for row in rows):
         own = [row for row in rows if row["what"] == recipe]
-        by_seed = {row["seed"]: 100 * float(row["accuracy"]) for row in own}
         here = [row for row in timed if (row["what"], row["machine"]) == (recipe, machine)]
+        by_seed = {row["seed"]: 100 * float(row["accuracy"]) for row in [*own, *here]}
         if times := accuracy.of_notebook(rows, here, "wall_seconds"):
             found[recipe] = Point([*by_seed.values()], times)
     if not found:

@@ -19,6 +19,8 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 from tqdm import tqdm
 
+from tools import verify
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
 SAMPLING_SECONDS = 0.02
@@ -38,17 +40,11 @@ class Cost:
     printed: str
 
 
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(": ")[1]
-    return platform.machine()
-
-
 def machine() -> str:
     """Processor, cores and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{processor()}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB"
+    cores = len(os.sched_getaffinity(0))
+    return f"{verify.machine()[0]}, {cores} cores, {memory:.0f} GiB"
 
 
 def versions() -> str:

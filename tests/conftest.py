@@ -114,9 +114,13 @@ def new_project(root: Path) -> Project:
             shutil.copy2(ROOT / source, root / source)
     (root / ".gitignore").write_text("__pycache__/\n")
     project = Project(root)
-    project.change(download__dataset="synthetic")
-    project.change(datasets__synthetic__train=400, datasets__synthetic__test=100)
-    project.change(recipes__original__epochs=1, evaluate__calibration_bins=4)
+    project.change(
+        download__dataset="synthetic",
+        datasets__synthetic__train=400,
+        datasets__synthetic__test=100,
+        recipes__original__epochs=1,
+        evaluate__calibration_bins=4,
+    )
     project.run("git", "init", "--quiet", "--initial-branch=master")
     project.run("git", "config", "user.name", "test")
     project.run("git", "config", "user.email", "test@example.org")

@@ -120,18 +120,17 @@ def draw_seven(demo: Any) -> None:
     playwright.expect(demo.locator("h2", has_text="7 (")).to_be_visible(timeout=15_000)
 
 
-def test_a_drawn_seven_is_classified_and_shown_as_the_network_gets_it(
+def test_digits_are_drawn_one_after_the_other_and_shown_as_the_network_gets_them(
     demo: Any, tmp_path: Path
 ) -> None:
+    """First a file that is no picture is dropped, and told."""
+    (tmp_path / "notes.png").write_text("no picture")
+    demo.locator("input[type=file]").last.set_input_files(tmp_path / "notes.png")
+    playwright.expect(demo.get_by_text("This file is no picture")).to_be_visible(timeout=15_000)
+    demo.screenshot(path=tmp_path / "told.png")
     draw_seven(demo)
     playwright.expect(demo.locator("img[alt]").first).to_be_visible()
     demo.screenshot(path=tmp_path / "demo.png")
-
-
-def test_after_the_canvas_was_cleared_the_next_digit_can_be_drawn(
-    demo: Any, tmp_path: Path
-) -> None:
-    draw_seven(demo)
     demo.get_by_label("Clear canvas").click()
     playwright.expect(demo.locator("h2", has_text="7 (")).not_to_be_visible(timeout=15_000)
     demo.wait_for_timeout(1000)  # for the brush to be taken again
@@ -151,16 +150,6 @@ def test_a_number_in_a_photo_is_read_and_each_digit_shown(
     playwright.expect(demo.locator("h2", has_text="31")).to_be_visible(timeout=15_000)
     playwright.expect(demo.get_by_text("3 (")).to_have_count(1)
     demo.screenshot(path=tmp_path / "photo.png")
-
-
-def test_a_file_that_is_no_photo_is_told_and_a_digit_can_still_be_drawn(
-    demo: Any, tmp_path: Path
-) -> None:
-    (tmp_path / "notes.png").write_text("no picture")
-    demo.locator("input[type=file]").last.set_input_files(tmp_path / "notes.png")
-    playwright.expect(demo.get_by_text("This file is no picture")).to_be_visible(timeout=15_000)
-    demo.screenshot(path=tmp_path / "told.png")
-    draw_seven(demo)
 
 
 def test_a_port_in_use_is_told_in_one_line(trained: Project, address: str) -> None:

@@ -146,6 +146,9 @@ def test_every_stage_is_drawn_in_the_diagram() -> None:
     assert [stage for stage in STAGES if not re.search(rf"\b{stage}\b", diagram)] == []
 
 
+MACHINE = "@ 2.50GHz"  # whose minutes the README shows
+
+
 def measurements() -> list[dict[str, str]]:
     with (ROOT / "benchmarks/results/accuracy.csv").open() as file:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
@@ -154,12 +157,14 @@ def measurements() -> list[dict[str, str]]:
 def test_the_accuracies_are_those_that_were_measured() -> None:
     measured: dict[str, dict[int, float]] = defaultdict(dict)
     for row in measurements():
+        if row["what"] == "notebook" and MACHINE not in row["machine"]:
+            continue  # it has other numbers on other processors
         accuracy = 100 * float(row["accuracy"])
         on_another_machine = measured[row["what"]].setdefault(int(row["seed"]), accuracy)
         assert accuracy == on_another_machine
     minutes = {}
     for line in (ROOT / "benchmarks/results/recipes.md").read_text().splitlines():
-        if "@ 2.50GHz" in line:
+        if MACHINE in line:
             cells = line.split("|")
             time = float(cells[7]) / 60
             minutes[cells[1].strip()] = f"{time:.1f}" if time < 10 else f"{time:.0f}"
@@ -243,7 +248,12 @@ def test_every_example_of_the_readme_runs_and_prints_what_it_says(project: Proje
         command, *expected = example.splitlines()
         command = program(command).replace("range(0,5)", "range(0,1)")
         if command.startswith(("dvc", "python")):
+            before = project.outputs()
             printed = project.run(*shlex.split(command)).stdout
+            if "--run-all" in command:
+                assert project.outputs() == before
+            if "tools.study" in command:
+                assert {row.split()[0] for row in printed.splitlines()} >= {"16", "32"}
             assert set(plain("\n".join(expected))) <= set(plain(printed))
             ran.append(command)
             if "tools.show" in command:
