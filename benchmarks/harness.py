@@ -43,8 +43,9 @@ class Cost:
 def machine() -> str:
     """Processor, cores and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    processor, *_ = verify.machine()
     cores = len(os.sched_getaffinity(0))
-    return f"{verify.machine()[0]}, {cores} cores, {memory:.0f} GiB"
+    return f"{processor}, {cores} cores, {memory:.0f} GiB"
 
 
 def versions() -> str:

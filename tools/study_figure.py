@@ -5,6 +5,7 @@ A colour is a configuration, the same in both; orange is the reference.
 
 import statistics
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -193,9 +194,13 @@ def draw(studies: list[Study]) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str, option: str) -> None:
-    """Write a figure to the file that an option names; SystemExit where that cannot be."""
+def write(option: str, path: str, make: Callable[[], object]) -> None:
+    """Make the file that an option names; SystemExit where that cannot be."""
     try:
-        figure.savefig(path, dpi=100)
-    except (OSError, ValueError) as error:  # the latter: no ending of a picture
+        make()
+    except (OSError, ValueError) as error:  # the latter: its name does not end as a picture's
         raise SystemExit(f"{option}: expected a file to write to; found {path}: {error}") from None
+
+
+def save(figure: Figure, path: str, option: str) -> None:
+    write(option, path, lambda: figure.savefig(path, dpi=100))

@@ -70,7 +70,4 @@ def save(studies: list[Study], path: str, option: str) -> None:
         summary=escape(summary),
         studies="\n".join(map(section, studies)),
     )
-    try:
-        Path(path).write_text(page, "utf-8")
-    except (OSError, ValueError) as error:  # the latter: a null character in its name
-        raise SystemExit(f"{option}: expected a file to write to; found {path}: {error}") from None
+    study_figure.write(option, path, lambda: Path(path).write_text(page, "utf-8"))
