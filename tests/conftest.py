@@ -70,9 +70,9 @@ class Project:
         """Run `dvc repro` and return the stages whose commands it ran, in order."""
         return stages_in(self.run("dvc", "repro", *arguments).stdout)
 
-    def why(self) -> dict[str, str]:
+    def why(self, *options: str) -> dict[str, str]:
         """Return what `make why` says will become of each stage."""
-        lines = self.run("python", "-m", "tools.why").stdout.splitlines()
+        lines = self.run("python", "-m", "tools.why", *options).stdout.splitlines()
         return {line.split()[0]: line[12:27].strip() for line in lines if line[0] != " "}
 
     def change(self, **values: object) -> None:

@@ -82,22 +82,22 @@ def test_experiments_have_the_bytes_of_single_runs_and_are_not_run_twice(
     swept: Project, tmp_path: Path
 ) -> None:
     shutil.copytree(swept.root, tmp_path / "alone", symlinks=True)
-    status, printed = sweep(swept, "-S", "plot.mistakes=5,6")
+    status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5,6")
     assert status == 0, printed
     found = locks(swept)
     assert sorted(name[:-9] for name in found) == ["mistakes-5", "mistakes-6"]
-    status, printed = sweep(swept, "-S", "plot.mistakes=5,6,7")
+    status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5,6,7")
     assert status == 0 and printed.count(": test_accuracy") == 1, printed
     assert found.items() <= locks(swept).items()
     swept.change(train__seed=99)
     swept.run("dvc", "exp", "save", "--name", "stray")
     swept.run("git", "reset", "--quiet", "--hard")
-    status, printed = sweep(swept, "-S", "plot.mistakes=5")  # none varies
+    status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5")  # none varies
     assert status == 0 and ": test_accuracy" not in printed, printed
     header, row, _ = printed.splitlines()  # the stray is no part of this sweep
     assert header.startswith("seeds") and row.startswith("1 "), printed
     alone = Project(tmp_path / "alone")  # its cache has nothing of the sweep
-    alone.run("dvc", "exp", "run", "-S", "plot.mistakes=5")
+    alone.run("dvc", "exp", "run", "-S", "train.seed=5", "-S", "plot.mistakes=5")
     lock = (alone.root / "dvc.lock").read_text()
     assert [name[:-9] for name in found if found[name] == lock] == ["mistakes-5"]
     [folder] = (swept.root.parent / "clones").glob("sweeps-*")
