@@ -243,7 +243,7 @@ def class_accuracy(run: Run) -> Figure:
     classes = run.class_accuracy["class"]
     shares, low, high = (100 * run.class_accuracy[key] for key in ("accuracy", "low", "high"))
 
-    subtitle = f"{run.name} · 95 % interval of each class; line: all images; orange: below it"
+    subtitle = f"{run.name} · bars: 95 % intervals; line: all images; orange: whole bar below"
     figure = page(f"Test accuracy {overall:.2f} %", subtitle)
     axes = figure.subplots(gridspec_kw=ROOM if run.long_names else None)
     axes.axhline(overall, color=GREY, linewidth=1)

@@ -166,7 +166,8 @@ class Params(Section):
     datasets: Datasets = described("where images come from; each in a mapping of its own")
     threads: Cores = described("threads of one operation; other numbers give other last bits")
     replicas: Cores = described(
-        "equal parts of a batch, each computed on a core; other numbers give other last bits"
+        "equal parts of a batch, each computed on a core; other numbers give other last bits, "
+        "and with batch normalization another training"
     )
     instructions: Literal["AVX2", "native"] = described(
         "AVX2: the same bits on nearly every x86-64 processor; native: all that this one has"
