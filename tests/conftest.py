@@ -115,7 +115,9 @@ def new_project(root: Path) -> Project:
     (root / ".gitignore").write_text("__pycache__/\n")
     project = Project(root)
     project.change(
+        recipe="original",  # whatever the checkout is set to
         download__dataset="synthetic",
+        datasets__folder__path="data/own/README.md",
         datasets__synthetic__train=400,
         datasets__synthetic__test=100,
         recipes__original__epochs=1,

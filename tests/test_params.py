@@ -20,6 +20,9 @@ from tools import describe
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "params.yaml").read_text()
+# whatever the checkout is set to
+for key, usual in {"recipe": "original", "  dataset": "mnist"}.items():
+    TEXT = re.sub(rf"^{key}: .*", f"{key}: {usual}", TEXT, flags=re.M)
 PARAMS = yaml12.load(TEXT.encode())
 RECIPE = "recipes.original"
 LAYERS, NETWORK, OPTIMIZER = f"{RECIPE}.layers", f"{RECIPE}.network", f"{RECIPE}.optimizer"

@@ -53,8 +53,8 @@ def with_run(project: Project, **changes: object) -> str:
     """What the gate says of a run whose parameters are the committed ones, but for some changes."""
     (project.root / "benchmarks/results").mkdir(parents=True)
     shutil.copy(ROOT / gate.MEASURED, project.root / gate.MEASURED)
-    params = YAML(typ="safe").load(ROOT / "params.yaml")
-    recipe = params["recipe"]
+    recipe = "original"
+    params = YAML(typ="safe").load(ROOT / "params.yaml") | {"recipe": recipe}
     recorded = {
         f"recipes.{recipe}": params["recipes"][recipe],
         f"evaluate.test_time_augmentation.{recipe}": 0,
@@ -133,25 +133,3 @@ def test_the_table_has_the_columns_of_the_row_that_verify_prints() -> None:
     for row in verified():
         assert list(row) == names
         assert re.fullmatch(r"\d{4}-\d\d(-\d\d)?", row["date"])
-
-
-def test_the_pages_count_the_processors_of_the_table() -> None:
-    names = {row["processor"] for row in verified() if row["same"] == row["outputs"]}
-    emulated = {name for name in names if "emulated" in name}
-    readme, page = (
-        " ".join((ROOT / name).read_text().split()) for name in ("README.md", "docs/bytes.md")
-    )
-    assert f"[{len(names - emulated)} processors and {len(emulated)} emulated ones]" in readme
-    assert f"{len(names)} processors]" in page
-
-
-# --- the container that Codespaces opens ---
-
-
-def test_the_container_runs_the_first_command_of_the_readme() -> None:
-    text = (ROOT / ".devcontainer/devcontainer.json").read_text()
-    container = json.loads(re.sub(r"^//.*", "", text, flags=re.MULTILINE))
-    command = container["postCreateCommand"]
-    assert f"```console\n$ {command}\n" in (ROOT / "README.md").read_text()
-    assert (ROOT / ".devcontainer" / container["build"]["dockerfile"]).exists()
-    assert command in (ROOT / ".github/workflows/ci.yml").read_text()

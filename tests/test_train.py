@@ -70,7 +70,7 @@ def test_a_training_is_known_by_each_parameter_that_it_follows_from() -> None:
             assert key in known["versions"]
         elif section != "recipes":
             assert key in known, path
-    assert known.keys() >= RECIPE.model_dump(exclude_unset=True).keys()
+    assert known.keys() >= RECIPES[PARAMS.recipe].model_dump(exclude_unset=True).keys()
 
 
 def batches(count: int, batch_size: int, epochs: int = 1, seed: int = 0, **changes: object) -> list:

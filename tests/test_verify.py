@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Project
-from test_readme import bring
+from test_pages import bring
 
 
 @pytest.mark.slow
