@@ -95,9 +95,13 @@ class Checkpoint:
         """Give the variables the state last saved, if there is one; return how far it was."""
         # Also one of a whole training, whose network DVC did not get to record: see `finish`.
         for path in FOLDER.glob(f"{self.fingerprint}*"):
-            data = b""
-            with contextlib.suppress(OSError):  # another training may have finished with it
+            try:
                 data = path.read_bytes()
+            except FileNotFoundError:  # another training has finished with it
+                continue
+            except OSError as error:
+                tqdm.write(f"{path}: ignored: {error.strerror}")
+                continue
             if data[:DIGEST] != self.digest(data[DIGEST:]):
                 tqdm.write(f"{path}: ignored, because it is damaged or belongs to another training")
                 continue

@@ -5,6 +5,7 @@ orange (what is worse) are Okabe and Ito's, which also the colour-blind tell apa
 The same run gives the same bytes: no clock, no random choice.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        data = drawn(self.evaluation["dataset"], "own data")
+        data = drawable(self.evaluation["dataset"], "own data")
         return f"{data} · {self.evaluation['recipe']}"
 
     @property
@@ -74,12 +75,12 @@ class Run:
         """The names of the classes, cut to a number of letters; numbers where they have others."""
         shown = []
         for number, name in enumerate(self.data.classes):
-            name = drawn(name, f"class {number}" if width > 9 else str(number))
+            name = drawable(name, f"class {number}" if width > 9 else str(number))
             shown.append(name if len(name) <= width else f"{name[: width - 1]}…")
         return shown
 
 
-def drawn(name: str, other: str) -> str:
+def drawable(name: str, other: str) -> str:
     """A name, or another where the font lacks one of its letters."""
     return name if LETTERS.issuperset(map(ord, name)) else other
 
@@ -159,7 +160,7 @@ def learning_curves(run: Run) -> Figure:
     epochs = len(losses[0])
 
     last = f"accuracy {100 - errors[-1][-1]:.2f} %, loss {losses[-1][-1]:.4f}"
-    figure = page(f"{[*parts][-1].capitalize()} {last}", f"{run.name} · after epoch {epochs}")
+    figure = page(f"{list(parts)[-1].capitalize()} {last}", f"{run.name} · after epoch {epochs}")
     left, right = figure.subplots(1, 2, gridspec_kw={"right": 0.85, "wspace": 0.8})
     for axes, name, curves in ((left, "loss", losses), (right, "error rate, %", errors)):
         lines = np.minimum(np.nan_to_num(curves, nan=1000), 1000)
@@ -193,7 +194,8 @@ def mistakes(run: Run) -> Figure:
         pair = f"{names[row['actual']]} {between} {names[row['predicted']]}"
         captions.append(f"{pair}\n{100 * row['confidence']:.1f} %")
 
-    tall, rows = run.test_images.shape[1] / run.test_images.shape[2], -(-len(shown) // 8)
+    tall = run.test_images.shape[1] / run.test_images.shape[2]
+    rows = math.ceil(len(shown) / 8)
     title = f"The {len(shown)} most confident of {len(wrong):,} mistakes"
     if len(shown) == len(wrong):
         title = "All mistakes, the most confident first" if len(wrong) else "No mistakes"
@@ -277,7 +279,8 @@ def samples(run: Run) -> Figure:
     """The first training images in order, number 5 of them large."""
     images, labels = run.train_images[: run.samples], run.train_labels[: run.samples].argmax(axis=1)
     columns, width, letters = (6, 0.7, 10) if run.long_names else (10, 0.42, 6)
-    tall, rows = images.shape[1] / images.shape[2], -(-len(images) // columns)
+    tall = images.shape[1] / images.shape[2]
+    rows = math.ceil(len(images) / columns)
     height = TOP + 0.2 + max(2.5 * tall + 0.4, rows * (width * tall + 0.21))
     drawn_dark = " · light in the arrays, drawn dark" if run.data.ink else ""
     subtitle = f"{run.name} · each with its label{drawn_dark}"

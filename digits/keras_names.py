@@ -16,9 +16,10 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from digits import refusals
 from digits.refusals import Refusal
-from digits.schema import CLASS, Count, Positive, Section, Share, described
+from digits.schema import Count, Section, Share, described
 
 NAMES = json.loads(Path(__file__).with_suffix(".json").read_text())
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Arguments = dict[str, bool]  # of a class: each by its name, and whether it must be given
 OPTIMIZERS: dict[str, Arguments] = NAMES["optimizers"]
 # Layers in `network`, with what they make of their input added to it (or multiplied with it): with
@@ -83,7 +84,7 @@ class KerasObject(Section):
 
     model_config = ConfigDict(extra="allow")
     classes: ClassVar[dict[str, Arguments]]
-    class_: str = CLASS
+    class_: str = Field(alias="class", description="name of the class in Keras")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, *_: Any) -> dict[str, Any]:

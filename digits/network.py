@@ -154,7 +154,7 @@ def build(recipe: Recipe, shape: Shape, classes: int) -> keras.Sequential:
 def describe(network: keras.Model) -> str:
     """A line a layer: its name, the shape of its outputs, its number of parameters.
 
-    It goes into models/training.log, which digits/report.py and tools/experiment.py read.
+    It goes into models/training.log, where digits/report.py reads it.
     """
     lines = [
         f"{layer.name:<23} {layer.output.shape!s:<23} {layer.count_params():>12,}"

@@ -44,7 +44,7 @@ from digits.pictures import ENDINGS
 
 READ = ENDINGS | TABLES | {".npy", ".npz"}
 # what may belong to the only folder that it lies beside, as its labels
-ITS_OWN = READ | TABLE_LIKE - {".json", ".txt"}
+ITS_OWN = READ | (TABLE_LIKE - {".json", ".txt"})
 
 
 def gather(
@@ -138,23 +138,24 @@ def look(path: Path, job: Job) -> Data:
         raise wrong(path, "a folder, or a file .npz or .csv", found, advice([ending(path)]))
     inside = visible(path) if path.is_dir() else [path]
     files = [file for file in inside if file.is_file()]
-    zips, plain = ([file for file in files if ending(file) == end] for end in (".npz", ".npy"))
+    several = [file for file in files if ending(file) == ".npz"]
+    single = [file for file in files if ending(file) == ".npy"]
     tables = table_files(files)
-    if not zips and {"images", "labels"} <= {meaning(KINDS, file.stem) for file in plain}:
-        zips, plain = plain, []
+    if not several and {"images", "labels"} <= {meaning(KINDS, file.stem) for file in single}:
+        several, single = single, []  # several all the same
     # of a folder alone: what lies beside a file DVC does not follow
     names = class_names(path / NAMES)
     if path.is_dir() and idx.candidates(path, "train", "images"):
         # train-images-idx3-ubyte, ...
         return from_arrays("IDX", path, from_idx(path, job), names, job)
-    if zips:
+    if several:
         # mine.npz, or x_train.npy and y_train.npy
-        if plain:
-            job.said.append(f"left out: {listed(file.name for file in plain)}")
-        return from_arrays("NumPy arrays", path, from_numpy(zips, job), names, job)
-    if plain and not any(path.is_dir() or ending(path) in READ - {".npy"} for path in inside):
+        if single:
+            job.said.append(f"left out: {listed(file.name for file in single)}")
+        return from_arrays("NumPy arrays", path, from_numpy(several, job), names, job)
+    if single and not any(each.is_dir() or ending(each) in READ - {".npy"} for each in inside):
         # cat.npy, dog.npy, ...
-        return from_arrays("NumPy arrays", path, from_drawings(plain, job), names, job)
+        return from_arrays("NumPy arrays", path, from_drawings(single, job), names, job)
     if path.is_dir() and (data := from_tables(path, tables, names, job)):
         # labels.csv, which names pictures
         return data

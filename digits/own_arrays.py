@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,7 +108,7 @@ def as_images(place: Path, one: Arrays) -> Arrays:
         raise wrong(place, "images (N, H, W) or (N, H, W, 3)", f"an array {one.images.shape}")
     if one.images.dtype.kind not in "biuf":
         raise wrong(place, "numbers as pixels", one.images.dtype)
-    labels = one_hot(one.labels)
+    labels = from_one_hot(one.labels)
     usable = labels.dtype.kind in "iufU" and labels.itemsize <= 4 * LABEL
     if labels.size != count or labels.shape[:1] != (count,) or not usable:
         expected = f"{count:,} labels, one for each {one.split} image"
@@ -118,7 +118,7 @@ def as_images(place: Path, one: Arrays) -> Arrays:
     return Arrays(one.split, one.images.reshape(count, *sides), labels.reshape(count))
 
 
-def one_hot(labels: np.ndarray) -> np.ndarray:
+def from_one_hot(labels: np.ndarray) -> np.ndarray:
     """Classes (N,) of labels (N, C) that hold a 1 where it is that, else 0; others as they are."""
     if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
         return labels
@@ -258,15 +258,17 @@ def from_numpy(files: list[Path], job: Job) -> list[Arrays]:
     for file in files:
         with readable(file):
             for name, load in members(file):
-                key = meaning(SPLITS, name, file.stem) or "train", meaning(KINDS, name, file.stem)
+                split = meaning(SPLITS, name, file.stem) or "train"
+                kind = meaning(KINDS, name, file.stem)
+                key = split, kind
                 if key in arrays:
-                    expected = f"one array of {key[0]} {key[1]} in all: join them"
+                    expected = f"one array of {split} {kind} in all: join them"
                     raise wrong(file, expected, f"{called[key]} and {name}")
-                if key[1]:
+                if kind:
                     called[key] = name
-                    arrays[key] = load(job.scratch / f"{key[0]}-{key[1]}")
+                    arrays[key] = load(job.scratch / f"{split}-{kind}")
     splits = list(dict.fromkeys(split for split, _ in arrays)) or ["train"]
-    for split, kind in [(split, kind) for split in splits for kind in ("images", "labels")]:
+    for split, kind in product(splits, ("images", "labels")):
         if (split, kind) not in arrays:
             names = "x_train and y_train, or train_images and train_labels"
             raise wrong(files[0], f"arrays called {names}", f"no {kind} of {split}")
@@ -411,7 +413,9 @@ def csv_rows(
             labels.append(cells[at].strip())
         texts = [line for _, line in batch]
         try:
-            yield np.loadtxt(texts, np.float32, None, mark, usecols=pixels, ndmin=2)
+            yield np.loadtxt(
+                texts, np.float32, comments=None, delimiter=mark, usecols=pixels, ndmin=2
+            )
         except ValueError as error:
             why, _, row = str(error).partition(" at row ")
             number = batch[int(row.partition(",")[0] or 0)][0]

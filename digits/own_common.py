@@ -30,6 +30,7 @@ ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "sa
 ADVICE |= {".npy": "call them x_train and y_train"}
 ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
 TABLE = "; a table that names pictures lies beside or above them, and has their names in a column"
+LISTED = 10  # names in a message
 LINE = 2**24  # characters of a line of a table
 KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
 BROUGHT = 64  # else they are brought to their median, and the longer side to no more than this
@@ -75,7 +76,9 @@ def advice(endings: Iterable[str]) -> str:
 def listed(names: Iterable[object]) -> str:
     """The first ten of some names."""
     texts = [printable(name) for name in names]
-    return ", ".join([*texts[:10], *["..."] * (len(texts) > 10)]) or "nothing"
+    if len(texts) > LISTED:
+        texts[LISTED:] = ["..."]
+    return ", ".join(texts) or "nothing"
 
 
 def composed(text: str) -> str:
@@ -139,10 +142,11 @@ def delimited(text: TextIO) -> tuple[str, int, Iterator[str]]:
     return mark, 1, chain([first], rest)
 
 
-def choose_test_split(splits: Iterable[str], job: Job) -> tuple[str, float]:
+def choose_test_split(splits: set[str], job: Job) -> tuple[str, float]:
     """The split to test on, and the share of all images where none was given; `job` is told."""
     if "test" in splits:
-        job.said.extend(["val joins train"] if "val" in splits else [])
+        if "val" in splits:
+            job.said.append("val joins train")
         return "test", 0
     if "val" in splits:
         job.said.append("val is the test set")

@@ -142,12 +142,18 @@ def find(
     return found, names or sorted(classes, key=natural)
 
 
-def split_by_folders(root: Path, found: list[Picture], depth: int) -> list[Picture]:
-    """The same, with the splits that folders so deep below `root` say of all; else to train on."""
+def split_by_folders(
+    root: Path, found: list[Picture], depth: int, strict: bool = False
+) -> list[Picture]:
+    """The same, with the splits that folders so deep below `root` say of all; else to train on.
+
+    SystemExit where some lie in other folders than those of train and test; if `strict`, also where
+    there is none of train.
+    """
     between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
     splits = [meaning(SPLITS, *parts) for parts in between]
     said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
-    if None in said and "train" in said and {"test", "val"} & said:
+    if None in said and {"test", "val"} & said and ("train" in said or strict):
         beside = [one.path for one, split in zip(found, splits) if not split]
         raise wrong(root, "all pictures in folders of train and test", f"beside: {listed(beside)}")
     if None in said or "train" not in said:

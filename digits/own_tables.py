@@ -163,7 +163,7 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
     rows = [row for table in used for row in read(table, known, len(used) > 1)]
     chosen, classes = with_classes(root, rows, names, job)
     if not any(picture.split for picture in chosen):
-        chosen = with_splits(root, chosen)
+        chosen = split_by_folders(root, chosen, 0, strict=True)
     found: dict[Path, Picture] = {}
     for picture in chosen:
         first = found.setdefault(picture.path, picture)
@@ -340,12 +340,3 @@ def with_classes(
     labels = as_labels([picture.name for picture in found])
     [codes], classes = numbered(root, [labels], names, job)
     return [picture._replace(name=classes[code]) for picture, code in zip(found, codes)], classes
-
-
-def with_splits(root: Path, found: list[Picture]) -> list[Picture]:
-    """The same, with the splits of their folders; SystemExit where some lie in others."""
-    splits = [by_folders(picture.path.relative_to(root)) for picture in found]
-    outside = [picture.path for picture, split in zip(found, splits) if not split]
-    if outside and {"test", "val"} & {*splits}:
-        raise wrong(root, "all pictures in folders of train and test", f"beside: {listed(outside)}")
-    return split_by_folders(root, found, 0)

@@ -256,12 +256,13 @@ def wrong_names(values: dict) -> Iterator[Refusal]:
 
     path = "evaluate.test_time_augmentation"
     views = inside(values, "evaluate").get("test_time_augmentation")
-    views = views if isinstance(views, dict) else dict.fromkeys(recipes)
+    if not recipes or not isinstance(views, dict):
+        return
     for recipe in recipes:
         if recipe not in views:
             yield Refusal(f"{path}.{recipe}", "missing; 0: the test images as they are")
     for recipe in views:
-        if recipes and recipe not in recipes:
+        if recipe not in recipes:
             yield refusals.unknown_name(f"{path}.{recipe}", str(recipe), map(str, recipes))
 
 

@@ -86,7 +86,7 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     yield table(["images", "accuracy", "loss", "expected calibration error"], results(run))
     yield (
         "The interval says how exactly these images tell the accuracy on ever more of their kind "
-        "(Wilson). The calibration error is the mean gap between confidence and accuracy: best is 0."
+        "(Wilson). Calibration error: the mean gap between confidence and accuracy; 0 is best."
     )
     for name in FIGURES:
         title = name.replace("_", " ").capitalize()

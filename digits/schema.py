@@ -21,8 +21,5 @@ def described(words: str) -> Any:
     return Field(description=words)
 
 
-CLASS: Any = Field(alias="class", description="name of the class in Keras")
-
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

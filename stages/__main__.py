@@ -127,7 +127,7 @@ def followed(name: str) -> dict[str, object]:
         return functools.reduce(lambda inner, key: inner[key], path.split("."), values)
 
     def filled(entry: str) -> str:
-        return re.sub(r"\$\{([\w.]+)\}", lambda name: str(value(name[1])), entry)
+        return re.sub(r"\$\{([\w.]+)\}", lambda reference: str(value(reference[1])), entry)
 
     found: dict[str, object] = {path: value(path) for path in map(filled, stage.get("params", []))}
     for dep in map(Path, map(filled, stage.get("deps", []))):
@@ -170,9 +170,9 @@ def run(name: str) -> None:
         from digits import params
 
         values = params.read()
+        before = followed(name)  # before the import, which takes seconds
         stage = importlib.import_module(f"stages.{name}")
         check_versions(values.environment.model_dump())
-        before = followed(name)
         stage.main(values)
         check_unchanged(name, before)
     except OSError as error:  # a full disk, a folder that may not be written, a missing file

@@ -30,8 +30,6 @@ def recipe_of(params: Params) -> Recipe:
 def settings(params: Params) -> dict[str, object]:
     """All parameters that the training follows from, by name, and the versions of libraries."""
     recipe = recipe_of(params).model_dump(by_alias=True, exclude_unset=True)
-    environment = params.environment
-    versions = {"keras": environment.keras, "numpy": environment.numpy}
     # all of `train`: a key that were left out would let a training go on under another value
     return {
         "recipe": params.recipe,
@@ -40,7 +38,7 @@ def settings(params: Params) -> dict[str, object]:
         "threads": params.threads,
         "replicas": params.replicas,
         "instructions": params.instructions,
-        "versions": {**versions, "tensorflow": environment.tensorflow},
+        "versions": params.environment.model_dump(include={"keras", "numpy", "tensorflow"}),
     }
 
 
@@ -68,10 +66,7 @@ def amounts(job: training.Training) -> str:
 
 
 def head(chosen: dict[str, object], job: training.Training) -> str:
-    """What the log begins with: the settings, and a table of the layers.
-
-    digits/report.py and tools/experiment.py read it.
-    """
+    """What the log begins with: the settings, and the layers. digits/report.py reads it."""
     shown = {"images": amounts(job), **chosen}
     lines = [f"{key}: {words(shown[key])}" for key in shown if key not in ("network", "layers")]
     return "\n".join([*lines, "", networks.describe(job.network), ""])
@@ -84,7 +79,7 @@ def record(live: Live, log: list[str], epoch: int, epochs: int, found: training.
         live.log_metric(name, round(value, 6))
     live.make_summary()
     values = "  ".join(f"{name} {value:.4f}" for name, value in found.items())
-    line = f"epoch {epoch}/{epochs}  {values}"
+    line = f"epoch {epoch}/{epochs}  {values}"  # tools/experiment.py reads it
     log.append(line)
     publish(live, log)
     tqdm.write(line)

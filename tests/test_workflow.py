@@ -289,3 +289,11 @@ def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_used(
     assert f"{changed}: changed while train ran, so nothing of it was kept" in printed
     assert process.returncode != 0 and "Traceback" not in printed
     assert noted(project) == recorded
+
+
+def test_nor_is_what_changes_while_tensorflow_is_imported(project: Project) -> None:
+    edit = "path.write_text(path.read_text().replace('seed: 0', 'seed: 5', 1))"
+    with (project.root / "digits/determinism.py").open("a") as source:
+        source.write(f"\nfrom pathlib import Path\npath = Path('params.yaml')\n{edit}\n")
+    printed = project.run("dvc", "repro", check=False).stdout
+    assert "train.seed: changed while train ran, so nothing of it was kept" in printed

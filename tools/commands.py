@@ -41,9 +41,5 @@ def status(*command: str) -> int:
 
 
 def failure(command: tuple[str, ...], code: int) -> str:
-    return f"{program()}: {' '.join(command)} ended with status {code}"
-
-
-def program() -> str:
-    """The name of the program that a person called, as in `tools.NAME`."""
-    return Path(sys.argv[0]).stem
+    called = Path(sys.argv[0]).stem  # NAME of tools.NAME
+    return f"{called}: {' '.join(command)} ended with status {code}"

@@ -6,6 +6,7 @@ Each data set has a `Study` of its own. A seed counts once, however often it ran
 import statistics
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 from tools import exp_show, pairs, tables
 from tools.exp_show import Run
@@ -49,7 +50,7 @@ class Study:
             for seed in shared
         ]
 
-    @property
+    @cached_property
     def comparisons(self) -> int:
         """How many configurations have an interval: two seeds in common with the reference."""
         others = [group for group in self.groups if group != self.reference]

@@ -26,7 +26,6 @@ TAKE_BRUSH = """() => {
 }"""
 DIGITS = [str(digit) for digit in range(10)]
 HINT = "Draw a digit or a number with the mouse or a finger, or drop in a photo of one."
-NAMED = 10  # classes at most in the hint
 SHOWN = 60  # symbols at most, as the network gets them
 BOX = (220, 40, 40)
 NO_PICTURE = "This file is no picture that can be read. Try PNG or JPEG."
@@ -78,6 +77,8 @@ class Page:
     """The canvas and a photo on the left; on the right, what is read, and of what."""
 
     def __init__(self, classifier: "Classifier") -> None:
+        from digits.own_common import listed
+
         self.classifier = classifier
         names, data = classifier.classes, classifier.data
         # what is searched for ink can be drawn
@@ -85,9 +86,8 @@ class Page:
         self.title, self.hint = "Which number is this?", HINT
         if names != DIGITS or not self.drawn:
             self.title = "Which class is this?"
-            some = ", ".join([*names[:NAMED], *["..."] * (len(names) > NAMED)])
             what = "Draw one, or drop in" if self.drawn else "Drop in"
-            self.hint = f"{what} a picture. The network knows {some}."
+            self.hint = f"{what} a picture. The network knows {listed(names)}."
 
     def look(self, given: "Image.Image | dict[str, Any] | None") -> tuple[Any, Any, Any, str]:
         """Return the boxes, images to show, the probability of each class, and what is read."""

@@ -112,7 +112,7 @@ def keras_tables() -> Iterator[str]:
     """Yield the tables of what is known of Keras' arguments, of its layers and its optimizers."""
     from digits import keras_names
 
-    schemas = {name: keras_names.adapter(name).json_schema() for name in keras_names.ARGUMENTS}
+    schemas = {name: keras_names.adapter_schema(name) for name in keras_names.ARGUMENTS}
     yield table({"properties": schemas, "required": list(schemas)})
     kinds = {"layer": keras_names.LAYERS, "optimizer": keras_names.OPTIMIZERS}
     for kind, classes in kinds.items():

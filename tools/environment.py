@@ -116,13 +116,11 @@ def fit_python():
         return
     needed = "Python {}.{} to {}.{} is needed".format(*OLDEST, *NEWEST)
     needed += f"; {sys.executable} is {python_version()}"
-    print(needed + ". Looking for another one")
-    sys.stdout.flush()
+    print(needed + ". Looking for another one", flush=True)
     other = other_python()
     if not other:
         raise SystemExit(needed + ". Try: make PYTHON=python{}.{}".format(*NEWEST))
-    print(f"Going on with {other}")
-    sys.stdout.flush()
+    print(f"Going on with {other}", flush=True)
     os.execv(other, [other, "-E", "-m", "tools.environment", *sys.argv[1:]])
 
 
@@ -195,8 +193,7 @@ def install(requirements, stamp):
     command = [VENV + "/bin/uv", "pip", "install", "--quiet", "--no-config"]
     command += ["--require-hashes", "--python", python, "-r", requirements]
     if not bring_uv() or subprocess.call(command, env=uv_environment()):
-        print("Without uv: pip installs, which takes longer")
-        sys.stdout.flush()
+        print("Without uv: pip installs, which takes longer", flush=True)
         run(python, *PIP, requirements)
     for bundle in glob.glob(VENV + VEGA):
         remove(VENV + "/vega.js")
@@ -212,9 +209,9 @@ def install_all():
     fit_python()
     print(
         "Installing what requirements.txt names into .venv: "
-        "up to 390 MB to download, then half a minute"
+        "up to 390 MB to download, then half a minute",
+        flush=True,
     )
-    sys.stdout.flush()
     if fits():
         install("requirements.txt", VENV + "/ready")
     else:
@@ -249,8 +246,7 @@ def main():
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Waiting for another `make` that installs")
-            sys.stdout.flush()
+            print("Waiting for another `make` that installs", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         install_all()
         for group in options.group:

@@ -232,9 +232,8 @@ def experiment(
     whole = f"refs/exps/{commit[:2]}/{commit[2:]}/{name}"
     part = stopped(whole)  # does not contain the other
     with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(
-            lock, fcntl.LOCK_EX
-        )  # where the same experiment runs on this node, it ends first
+        # where the same experiment runs on this node, it ends first
+        fcntl.flock(lock, fcntl.LOCK_EX)
         shutil.rmtree(clone.folder, ignore_errors=True)
         clone.folder.mkdir()
         try:

@@ -10,6 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
+from digits import output
 from tools import commands
 
 PARAMS = Path("params.yaml")
@@ -63,22 +64,13 @@ def write_environment() -> None:
     params = PARAMS.read_bytes().decode()
     changed = with_versions(params, REQUIREMENTS.read_text())
     if changed != params:
-        partial = PARAMS.with_name(f"partial-{PARAMS.name}")
-        partial.write_bytes(changed.encode())
-        partial.rename(PARAMS)
+        output.write_text(PARAMS, changed)
         print(f"{PARAMS}: environment has new versions; dvc repro runs what follows them")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.lock", description=__doc__)
-    parser.add_argument(
-        "--environment-only",
-        action="store_true",
-        help="write the versions of requirements.txt into params.yaml, and resolve nothing",
-    )
-    options = parser.parse_args()
-    if not options.environment_only:
-        compile_all()
+    argparse.ArgumentParser(prog="python -m tools.lock", description=__doc__).parse_args()
+    compile_all()
     write_environment()
 
 

@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+from digits import output
+
 PARAMS = Path("params.yaml")
 PLACES = [Path("data/idx"), Path("data/raw")]  # what download made; what people put there
 GO_BACK = "download.dataset: mnist in params.yaml, then make repro"
@@ -59,11 +61,7 @@ def substitute() -> None:
         if in_cache():
             return
         print(error, file=sys.stderr)
-    partial = PARAMS.with_name(f"partial-{PARAMS.name}")
-    partial.write_bytes(
-        (text[: line.start()] + line[1] + "synthetic" + text[line.end() :]).encode()
-    )
-    partial.rename(PARAMS)
+    output.write_text(PARAMS, text[: line.start()] + line[1] + "synthetic" + text[line.end() :])
     print("\nMNIST cannot be reached: params.yaml now says download.dataset: synthetic\n")
 
 

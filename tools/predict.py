@@ -86,12 +86,6 @@ def with_opencv() -> Any:
     return doubt
 
 
-def demand(made: Path) -> None:
-    """SystemExit where a file that the stages make is not there."""
-    if not made.exists():
-        raise SystemExit(f"{made}: not there; train the network first: dvc repro")
-
-
 class Classifier:
     """The trained network of this checkout, with the test-time augmentation that it was judged by.
 
@@ -102,7 +96,8 @@ class Classifier:
         from digits import metrics, params
 
         values = params.read()
-        demand(EVALUATION)
+        if not EVALUATION.exists():
+            raise SystemExit(f"{EVALUATION}: not there; train the network first: dvc repro")
         run = metrics.read_values(EVALUATION, "test_time_augmentation")
         name = run.get("recipe", "")
         if name not in values.recipes:
@@ -112,7 +107,6 @@ class Classifier:
 
         from digits import determinism, network, preparation  # late: TensorFlow takes seconds
 
-        demand(network.FILE)
         determinism.pin(values.threads, values.instructions)
         trained = network.load(network.FILE)
         self.data = preparation.read()

@@ -7,6 +7,7 @@ darker the later; orange is the best.
 import math
 import shlex
 import statistics
+from itertools import accumulate
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ def draw_order(axes: Axes, search: Search, results: list[float]) -> None:
     in_order = sorted(zip((trial.number for trial in ranked), results))
     numbers, values = zip(*in_order)
     better = max if exp_show.sign(search.metric) > 0 else min
-    best = [better(values[: count + 1]) for count in range(len(values))]
+    best = list(accumulate(values, better))
     axes.step(numbers, best, where="post", color=REFERENCE, label="the best until then")
     draw_dots(axes, list(numbers), list(values), list(numbers), ranked[0].number)
     axes.set(xlabel="trial")

@@ -15,7 +15,7 @@ from tools.exp_show import Run
 Column = tuple[str, str, list[str]]  # first and second line of the head, and a cell for each run
 
 
-def figure(value: object) -> str:
+def formatted(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
@@ -35,7 +35,7 @@ def metric_columns(runs: list[Run]) -> list[Column]:
     names = dict.fromkeys(name for run in runs for name in run.metrics)
     columns = []
     for name in names:
-        columns.append(("", name, [figure(run.metrics.get(name, "")) for run in runs]))
+        columns.append(("", name, [formatted(run.metrics.get(name, "")) for run in runs]))
     return columns
 
 

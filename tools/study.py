@@ -126,7 +126,7 @@ def main() -> None:
     if options.page:
         from tools import study_page
 
-        study_page.save(found, options.page, "--page")
+        study_page.save(found, options.page)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,8 @@ def section(study: Study) -> str:
     return "\n".join(parts)
 
 
-def save(studies: list[Study], path: str, option: str) -> None:
-    """Write the page of the studies to the file that an option names; SystemExit if it cannot."""
+def save(studies: list[Study], path: str) -> None:
+    """Write the page of the studies to the file that `--page` names; SystemExit if it cannot."""
     counts = [len(seeds) for study in studies for seeds in study.groups.values()]
     summary = (
         f"Experiments: {sum(counts)}. Configurations: {len(counts)}, each compared with the "
@@ -70,4 +70,4 @@ def save(studies: list[Study], path: str, option: str) -> None:
         summary=escape(summary),
         studies="\n".join(map(section, studies)),
     )
-    study_figure.write(option, path, lambda: Path(path).write_text(page, "utf-8"))
+    study_figure.write("--page", path, lambda: Path(path).write_text(page, "utf-8"))
