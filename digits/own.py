@@ -47,9 +47,7 @@ READ = ENDINGS | TABLES | {".npy", ".npz"}
 ITS_OWN = READ | (TABLE_LIKE - {".json", ".txt"})
 
 
-def gather(
-    path: Path, target: Path, size: Size = None, colour: bool | None = None, share: float = 0.2
-) -> None:
+def gather(path: Path, target: Path, size: Size, colour: bool | None, share: float) -> None:
     """Write what lies at `path` into `target`, and say what it was taken for.
 
     Images are brought to `size`, of a side or [height, width], and to grey or colour: if None, to
@@ -60,7 +58,7 @@ def gather(
     outer, path = path, innermost(path)
     with tempfile.TemporaryDirectory(dir=target) as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of metadata
-        job = Job(size, colour, share, Path(scratch), [], [])
+        job = Job(size, colour, share, Path(scratch))
         data = look(path, job)
         check(path, data)
         train, test = write(target, data)

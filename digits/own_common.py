@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -40,15 +41,17 @@ Stream = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
 Size = int | list[int] | None
 
 
-class Job(NamedTuple):
+@dataclass
+class Job:
     """Parameters of `datasets.folder`, a folder for scratch, and what there is to tell."""
 
     size: Size
     colour: bool | None
     test_share: float
     scratch: Path
-    said: list[str]
-    tests: list[object]  # of the test images in order: their files, or rows that were chosen
+    said: list[str] = field(default_factory=list)
+    # of the test images in order: their files, or rows that were chosen
+    tests: list[object] = field(default_factory=list)
 
 
 class Data(NamedTuple):

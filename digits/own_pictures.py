@@ -77,7 +77,7 @@ def from_pictures(
             kept.append(picture)
             sizes[seen[:2]] += 1
             coloured = coloured or seen[2]  # then no more need be decoded for it
-    del sizes[0, 0]
+    del sizes[0, 0]  # of broken pictures, which are told once they are read
     left_out = f"left out: {listed(f'{count:,} {name}' for name, count in left.items())}"
     empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
     if empty or not kept:

@@ -20,6 +20,7 @@ from PIL import Image
 from digits import idx, own, synthetic
 
 LINE = "one line says what was expected and found, and names docs/own-data.md"
+USUAL: dict[str, Any] = {"size": None, "colour": None, "share": 0.2}  # as in params.yaml
 RNG = np.random.default_rng(0)
 START = RNG.bit_generator.state
 
@@ -45,7 +46,7 @@ class Gathered:
     """What `gather` wrote from the folder `mine`, or another place, and what it printed."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], place: str, **options: Any) -> None:
-        own.gather(Path(place), Path("out"), **options)
+        own.gather(Path(place), Path("out"), **USUAL | options)
         self.said = capsys.readouterr().out
         first, *rest = self.said.splitlines()
         assert " training and " in first and all(line.startswith("  ") for line in rest)
@@ -79,7 +80,7 @@ def gather(capsys: pytest.CaptureFixture[str]) -> Gather:
 def refusal(place: str = "mine", **options: Any) -> str:
     """What `gather` refuses in one line of words that names the page."""
     with pytest.raises(SystemExit) as end:
-        own.gather(Path(place), Path("out"), **options)
+        own.gather(Path(place), Path("out"), **USUAL | options)
     message = str(end.value)
     assert "docs/own-data.md" in message and message.isprintable() and len(message) < 500, message
     return message.removesuffix("; see docs/own-data.md")
@@ -1184,7 +1185,7 @@ def test_a_broken_picture_is_named_with_the_reason(build: Callable[[], Any], mes
     classes("a", "b")
     build()
     with pytest.raises(SystemExit) as end:
-        own.gather(Path("mine"), Path("out"))
+        own.gather(Path("mine"), Path("out"), **USUAL)
     first, second = str(end.value).splitlines()
     assert first == "1 of 41 pictures cannot be read; see docs/own-data.md; the first:"
     assert re.match(r"  mine/a/x\.\w+: ", second) and message in second
@@ -1196,7 +1197,7 @@ def test_of_many_broken_pictures_the_first_ten_are_named() -> None:
     for number in range(2000):
         in_folder(f"a/broken{number}.png", b"")
     with pytest.raises(SystemExit) as end:
-        own.gather(Path("mine"), Path("out"))
+        own.gather(Path("mine"), Path("out"), **USUAL)
     first, *others = str(end.value).splitlines()
     assert first.startswith("2,000 of 2,040 pictures cannot be read") and len(others) == 10
 
@@ -1550,7 +1551,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures() -> None:
 
     def peak() -> int:
         tracemalloc.start()
-        own.gather(Path("mine"), Path("out"), size=64, colour=True)
+        own.gather(Path("mine"), Path("out"), size=64, colour=True, share=0.2)
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used
