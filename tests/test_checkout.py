@@ -90,8 +90,9 @@ def test_a_sweep_starts_from_a_folder_of_a_larger_repository(
 
 @pytest.mark.parametrize(
     "marked",
-    [pytest.param(False, id="ours kept whole"), pytest.param(True, id="with marks", marks=slow)],
+    [pytest.param(False, id="ours kept whole"), pytest.param(True, id="with marks")],
 )
+@slow
 def test_two_branches_are_merged_by_the_command_that_mend_names(
     project: Project, marked: bool
 ) -> None:
@@ -139,6 +140,7 @@ def test_without_dvcs_temporary_folder_nothing_is_run_again(project: Project) ->
     assert project.repro() == []
 
 
+@slow
 def test_a_cache_that_is_kept_elsewhere_is_found_and_mended(
     project: Project, tmp_path: Path
 ) -> None:

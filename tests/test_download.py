@@ -461,6 +461,7 @@ def wanting(project: Project) -> Project:
 
 
 @fault("wrong files are put into data/raw, and DVC removes what is to be made anew", "they stay")
+@pytest.mark.slow
 def test_under_dvc_too_what_a_person_put_stays_and_is_used_where_it_is_right(
     wanting: Project,
 ) -> None:
@@ -880,6 +881,7 @@ def test_the_data_set_and_its_classes_are_named_beside_the_files(serve: Serve) -
     assert json.loads((FOLDER / "dataset.json").read_text()) == unnamed
 
 
+@pytest.mark.slow
 def test_files_that_changed_on_a_server_are_fetched_by_the_command_that_is_named(
     project: Project, serve: Serve
 ) -> None:

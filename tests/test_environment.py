@@ -65,6 +65,7 @@ def installed_by(project: Path) -> str:
     return said.read_text().strip()
 
 
+@pytest.mark.slow
 def test_where_uv_cannot_be_had_pip_installs_and_says_so(bare: Path) -> None:
     done = install(bare)
     assert done.returncode == 0, done.stdout
@@ -81,6 +82,7 @@ def test_any_python_3_reads_what_looks_for_another_one(name: str) -> None:
 
 
 @pytest.mark.skipif(not UV.exists(), reason="needs uv in the environment of the tests")
+@pytest.mark.slow
 def test_uv_installs_from_where_pip_is_told_that_packages_are(bare: Path) -> None:
     subprocess.run([BASE, "-m", "venv", bare / ".venv"], check=True)
     (bare / ".venv/bin/uv").symlink_to(UV)
@@ -117,6 +119,7 @@ def test_a_processor_without_avx_is_refused_before_anything_is_installed(bare: P
     assert not (bare / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_where_no_python_fits_and_none_can_be_had_it_says_which_is_needed(bare: Path) -> None:
     change(bare, "OLDEST, NEWEST = (3, 11), (3, 13)", "OLDEST, NEWEST = (3, 98), (3, 99)")
     done = install(bare)

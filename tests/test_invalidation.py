@@ -167,9 +167,9 @@ def test_each_source_is_a_dep_of_a_stage_or_changes_no_value() -> None:
 @pytest.mark.parametrize(
     "source, stages",
     [
-        ("stages/__main__.py", NOTHING),
+        pytest.param("stages/__main__.py", NOTHING, marks=slow),
         ("digits/params.py", ["validate"]),
-        ("digits/idx.py", ["download", "preprocess"]),
+        pytest.param("digits/idx.py", ["download", "preprocess"], marks=slow),
     ],
 )
 def test_a_comment_reruns_the_stages_that_use_the_file_and_stops_there(

@@ -165,6 +165,7 @@ def test_a_stage_starts_where_python_itself_would_not(
 # --- what ends DVC, or its stages, before they begin ---
 
 
+@pytest.mark.slow
 def test_make_starts_the_stages_of_people_who_have_no_shell_and_no_other_home_for_packages(
     project: Project,
 ) -> None:
@@ -256,6 +257,7 @@ def test_the_tests_leave_the_repository_of_a_hook_alone(
     assert [state(tmp_path / name) for name in ("person", "linked")] == before
 
 
+@pytest.mark.slow
 def test_the_programs_work_on_the_repository_that_they_stand_in(
     project: Project, hook: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ def test_experiments_whose_curves_are_elsewhere_are_compared_all_the_same(projec
     assert len(lines) == 4 and "1 pair" in lines[1]
 
 
+@pytest.mark.slow
 def test_odd_experiments_are_told_and_break_no_table_figure_or_page(project: Project) -> None:
     """What is no number is no metric; no name is markup, mathematics or a terminal's command."""
     by_hand(project, "<b>'q\"", {RATE: 0.1}, [0.5], val_accuracy=0.6)

@@ -624,6 +624,7 @@ def test_the_exported_network_gives_every_test_image_the_same_class(project: Pro
     assert classes == (project.root / "models/classes.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_example_reads_a_picture_with_litert_alone(
     project: Project, pictures: list[Path]
 ) -> None:

@@ -168,10 +168,11 @@ def test_bad_parameters_stop_before_any_stage_loses_its_outputs(project: Project
     "stdout",
     [
         pytest.param("| true", id="the reader has gone"),
-        pytest.param(">&-", id="closed", marks=slow),
-        pytest.param("> /dev/full", id="a full disk", marks=slow),
+        pytest.param(">&-", id="closed"),
+        pytest.param("> /dev/full", id="a full disk"),
     ],
 )
+@slow
 def test_a_broken_or_closed_output_never_ends_a_training(project: Project, stdout: str) -> None:
     (project.root / "models/network.keras").unlink()
     (project.root / "models/training.log").unlink()
@@ -270,7 +271,10 @@ def noted(project: Project) -> object:
     return YAML(typ="safe").load(project.root / "dvc.lock")["stages"]["train"]
 
 
-@pytest.mark.parametrize("changed", WHILE_IT_RUNS)
+FIRST, *OTHERS = WHILE_IT_RUNS
+
+
+@pytest.mark.parametrize("changed", [FIRST, *(pytest.param(name, marks=slow) for name in OTHERS)])
 def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_used(
     project: Project, changed: str
 ) -> None:
