@@ -581,7 +581,7 @@ def test_predict_says_what_is_no_picture_and_classifies_the_others(
 def test_predict_without_a_network_says_what_to_do(project: Project, pictures: list[Path]) -> None:
     (project.root / "models/network.keras").unlink()
     done = tool(project, "predict", str(pictures[0]), check=False)
-    expected = "models/network.keras: not there; train the network first: dvc repro\n"
+    expected = "models/network.keras: not there; to make it: dvc repro\n"
     assert (done.returncode, done.stdout) == (1, expected)
 
 

@@ -97,7 +97,7 @@ class Classifier:
 
         values = params.read()
         if not EVALUATION.exists():
-            raise SystemExit(f"{EVALUATION}: not there; train the network first: dvc repro")
+            raise SystemExit(f"{EVALUATION}: not there; to make it: dvc repro")
         run = metrics.read_values(EVALUATION, "test_time_augmentation")
         name = run.get("recipe", "")
         if name not in values.recipes:
