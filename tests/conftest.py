@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from configparser import ConfigParser
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,18 @@ def stages_in(printed: str) -> list[str]:
     return re.findall(r"^Running stage '(\w+)':", printed, re.M)
 
 
+def forget_remotes(file: Path) -> None:
+    """Take out of DVC's settings where the checkout's own data are kept."""
+    config = ConfigParser(interpolation=None)
+    config.read(file)
+    config.remove_option("core", "remote")
+    for section in config.sections():
+        if section.startswith("'remote"):
+            config.remove_section(section)
+    with file.open("w") as left:
+        config.write(left)
+
+
 def new_project(root: Path) -> Project:
     """Copy the sources to `root`, a Git repository, with parameters that make each stage quick."""
     for source in SOURCES:
@@ -112,6 +125,7 @@ def new_project(root: Path) -> Project:
             shutil.copytree(ROOT / source, root / source, ignore=ignore)
         else:
             shutil.copy2(ROOT / source, root / source)
+    forget_remotes(root / ".dvc/config")
     (root / ".gitignore").write_text("__pycache__/\n")
     project = Project(root)
     project.change(

@@ -10,9 +10,12 @@ import shlex
 import shutil
 import statistics
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+import test_pages
 from conftest import ROOT, STAGES, Project
 from PIL import Image
 from ruamel.yaml import YAML
@@ -27,6 +30,20 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_readme_has_at_most_900_words() -> None:
     assert len(CODE.sub("", README).split()) <= 900
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        test_pages.test_no_paragraph_has_more_than_60_words,
+        test_pages.test_no_sentence_goes_on_after_a_block_of_code,
+        test_pages.test_every_block_of_code_is_whole_and_no_command_is_broken,
+        test_pages.test_every_link_leads_to_a_file_and_a_heading,
+        test_pages.test_every_target_of_make_that_a_page_names_is_there,
+    ],
+)
+def test_what_holds_of_all_pages_holds_of_the_readme(holds: Callable[[Path], None]) -> None:
+    holds(ROOT / "README.md")
 
 
 def test_the_versions_of_python_are_the_same_wherever_they_stand() -> None:

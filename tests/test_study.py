@@ -175,13 +175,13 @@ def test_runs_on_other_data_are_not_the_commits(project: Project) -> None:
 def test_what_was_changed_of_a_recipe_that_the_commit_does_not_use_is_told(
     project: Project,
 ) -> None:
-    changed = {"recipe": "fast", "recipes.fast.epochs": 3}
+    changed = {"recipe": "fast", "recipes.fast.epochs": 37}
     by_hand(project, "a", changed, [0.9], val_accuracy=0.9)
-    assert study(project)[-1] == f"{ALIKE}recipe fast, fast.epochs 3"
+    assert study(project)[-1] == f"{ALIKE}recipe fast, fast.epochs 37"
     by_hand(project, "b", {}, [0.9], val_accuracy=0.8)
     header, first, second = (line.split() for line in study(project))
     assert header[:2] == ["recipe", "fast.epochs"]
-    assert first[:2] == ["fast", "3"] and second[:2] == ["original", "-"]
+    assert first[:2] == ["fast", "37"] and second[:2] == ["original", "-"]
 
 
 def test_a_run_of_edited_code_is_not_as_committed(project: Project) -> None:
@@ -293,12 +293,12 @@ def test_differences_are_told_in_words() -> None:
 
 
 def test_show_has_of_a_run_what_its_recipe_and_its_data_have(project: Project) -> None:
-    by_hand(project, "a", {"recipe": "own", "recipes.own.steps": 300}, [1], val_accuracy=0.9)
+    by_hand(project, "a", {"recipe": "own", "recipes.own.steps": 317}, [1], val_accuracy=0.9)
     by_hand(project, "b", {"recipes.fast.epochs": 7}, [1], val_accuracy=0.8)
     _, names, *rows = show(project)
     columns = [names.index(name) for name in ("steps", "epochs")]
     cells = {row.split()[0]: [row[at : at + 5].strip() for at in columns] for row in rows}
-    assert cells["a"] == ["300", "1"] and cells["b"] == ["", "7"]
+    assert cells["a"] == ["317", "1"] and cells["b"] == ["", "7"]
     assert cells["workspace"] == ["", "1"]
 
 

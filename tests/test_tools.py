@@ -653,7 +653,9 @@ def test_compare_tells_metrics_parameters_and_figures(project: Project) -> None:
     project.change(plot__mistakes=5, train__seed=1)
     project.repro()
     assert "| reports/figures/mistakes.png |" in tool(project, "compare", "HEAD").stdout
+    project.run("dvc", "exp", "save", "--name", "kept")
     project.commit("fewer")
+    assert tool(project, "compare", "kept").stdout.count("as in kept") == 3
     printed = tool(project, "compare", "HEAD^", GITHUB_REPOSITORY="own/digits").stdout
     assert "| reports/metrics.json | loss |" in " ".join(printed.split())
     assert "| params.yaml | plot.mistakes | 24 | 5 |" in " ".join(printed.split())
@@ -661,7 +663,9 @@ def test_compare_tells_metrics_parameters_and_figures(project: Project) -> None:
 
 
 def test_compare_with_a_commit_that_is_not_there_fails(finished: Project) -> None:
-    assert tool(finished, "compare", "nowhere", check=False).returncode == 1
+    done = tool(finished, "compare", "nowhere", check=False)
+    said = "compare: expected a commit, a branch or an experiment; found nowhere\n"
+    assert (done.returncode, done.stdout) == (1, said)
 
 
 # --- mend and lock ---

@@ -6,20 +6,31 @@ were and as they are.
 
 import argparse
 import os
+import signal
 from urllib.parse import quote
 
 from tools import commands
 
 
-def figures(base: str) -> str:
+def commit_of(base: str) -> str:
+    """The commit that Git, or else an experiment, calls so; SystemExit where there is none."""
+    in_git = commands.answer("git", "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}")
+    named = ["git", "for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{base}"]
+    found = in_git or commands.output(*named)
+    if not found:
+        raise SystemExit(f"compare: expected a commit, a branch or an experiment; found {base}")
+    return found.split()[0]
+
+
+def figures(base: str, commit: str) -> str:
     """A table of the figures that differ, uncommitted ones included, as DVC's tables have them."""
-    differing = commands.output("git", "diff", "--name-only", "-z", base, "--", "reports/figures")
+    differing = commands.output("git", "diff", "--name-only", "-z", commit, "--", "reports/figures")
     paths = list(filter(None, differing.split("\0")))
     repository = os.environ.get("GITHUB_REPOSITORY")
     if not repository:
         return "\n".join(["| figure |", "| --- |", *(f"| {path} |" for path in paths)])
     lines = [f"| {base} | now |", "| --- | --- |"]
-    hashes = [commands.output("git", "rev-parse", revision) for revision in (base, "HEAD")]
+    hashes = [commands.output("git", "rev-parse", revision) for revision in (commit, "HEAD")]
     for path in paths:
         links = [f"https://github.com/{repository}/raw/{sha}/{quote(path)}" for sha in hashes]
         lines.append(f"| ![]({links[0]}) | ![]({links[1]}) |")
@@ -34,11 +45,15 @@ def section(title: str, table: str, base: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.compare", description=__doc__)
-    parser.add_argument("base", nargs="?", default="main", help="a commit or branch (main)")
+    parser.add_argument(
+        "base", nargs="?", default="main", help="a commit, branch or experiment (main)"
+    )
     base = parser.parse_args().base
+    commit = commit_of(base)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make compare | head` ends without a word
     print(section("Metrics", commands.output("dvc", "metrics", "diff", "--md", base), base))
     print(section("Parameters", commands.output("dvc", "params", "diff", "--md", base), base))
-    print(section("Figures", figures(base), base))
+    print(section("Figures", figures(base, commit), base))
 
 
 if __name__ == "__main__":

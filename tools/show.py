@@ -2,7 +2,7 @@
 
 The same as `dvc exp show --only-changed` without the sums of files, which take most of its width;
 a parameter's name stands on two lines. Of many experiments, the best are shown. Options of `dvc exp
-show` that choose rows, such as -A for those of all commits, may follow.
+show` that choose rows, such as -n 10 for those of the last ten commits, may follow.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def main() -> None:
     if rest:
         print(rest)
     if not any(run.is_experiment for run in runs):
-        print("no experiments of the present commit; -A: of all commits")
+        print("no experiments of the present commit; -n 10: also those of the ten before it")
 
 
 if __name__ == "__main__":
