@@ -592,7 +592,7 @@ def test_predict_classifies_as_the_network_was_judged_whatever_params_yaml_says_
     project.change(recipe="best")
     assert tool(project, "predict", str(pictures[0])).stdout == before
     text = (project.root / "params.yaml").read_text()
-    renamed = text.replace("\n  original:", "\n  mine:").replace("{original:", "{mine:")
+    renamed = re.sub(r"^( +)original:", r"\1mine:", text, flags=re.M)  # recipe and its views
     (project.root / "params.yaml").write_text(renamed)
     gone = tool(project, "predict", str(pictures[0]), check=False)
     assert "recipes: expected original, which trained the network" in gone.stdout
