@@ -292,7 +292,7 @@ def files() -> list[bytes]:
     "a picture, or one line says what was found",
 )
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=1500, deadline=None, derandomize=True)
 @given(
     data=st.sampled_from(files()),
     edits=st.lists(

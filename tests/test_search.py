@@ -363,21 +363,21 @@ def test_hopeless_trials_are_stopped_and_the_others_give_the_bytes_of_a_run_alon
     )
     project.commit("stop earlier")
     rate = "recipes.original.optimizer.learning_rate=1e-6..0.01:log"
-    command = ["python", "-E", "-m", "tools.search", "-S", rate, "--at-once=2", "--trials=4"]
+    command = ["python", "-E", "-m", "tools.search", "-S", rate, "--at-once=2", "--trials=5"]
     command += ["-S", "recipes.original.epochs=4"]
     shutil.copytree(project.root, tmp_path / "alone", symlinks=True)
     first = project.run(*command).stdout
     stopped = re.findall(r"^(search-\S+): stopped after epoch (\d)/4 ", first, re.M)
     assert stopped and all(epoch in "23" for _, epoch in stopped)
-    assert len(ended(first)) == 4 - len(stopped)
-    assert f"4 trials, {len(stopped)} stopped after" in first
+    assert len(ended(first)) == 5 - len(stopped)
+    assert f"5 trials, {len(stopped)} stopped after" in first
 
     again = project.run(*command).stdout
     assert not ended(again) and ": stopped after" not in again
-    assert again.partition("4 trials")[2] == first.partition("4 trials")[2]
+    assert again.partition("5 trials")[2] == first.partition("5 trials")[2]
     shown = json.loads(project.run("dvc", "exp", "show", "--json").stdout)[1]["experiments"]
     metrics = {each["revs"][0]["name"]: each["revs"][0]["data"]["metrics"] for each in shown}
-    assert len(metrics) == 4
+    assert len(metrics) == 5
     for name, _ in stopped:
         assert "data" not in metrics[experiment.stopped(name)]["reports/metrics.json"]
 
