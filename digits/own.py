@@ -38,7 +38,7 @@ from digits.own_common import (
     wrong,
 )
 from digits.own_names import from_names
-from digits.own_pictures import below, from_folders
+from digits.own_pictures import from_folders, has_pictures
 from digits.own_tables import from_tables
 from digits.pictures import ENDINGS
 
@@ -162,10 +162,6 @@ def look(path: Path, job: Job) -> Data:
         return from_arrays("CSV", path, from_csv(tables, job), names, job)
     # cat.1.jpg, dog.1.jpg, ...; or else cat/1.jpg, dog/1.jpg, ...
     return from_names(path, names, job) or from_folders(path, names, job)
-
-
-def has_pictures(folder: Path) -> bool:
-    return any(ending(file) in ENDINGS for file in below(folder, Counter()))
 
 
 def class_names(file: Path) -> list[str] | None:

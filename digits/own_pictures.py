@@ -182,6 +182,10 @@ def below(folder: Path, left: Counter[str]) -> list[Path]:
     return sorted(found, key=natural)
 
 
+def has_pictures(folder: Path) -> bool:
+    return any(ending(file) in pictures.ENDINGS for file in below(folder, Counter()))
+
+
 def under_a_bar(
     function: Callable[[Picture], Any], items: list[Picture], size: int, words: str
 ) -> Iterable[tuple[Picture, Any]]:

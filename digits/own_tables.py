@@ -31,13 +31,19 @@ from digits.own_common import (
     folders,
     listed,
     meaning,
-    natural,
     opened,
     table_files,
     visible,
     wrong,
 )
-from digits.own_pictures import Picture, below, find, from_pictures, split_by_folders
+from digits.own_pictures import (
+    Picture,
+    below,
+    find,
+    from_pictures,
+    has_pictures,
+    split_by_folders,
+)
 
 # names of columns
 LABELS = {"label", "labels", "class", "class_name", "category", "target"}
@@ -145,17 +151,21 @@ def says_class(root: Path, names: list[str] | None) -> bool:
 def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job) -> Data | None:
     """The pictures that tables name; None where these name none, or folders say the classes."""
     splits = [folder for folder in folders(root) if meaning(SPLITS, folder.name)]
-    files = [*files, *(file for folder in splits for file in table_files(visible(folder)))]
-    if not files:
+    files = [*files, *tables_in(splits)]
+    # of annotations or labels alone
+    bare = [each for top in [root, *splits] for each in folders(top) if not has_pictures(each)]
+    others = [file for file in tables_in(bare) if file not in files]
+    if not files and not others:
         return None
     if says_class(root, names):
-        job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
+        if files:
+            job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
     left: Counter[str] = Counter()
     inside = below(root, left)
     images = [path for path in inside if ending(path) in pictures.ENDINGS]
     known = Known(root, images)
-    used = fitting(files, known)
+    used = fitting(files, known) or fitting(others, known)
     if not used:
         return None
     by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in used)
@@ -171,9 +181,13 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
             both = " and ".join(f"{one.name} {one.split}".strip() for one in (first, picture))
             raise wrong(picture.path, "one class and one split", both)
     left.update(f"{ending(path)} that no row names" for path in images if path not in found)
-    others = {*inside} - {*images} - {*files, root / NAMES}
-    left.update(ending(path) for path in sorted(others, key=natural))
+    read_too = {*images, *files, *(table.file for table in used), root / NAMES}
+    left.update(ending(path) for path in inside if path not in read_too)
     return from_pictures(root, [*found.values()], classes, left, job)
+
+
+def tables_in(places: list[Path]) -> list[Path]:
+    return [file for folder in places for file in table_files(visible(folder))]
 
 
 def fitting(files: list[Path], known: Known) -> list[Table]:

@@ -133,6 +133,7 @@ def test_a_checkout_that_moved_is_up_to_date(project: Project) -> None:
     assert stages_in(moved.run("make", "repro", CI="1").stdout) == []
 
 
+@slow
 def test_without_dvcs_temporary_folder_nothing_is_run_again(project: Project) -> None:
     shutil.rmtree(project.root / ".dvc/tmp")
     assert project.run("python", "-E", "-m", "tools.mend").stdout == "nothing to mend\n"

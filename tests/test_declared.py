@@ -215,8 +215,10 @@ def apply(other: Project, patch: str) -> None:
 @needs_strace
 @pytest.mark.parametrize(
     ("files", "expected", "lines"),
-    [(SCRIPTS, SCRIPTS_FOUND, SCRIPTS_PATCH), (PACKAGE, PACKAGE_FOUND, PACKAGE_PATCH)],
-    ids=["scripts", "package"],
+    [
+        pytest.param(SCRIPTS, SCRIPTS_FOUND, SCRIPTS_PATCH, id="scripts", marks=pytest.mark.slow),
+        pytest.param(PACKAGE, PACKAGE_FOUND, PACKAGE_PATCH, id="package"),
+    ],
 )
 def test_the_patch_declares_what_was_not_and_the_checkout_stays_as_it_was(
     tmp_path: Path, files: dict[str, str], expected: list[str], lines: str
@@ -234,6 +236,7 @@ def test_the_patch_declares_what_was_not_and_the_checkout_stays_as_it_was(
     assert declared(other)[::3] == ([], 0)
 
 
+@pytest.mark.slow
 @needs_strace
 def test_what_only_some_stages_of_a_template_use_is_told_in_words(tmp_path: Path) -> None:
     other = lay(tmp_path / "other", SHELL)

@@ -845,6 +845,21 @@ def test_a_table_may_have_splits(gather: Gather, how: str) -> None:
     assert "val joins train" in found.said
 
 
+@pytest.mark.parametrize("place", ["annotations", "labels", "train/labels"])
+def test_a_table_may_lie_in_a_folder_of_its_own(gather: Gather, place: str) -> None:
+    top = "train/" if "train/" in place else ""
+    paths = classes(f"{top}images")
+    rows = [(path.name, "cd"[n % 2]) for n, path in enumerate(paths)]
+    Path("mine", place).mkdir()
+    table(f"{place}/all.csv", ("file", "label"), *rows)
+    found = gather()
+    assert found.about["classes"] == ["c", "d"] and "left out" not in found.said
+
+    others = [(name, "xy"[label == "d"]) for name, label in rows]
+    table(f"{top}labels.csv", ("file", "label"), *others)  # which lies nearer
+    assert gather().about["classes"] == ["x", "y"]
+
+
 @pytest.mark.parametrize("second", ["b", "train"])
 def test_where_folders_say_the_classes_no_table_does(gather: Gather, second: str) -> None:
     paths = classes("a", second)
@@ -1546,6 +1561,7 @@ def test_a_refusal_leaves_no_scratch() -> None:
     assert not [path for path in Path("out").iterdir() if path.name not in idx.FILES.values()]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_pictures() -> None:
     classes("a", "b", count=100)
 

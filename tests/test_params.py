@@ -21,7 +21,8 @@ from tools import describe
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "params.yaml").read_text()
 # whatever the checkout is set to
-for key, usual in {"recipe": "original", "  dataset": "mnist"}.items():
+USUAL = {"recipe": "original", "  dataset": "mnist", "    path": "data/own/README.md"}
+for key, usual in USUAL.items():
     TEXT = re.sub(rf"^{key}: .*", f"{key}: {usual}", TEXT, flags=re.M)
 PARAMS = yaml12.load(TEXT.encode())
 RECIPE = "recipes.original"
@@ -639,18 +640,19 @@ def command(tmp_path):
     def call(text=None):
         for package in ("stages", "digits"):
             shutil.copytree(ROOT / package, tmp_path / package)
+        (tmp_path / "data/own/README.md").mkdir(parents=True)
         if text is not None:
             (tmp_path / "params.yaml").write_bytes(
                 text if isinstance(text, bytes) else text.encode()
             )
-        return subprocess.run(
-            [sys.executable, "-E", "-m", "stages", "validate"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
+        return validate(tmp_path)
 
     return call
+
+
+def validate(folder):
+    words = [sys.executable, "-E", "-m", "stages", "validate"]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
 
 
 @fault(
@@ -679,6 +681,17 @@ def test_the_command_refuses_with_status_1_and_writes_nothing(command, tmp_path,
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith(message) and "Traceback" not in result.stderr
     assert not (tmp_path / "reports").exists()
+
+
+@fault("a path in it leads nowhere", TOLD)
+def test_a_path_where_nothing_lies_is_refused_unless_dvc_can_bring_it(command, tmp_path):
+    text = json.dumps(edited(("datasets.folder.path", "data/own/REAMDE.md")))
+    result = command(text)
+    expected = "params.yaml: datasets.folder.path: expected a file or a folder, found nothing at "
+    assert result.stderr.startswith(f"{expected}data/own/REAMDE.md; did you mean 'README.md'? ")
+    assert (result.returncode, (tmp_path / "reports").exists()) == (1, False)
+    (tmp_path / "data/own.dvc").touch()
+    assert validate(tmp_path).returncode == 0
 
 
 def test_the_command_writes_a_schema_that_describes_every_key(command, tmp_path):

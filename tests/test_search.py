@@ -84,6 +84,7 @@ def simulate(search: Search, order: random.Random, killed_after: int = 10**6) ->
     return search
 
 
+@pytest.mark.slow
 def test_the_same_trials_are_proposed_whatever_ends_first_and_however_often_it_is_killed(
     here: None,
 ) -> None:

@@ -585,6 +585,7 @@ def test_predict_without_a_network_says_what_to_do(project: Project, pictures: l
     assert (done.returncode, done.stdout) == (1, expected)
 
 
+@pytest.mark.slow
 def test_predict_classifies_as_the_network_was_judged_whatever_params_yaml_says_now(
     project: Project, pictures: list[Path]
 ) -> None:

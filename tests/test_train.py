@@ -240,6 +240,7 @@ def test_a_network_that_ends_in_no_probabilities_is_refused() -> None:
         networks.build(made_of("Flatten"), (2, 2, 1), 4)
 
 
+@pytest.mark.slow
 def test_a_network_larger_than_any_memory_is_refused() -> None:
     recipe = made_of("Flatten", "dense", dense={"class": "Dense", "units": 2**31 - 1})
     told = r"network: dense: expected a layer that fits .* and into memory"

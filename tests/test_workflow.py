@@ -195,6 +195,7 @@ def test_a_network_that_does_not_fit_the_images_is_refused_in_one_line(project: 
 # --- make repro ---
 
 
+@slow
 def test_no_package_on_pythonpath_takes_the_place_of_ours(project: Project, tmp_path: Path) -> None:
     hostile = tmp_path / "hostile"
     for name in ("data", "models", "reports", "stages", "digits", "tools", "tests"):
@@ -271,10 +272,8 @@ def noted(project: Project) -> object:
     return YAML(typ="safe").load(project.root / "dvc.lock")["stages"]["train"]
 
 
-FIRST, *OTHERS = WHILE_IT_RUNS
-
-
-@pytest.mark.parametrize("changed", [FIRST, *(pytest.param(name, marks=slow) for name in OTHERS)])
+@slow
+@pytest.mark.parametrize("changed", WHILE_IT_RUNS)
 def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_used(
     project: Project, changed: str
 ) -> None:
