@@ -82,8 +82,9 @@ def from_pictures(
     empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
     if empty or not kept:
         none = f"no picture of {listed(empty)}" if empty else "none"
+        found = f"{none}; {left_out}" if left else none
         expected = "folders of pictures, one for each class, or all called as cat.1.png"
-        raise wrong(root, expected, f"{none}; {left_out}", advice(left.elements()))
+        raise wrong(root, expected, found, advice(left.elements()))
     split, share = choose_test_split({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     if left:
