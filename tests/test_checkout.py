@@ -123,6 +123,7 @@ def test_two_branches_are_merged_by_the_command_that_mend_names(
 # --- another folder, another cache, and what may be removed ---
 
 
+@slow
 def test_a_checkout_that_moved_is_up_to_date(project: Project) -> None:
     set_up(project)
     dvc = project.root / ".venv/bin/dvc"

@@ -286,6 +286,7 @@ def files() -> list[bytes]:
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "pictures",
     "bytes of a picture of each format are changed, left out or added",

@@ -133,6 +133,7 @@ def test_symbols_come_from_left_to_right_and_lines_from_top_to_bottom(drawn: tup
             assert left <= box[0] < box[2] <= left + 112 and top <= box[1] < box[3] <= top + 112
 
 
+@pytest.mark.slow
 def test_nearly_every_digit_is_found_on_any_paper_in_any_light(drawn: tuple) -> None:
     digits, labels = drawn
     found = {}

@@ -255,9 +255,11 @@ def test_why_says_what_dvc_cannot_read(project: Project) -> None:
     assert done.stdout.startswith("why: ") and "Traceback" not in done.stdout
 
 
-@pytest.fixture
-def mine(project: Project) -> Project:
+@pytest.fixture(scope="module")
+def added(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with data that `dvc add` keeps, and with stages of every other kind."""
+    root = tmp_path_factory.mktemp("added") / "project"
+    project = Project(shutil.copytree(finished.root, root, symlinks=True))
     (project.root / "data/mine").mkdir()
     (project.root / "data/mine/a").write_text("a")
     (project.root / "b").write_text("b")
@@ -283,8 +285,14 @@ def mine(project: Project) -> Project:
     return project
 
 
-def test_why_knows_every_kind_of_stage(mine: Project) -> None:
-    own = {stage: state for stage, state in mine.why().items() if stage not in STAGES}
+@pytest.fixture
+def mine(added: Project, tmp_path: Path) -> Project:
+    """Such a project, for tests that change it."""
+    return Project(shutil.copytree(added.root, tmp_path / "mine", symlinks=True))
+
+
+def test_why_knows_every_kind_of_stage(added: Project) -> None:
+    own = {stage: state for stage, state in added.why().items() if stage not in STAGES}
     assert own.pop("data/mine.dvc").endswith("up to date")
     assert own.pop("imported.dvc").endswith("up to date")
     assert own == {
@@ -367,10 +375,10 @@ def test_inside_folder_finds_a_file_by_the_sum_of_its_folder(repository, finishe
     assert dvc_internals.inside_folder(repository, folder, "metrics.json") == expected
 
 
-def test_has_run_cache_leaves_out_what_dvc_never_caches(mine: Project, monkeypatch) -> None:
+def test_has_run_cache_leaves_out_what_dvc_never_caches(added: Project, monkeypatch) -> None:
     from dvc.repo import Repo
 
-    monkeypatch.chdir(mine.root)
+    monkeypatch.chdir(added.root)
     with Repo() as repo:
         found = {
             stage.addressing: dvc_internals.has_run_cache(stage) for stage in repo.index.stages

@@ -246,6 +246,7 @@ def without_data(project: Project) -> Project:
     return project
 
 
+@slow
 def test_make_repro_without_a_mirror_takes_synthetic_digits_and_says_so(
     without_data: Project,
 ) -> None:
