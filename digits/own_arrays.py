@@ -98,16 +98,19 @@ def from_arrays(
 
 
 def as_images(place: Path, one: Arrays) -> Arrays:
-    """Images (N, H, W) or (N, H, W, 3), be they given flat or with 1 as depth, and labels (N,)."""
-    count, *sides = one.images.shape or (0,)
+    """Images (N, H, W) or (N, H, W, 3), however they were given, and labels (N,)."""
+    images = one.images
+    if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
+        images = np.moveaxis(images, 1, 3)  # as PyTorch has them
+    count, *sides = images.shape or (0,)
     if len(sides) == 1:
         sides = [*(square(sides[0]) or sides)]
     if sides[2:] == [1]:
         sides.pop()
     if len(sides) not in (2, 3) or sides[2:] not in ([], [3]) or not count * math.prod(sides):
         raise wrong(place, "images (N, H, W) or (N, H, W, 3)", f"an array {one.images.shape}")
-    if one.images.dtype.kind not in "biuf":
-        raise wrong(place, "numbers as pixels", one.images.dtype)
+    if images.dtype.kind not in "biuf":
+        raise wrong(place, "numbers as pixels", images.dtype)
     labels = from_one_hot(one.labels)
     usable = labels.dtype.kind in "iufU" and labels.itemsize <= 4 * LABEL
     if labels.size != count or labels.shape[:1] != (count,) or not usable:
@@ -115,7 +118,7 @@ def as_images(place: Path, one: Arrays) -> Arrays:
         raise wrong(place, expected, f"an array {labels.shape} of {labels.dtype}")
     if labels.dtype.kind == "f" and (labels == labels.astype(np.int64)).all():
         labels = labels.astype(np.int64)
-    return Arrays(one.split, one.images.reshape(count, *sides), labels.reshape(count))
+    return Arrays(one.split, images.reshape(count, *sides), labels.reshape(count))
 
 
 def from_one_hot(labels: np.ndarray) -> np.ndarray:
@@ -130,7 +133,7 @@ def from_one_hot(labels: np.ndarray) -> np.ndarray:
 def square(count: int) -> tuple[int, ...] | None:
     """The shape of an image of so many values: (H, H), or (H, H, 3); None if it is no square."""
     for colours in ((), (3,)):
-        side = math.isqrt(count // math.prod(colours))
+        side = math.isqrt(max(0, count) // math.prod(colours))
         if side > 1 and count == side * side * math.prod(colours):
             return side, side, *colours
     return None
@@ -305,7 +308,8 @@ def readable(file: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise  # a full disk
         found = getattr(error, "strerror", None) or str(error) or "it cut off"
-        raise wrong(file, "arrays that NumPy saved without pickle", found) from None
+        hint = "; of names, save y.astype(str)" if "bject" in found else ""
+        raise wrong(file, "arrays that NumPy saved without pickle", found, hint) from None
 
 
 def members(file: Path) -> Iterator[tuple[str, Callable[[Path], np.ndarray]]]:
@@ -365,18 +369,34 @@ def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
         counted = at is not None and shape and fields[at] in INDEX
         if counted or pixels_alone:
             return None
+        index = None if shape or at is None else index_column(fields)
+        if index is not None:
+            shape = square(len(fields) - 2)
+            job.said.append(f"column {index + 1} of {file.name} numbers the rows")
         if not shape:
             expected = "lines of a label and the pixels of a square image"
-            index = "; is one an index? leave it out" if square(max(0, len(fields) - 2)) else ""
-            hint = TABLE if len(fields) < FEWEST else index
+            more = "; is one an index? leave it out" if square(len(fields) - 2) else ""
+            hint = TABLE if len(fields) < FEWEST else more
             raise wrong(file, expected, f"{len(fields):,} columns", hint)
         numbered_lines = enumerate(chain([first], rest), start)
         if is_header(fields):
             next(numbered_lines)
-        labels: list[str] = []
-        rows = csv_rows(file, numbered_lines, mark, len(fields), at or 0, labels)
-        images = spool(rows, job.scratch / split, np.float32, shape)
-    return Arrays(split, turned(file, images, job), as_labels(labels))
+        texts: list[str] = []
+        rows = csv_rows(file, numbered_lines, mark, len(fields), at or 0, index, texts)
+        pixels = spool(rows, job.scratch / split, np.float32, (math.prod(shape),))
+    labels = as_labels(texts)
+    if at is None and not count_classes(labels) and count_classes(last := pixels[:, -1]):
+        expected = "labels in the first column, or a header that says where"
+        raise wrong(file, expected, f"{len(np.unique(last))} classes in the last")
+    return Arrays(split, turned(file, pixels.reshape(-1, *shape), job), labels)
+
+
+def count_classes(labels: np.ndarray) -> bool:
+    """Whether they are all the numbers from 0, or 1, to one less than 256."""
+    distinct = np.unique(labels)
+    if distinct.dtype.kind not in "if" or not 2 <= len(distinct) <= 256:
+        return False
+    return distinct[0] in (0, 1) and (np.diff(distinct) == 1).all()
 
 
 def label_column(fields: list[str]) -> int | None:
@@ -384,7 +404,14 @@ def label_column(fields: list[str]) -> int | None:
     called = [at for at, name in enumerate(fields) if KINDS.get(name) == "labels"]
     if not called and is_header(fields):  # it is called otherwise than pixel1, pixel2, ...
         called = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
+        called = [at for at in called if fields[at] not in INDEX] or called
     return called[0] if called else None
+
+
+def index_column(fields: list[str]) -> int | None:
+    """The column of a header that numbers the rows, where the others are a label and pixels."""
+    found = [at for at, name in enumerate(fields) if name in INDEX]
+    return found[0] if len(found) == 1 and square(len(fields) - 2) else None
 
 
 def is_header(fields: list[str]) -> bool:
@@ -397,10 +424,16 @@ def is_header(fields: list[str]) -> bool:
 
 
 def csv_rows(
-    file: Path, lines: Iterator[tuple[int, str]], mark: str, width: int, at: int, labels: list[str]
+    file: Path,
+    lines: Iterator[tuple[int, str]],
+    mark: str,
+    width: int,
+    at: int,
+    index: int | None,
+    labels: list[str],
 ) -> Iterator[np.ndarray]:
-    """Yield pixels float32 (n, width - 1); add each line's label, its column `at`, to `labels`."""
-    pixels = [column for column in range(width) if column != at]
+    """Yield pixels float32 (n, P); add each line's label, its column `at`, to `labels`."""
+    pixels = [column for column in range(width) if column not in (at, index)]
     full = ((number, line.replace('"', "")) for number, line in lines if line.strip())
     while batch := list(islice(full, max(1, idx.CHUNK // 4 // width))):
         for number, line in batch:

@@ -19,6 +19,8 @@ SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "tes
 SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
+# a word in a name: trainLabels has two, as has xtrain
+WORD = re.compile(r"^[xyXY](?=(?i:train|test|val))|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 INDEX = {"", "id", "imageid", "image_id", "index", "unnamed: 0"}  # columns that number the rows
 NAMES = "classes.txt"
 TABLES = {".csv", ".tsv"}
@@ -97,8 +99,12 @@ def natural(name: object) -> tuple[str, str]:
 
 def meaning(words: dict[str, str], *names: str) -> str | None:
     """The meaning of the first word that has one, in the first name that has such a word."""
-    found = [word for name in names for word in re.split(r"[^a-z]+", name.casefold())]
+    found = [word for name in names for word in words_of(name)]
     return next((words[word] for word in found if word in words), None)
+
+
+def words_of(name: str) -> list[str]:
+    return [word.casefold() for word in WORD.findall(name)]
 
 
 def visible(folder: Path) -> list[Path]:

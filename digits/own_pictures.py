@@ -82,15 +82,23 @@ def from_pictures(
     empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
     if empty or not kept:
         none = f"no picture of {listed(empty)}" if empty else "none"
-        found = f"{none}; {left_out}" if left else none
+        what = f"{none}; {left_out}" if left else none
         expected = "folders of pictures, one for each class, or all called as cat.1.png"
-        raise wrong(root, expected, found, advice(left.elements()))
+        raise wrong(root, expected, what, instead(root, kept, left))
     split, share = choose_test_split({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     if left:
         job.said.append(left_out)
     stream = read_pictures(root, kept, classes, shape, split, share, job)
     return Data("pictures", shape if coloured else shape[:2], classes, stream)
+
+
+def instead(root: Path, kept: list[Picture], left: Counter[str]) -> str:
+    """What to do where folders hold no pictures: the only one that does may hold the classes."""
+    names = {picture.name for picture in kept}
+    if len(names) == 1 and folders(inner := root / min(names)):
+        return f"; did you mean {printable(inner)}?"
+    return advice(left.elements()) + ("; take away what is no class" if names else "")
 
 
 def splits_in(root: Path) -> dict[Path, str | None]:

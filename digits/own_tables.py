@@ -34,6 +34,7 @@ from digits.own_common import (
     opened,
     table_files,
     visible,
+    words_of,
     wrong,
 )
 from digits.own_pictures import (
@@ -47,7 +48,7 @@ from digits.own_pictures import (
 
 # names of columns
 LABELS = {"label", "labels", "class", "class_name", "category", "target"}
-LABELS |= {"species", "breed", "diagnosis", "dx"}
+LABELS |= {"species", "breed", "diagnosis", "dx", "choice"}
 SPLIT = {"split", "subset", "partition"}
 FILES = {"file", "file_name", "filename", "id", "id_code", "image", "image_id", "imageid", "name"}
 FILES |= {"path"}
@@ -111,8 +112,7 @@ class Known:
     def split_of(self, table: Path) -> str | None:
         """What a table's name says, or its folder's: train_test_labels.csv is of both."""
         parts = table.relative_to(self.root).with_suffix("").parts
-        words = re.split(r"[^a-z]+", parts[-1].casefold())
-        several = len({SPLITS[word] for word in words if word in SPLITS}) > 1
+        several = len({SPLITS[word] for word in words_of(parts[-1]) if word in SPLITS}) > 1
         return None if several else meaning(SPLITS, *parts)
 
 
@@ -141,8 +141,9 @@ def says_class(root: Path, names: list[str] | None) -> bool:
     # a folder of annotations or models is no class
     classes = {picture.name for picture in found if ending(picture.path) in pictures.ENDINGS}
     splits = {meaning(SPLITS, name) for name in classes} - {None}
-    letters = {re.sub(r"[^a-z]+", "", name.casefold()) for name in classes}
-    parts = len(letters) == 1 and letters != {""}  # part_1 and part_2
+    # part_1 and part_2, but not n01440764 and n02102040
+    letters = {re.sub(r"[\W_]*(?<!\d)\d{1,3}$", "", name.casefold()) for name in classes}
+    parts = len(letters) == 1 and letters != {""}
     albums = [name.casefold() in ALBUMS or meaning(KINDS, name) == "images" for name in classes]
     others = len(splits) > 1 or parts or all(albums)
     return len(classes) > 1 and not others
@@ -151,10 +152,10 @@ def says_class(root: Path, names: list[str] | None) -> bool:
 def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job) -> Data | None:
     """The pictures that tables name; None where these name none, or folders say the classes."""
     splits = [folder for folder in folders(root) if meaning(SPLITS, folder.name)]
-    files = [*files, *tables_in(splits)]
+    files = [*files, *(file for top in splits for file in table_files(visible(top)))]
     # of annotations or labels alone
     bare = [each for top in [root, *splits] for each in folders(top) if not has_pictures(each)]
-    others = [file for file in tables_in(bare) if file not in files]
+    others = [file for top in bare for file in table_files(below(top, Counter()))]
     if not files and not others:
         return None
     if says_class(root, names):
@@ -184,10 +185,6 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
     read_too = {*images, *files, *(table.file for table in used), root / NAMES}
     left.update(ending(path) for path in inside if path not in read_too)
     return from_pictures(root, [*found.values()], classes, left, job)
-
-
-def tables_in(places: list[Path]) -> list[Path]:
-    return [file for folder in places for file in table_files(visible(folder))]
 
 
 def fitting(files: list[Path], known: Known) -> list[Table]:

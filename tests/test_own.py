@@ -471,6 +471,37 @@ def test_black_and_white_as_booleans_is_0_and_255(gather: Gather) -> None:
     assert set(gather().arrays["train", "images"].ravel()) == {0, 255}
 
 
+@pytest.mark.parametrize(
+    "names", ["trainX trainY testX testY", "XTrain YTrain XTest YTest", "xtrain ytrain xtest ytest"]
+)
+def test_names_of_arrays_may_be_written_in_one(gather: Gather, names: str) -> None:
+    arrays = [noise(30, 8, 8), np.arange(30) % 3, noise(20, 8, 8), np.arange(20) % 3]
+    for name, array in zip(names.split(), arrays):
+        np.save(f"mine/{name}.npy", array)
+    found = gather()
+    assert (found.arrays["train", "images"] == arrays[0]).all()
+    assert (found.arrays["test", "labels"] == arrays[3]).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_colours_may_come_first_as_in_pytorch(gather: Gather, channels: int) -> None:
+    images = noise(30, 8, 9, channels)
+    npz(x_train=images.transpose(0, 3, 1, 2), x_test=noise(30, channels, 8, 9))
+    assert (gather().arrays["train", "images"].reshape(images.shape) == images).all()
+
+
+@pytest.mark.parametrize("name", ["", "id", "index"])
+def test_a_column_may_number_the_rows_of_a_csv(gather: Gather, name: str) -> None:
+    images = noise(30, 64)
+    head = (name, "digit", *(f"pixel{at}" for at in range(64)))
+    table("a.csv", head, *((row, row % 3, *images[row]) for row in range(30)))
+    found = gather()
+    assert sorted(found.pairs("train") + found.pairs("test")) == sorted(
+        (row % 3, images[row].tobytes()) for row in range(30)
+    )
+    assert "column 1 of a.csv numbers the rows" in found.said
+
+
 def test_arrays_keep_their_size_or_are_brought_to_what_parameters_say(gather: Gather) -> None:
     npz(x_train=noise(30, 9, 600), x_test=noise(30, 9, 600))
     assert gather().arrays["test", "images"].shape == (30, 9, 600)
@@ -845,12 +876,12 @@ def test_a_table_may_have_splits(gather: Gather, how: str) -> None:
     assert "val joins train" in found.said
 
 
-@pytest.mark.parametrize("place", ["annotations", "labels", "train/labels"])
+@pytest.mark.parametrize("place", ["annotations", "labels/all", "train/labels"])
 def test_a_table_may_lie_in_a_folder_of_its_own(gather: Gather, place: str) -> None:
     top = "train/" if "train/" in place else ""
     paths = classes(f"{top}images")
     rows = [(path.name, "cd"[n % 2]) for n, path in enumerate(paths)]
-    Path("mine", place).mkdir()
+    Path("mine", place).mkdir(parents=True)
     table(f"{place}/all.csv", ("file", "label"), *rows)
     found = gather()
     assert found.about["classes"] == ["c", "d"] and "left out" not in found.said
@@ -896,6 +927,31 @@ def test_a_name_of_a_file_is_found_however_its_letters_are_composed(gather: Gath
         picture(f"images/e\u0301{number}.png")  # as a Mac writes it
     table("labels.csv", ("file", "label"), *[(f"\xe9{n}.png", "ab"[n % 2]) for n in range(20)])
     assert gather().about["classes"] == ["a", "b"]
+
+
+def test_names_of_wordnet_are_classes_whatever_lies_beside_them(gather: Gather) -> None:
+    classes("train/n01440764", "train/n02102040", "val/n01440764", "val/n02102040")
+    table("noisy.csv", ("path", "noisy_1", "noisy_2"), ("train/n01440764/0.png", "a", "b"))
+    found = gather()
+    assert found.about["classes"] == ["n01440764", "n02102040"]
+    assert "folders say the classes, not noisy.csv" in found.said
+
+
+def test_the_name_of_a_table_may_say_its_split_in_one_word(gather: Gather) -> None:
+    """As that of CIFAR-10 on Kaggle."""
+    for part in ("train", "test"):
+        for number in range(20):
+            picture(f"{part}/{number}.png")
+    table("trainLabels.csv", ("id", "label"), *[(n, "ab"[n % 2]) for n in range(20)])
+    found = gather()
+    assert len(found.pairs("train") + found.pairs("test")) == 20
+    assert "left out: 20 .png" in found.said
+
+
+def test_of_several_folders_the_one_that_holds_the_classes_is_named() -> None:
+    classes("images/a", "images/b")
+    in_folder("annotations/a.mat", b"MATLAB")
+    assert refusal().endswith("; did you mean mine/images?")
 
 
 def test_what_is_only_called_like_a_table_is_none(gather: Gather) -> None:
@@ -1088,11 +1144,11 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a class without pictures": (
         lambda: [classes("a", "b"), in_folder("c/.DS_Store", b"")],
-        f"{NONE} c; left out: 1 .DS_Store",
+        f"{NONE} c; left out: 1 .DS_Store; take away what is no class",
     ),
     "classes.txt names a folder that is not there": (
         lambda: [classes("a", "b"), in_folder("classes.txt", b"a\nb\nd\n")],
-        f"{NONE} d",
+        f"{NONE} d; take away what is no class",
     ),
     "classes.txt is no text": (
         lambda: [classes("a", "b"), in_folder("classes.txt", b"\xff\0\x81")],
@@ -1276,7 +1332,7 @@ WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
         "mine: expected 2 to 256 classes, found 1: 0",
     ),
     "images in rows that are no square": ({"x_train": noise(30, 63)}, f"{SHAPES} (30, 63)"),
-    "images with colours first": ({"x_train": noise(30, 3, 8, 8)}, f"{SHAPES} (30, 3, 8, 8)"),
+    "images of four colours": ({"x_train": noise(30, 8, 8, 4)}, f"{SHAPES} (30, 8, 8, 4)"),
     "no images": ({"x_train": noise(0, 8, 8), "y_train": noise(0)}, f"{SHAPES} (0, 8, 8)"),
     "a number in place of images": ({"x_train": np.array(3)}, f"{SHAPES} ()"),
     "images of other sizes in test": (
@@ -1334,7 +1390,7 @@ def test_arrays_that_are_no_data_set_are_refused(arrays: dict[str, Any], message
 @pytest.mark.parametrize(
     "files",
     [
-        {"xtrain": noise(30, 8, 8), "ytrain": np.arange(30)},
+        {"atrain": noise(30, 8, 8), "btrain": np.arange(30)},
         {"cat": noise(30, 784), "dog": noise(30, 784) / 255},
         {"cat": noise(30, 784), "dog": noise(0, 784)},
         {"cat": noise(30, 784), "dog": np.array(5)},
@@ -1482,6 +1538,11 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
         {"a": line(0, 3, *range(64))},
         "mine/a.csv: expected lines of a label and the pixels of a square image, "
         "found 66 columns; is one an index? leave it out",
+    ),
+    "the label last, and no header": (
+        {"a": "".join(line(*noise(64), label) for label in (0, 1, 2))},
+        "mine/a.csv: expected labels in the first column, or a header that says where, "
+        "found 3 classes in the last",
     ),
     "a line is cut off": (
         {"a": 5 * GOOD + "3,1,2\n"},
