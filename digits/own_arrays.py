@@ -357,46 +357,64 @@ def from_csv(files: list[Path], job: Job) -> list[Arrays]:
     return list(found.values())
 
 
+class Columns(NamedTuple):
+    """Where a CSV has the label, and perhaps the number of the row; its images have this shape."""
+
+    label: int | None  # None: the first, as no name says which
+    number: int | None
+    shape: tuple[int, ...]
+
+
 def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
     """Lines of a label, as text, and the pixels of an image; None where they are pixels alone."""
     with opened(file) as text:
         mark, start, rest = delimited(text)
         first = next(rest, "")
         fields = [field.strip(' "\n').casefold() for field in first.split(mark)]
-        at = label_column(fields)
-        shape = square(len(fields) - 1)
-        pixels_alone = at is None and not shape and square(len(fields))
-        counted = at is not None and shape and fields[at] in INDEX
-        if counted or pixels_alone:
+        columns = columns_in(file, fields)
+        if columns is None:
             return None
-        index = None if shape or at is None else index_column(fields)
-        if index is not None:
-            shape = square(len(fields) - 2)
-            job.said.append(f"column {index + 1} of {file.name} numbers the rows")
-        if not shape:
-            expected = "lines of a label and the pixels of a square image"
-            more = "; is one an index? leave it out" if square(len(fields) - 2) else ""
-            hint = TABLE if len(fields) < FEWEST else more
-            raise wrong(file, expected, f"{len(fields):,} columns", hint)
-        numbered_lines = enumerate(chain([first], rest), start)
+        if columns.number is not None:
+            job.said.append(f"column {columns.number + 1} of {file.name} numbers the rows")
+        lines = enumerate(chain([first], rest), start)
         if is_header(fields):
-            next(numbered_lines)
+            next(lines)
         texts: list[str] = []
-        rows = csv_rows(file, numbered_lines, mark, len(fields), at or 0, index, texts)
-        pixels = spool(rows, job.scratch / split, np.float32, (math.prod(shape),))
+        rows = csv_rows(file, lines, mark, len(fields), columns, texts)
+        pixels = spool(rows, job.scratch / split, np.float32, (math.prod(columns.shape),))
     labels = as_labels(texts)
-    if at is None and not count_classes(labels) and count_classes(last := pixels[:, -1]):
+    last = pixels[:, -1]
+    if columns.label is None and not count_classes(labels) and count_classes(last):
         expected = "labels in the first column, or a header that says where"
         raise wrong(file, expected, f"{len(np.unique(last))} classes in the last")
-    return Arrays(split, turned(file, pixels.reshape(-1, *shape), job), labels)
+    return Arrays(split, turned(file, pixels.reshape(-1, *columns.shape), job), labels)
 
 
 def count_classes(labels: np.ndarray) -> bool:
-    """Whether they are all the numbers from 0, or 1, to one less than 256."""
+    """Whether they are 0, 1, 2 ... or 1, 2, 3 ..., two of them or more."""
     distinct = np.unique(labels)
     if distinct.dtype.kind not in "if" or not 2 <= len(distinct) <= 256:
         return False
     return distinct[0] in (0, 1) and (np.diff(distinct) == 1).all()
+
+
+def columns_in(file: Path, fields: list[str]) -> Columns | None:
+    """What the fields of a first line say of the columns; None where no column has labels."""
+    label = label_column(fields)
+    if shape := square(len(fields) - 1):
+        ids_alone = label is not None and fields[label] in INDEX
+        return None if ids_alone else Columns(label, None, shape)
+    if label is None and square(len(fields)):
+        return None
+    index = [at for at, name in enumerate(fields) if name in INDEX]
+    shape = square(len(fields) - 2)
+    if shape and label is not None and len(index) == 1:
+        return Columns(label, index[0], shape)
+    expected = "lines of a label and the pixels of a square image"
+    hint = "; is one an index? leave it out" if shape else ""
+    if len(fields) < FEWEST:
+        hint = TABLE
+    raise wrong(file, expected, f"{len(fields):,} columns", hint)
 
 
 def label_column(fields: list[str]) -> int | None:
@@ -406,12 +424,6 @@ def label_column(fields: list[str]) -> int | None:
         called = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
         called = [at for at in called if fields[at] not in INDEX] or called
     return called[0] if called else None
-
-
-def index_column(fields: list[str]) -> int | None:
-    """The column of a header that numbers the rows, where the others are a label and pixels."""
-    found = [at for at, name in enumerate(fields) if name in INDEX]
-    return found[0] if len(found) == 1 and square(len(fields) - 2) else None
 
 
 def is_header(fields: list[str]) -> bool:
@@ -428,12 +440,12 @@ def csv_rows(
     lines: Iterator[tuple[int, str]],
     mark: str,
     width: int,
-    at: int,
-    index: int | None,
+    columns: Columns,
     labels: list[str],
 ) -> Iterator[np.ndarray]:
-    """Yield pixels float32 (n, P); add each line's label, its column `at`, to `labels`."""
-    pixels = [column for column in range(width) if column not in (at, index)]
+    """Yield pixels float32 (n, P); add each line's label to `labels`."""
+    at = columns.label or 0
+    pixels = [column for column in range(width) if column not in (at, columns.number)]
     full = ((number, line.replace('"', "")) for number, line in lines if line.strip())
     while batch := list(islice(full, max(1, idx.CHUNK // 4 // width))):
         for number, line in batch:
