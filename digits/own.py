@@ -11,16 +11,15 @@ import tempfile
 import warnings
 from collections import Counter
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 from digits import idx
 from digits.output import printable
 from digits.own_arrays import from_arrays, from_csv, from_drawings, from_idx, from_numpy
 from digits.own_common import (
-    KINDS,
     NAMES,
     SPLITS,
-    TABLE,
     TABLE_LIKE,
     TABLES,
     Data,
@@ -28,8 +27,10 @@ from digits.own_common import (
     Size,
     advice,
     composed,
+    delimited,
     ending,
     folders,
+    kind_of,
     listed,
     meaning,
     opened,
@@ -38,8 +39,8 @@ from digits.own_common import (
     wrong,
 )
 from digits.own_names import from_names
-from digits.own_pictures import from_folders, has_pictures
-from digits.own_tables import from_tables
+from digits.own_pictures import below, from_folders, has_pictures
+from digits.own_tables import from_tables, from_tables_aside
 from digits.pictures import ENDINGS
 
 READ = ENDINGS | TABLES | {".npy", ".npz"}
@@ -98,7 +99,7 @@ def check(path: Path, data: Data) -> None:
             if len(folders(inner)) > 1:
                 hint = f", which holds folders: did you mean {printable(inner)}?"
             else:
-                hint = advice(beside) if TABLES.isdisjoint(beside) else TABLE
+                hint = advice(beside) if TABLES.isdisjoint(beside) else unnamed(path)
         raise wrong(path, "2 to 256 classes", found, hint)
     shown = [composed(printable(name)) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
@@ -109,6 +110,17 @@ def check(path: Path, data: Data) -> None:
     if math.prod(data.shape) > idx.CHUNK:
         expected = f"images of at most {idx.CHUNK:,} values"
         raise wrong(path, expected, data.shape, "; set datasets.folder.size")
+
+
+def unnamed(path: Path) -> str:
+    """What a table says whose cells name no picture, and how the pictures are called."""
+    [table, *_] = [file for file in visible(path) if ending(file) in TABLES]
+    with opened(table) as text:
+        _, _, lines = delimited(text)
+        *_, line = ["", *islice(lines, 2)]
+    called = next((file.name for file in below(path, Counter()) if ending(file) in ENDINGS), "none")
+    row = printable(line.strip())[:60]
+    return f"; {table.name} names no picture: it begins {row}, and a picture is {called}"
 
 
 def innermost(path: Path) -> Path:
@@ -139,7 +151,7 @@ def look(path: Path, job: Job) -> Data:
     several = [file for file in files if ending(file) == ".npz"]
     single = [file for file in files if ending(file) == ".npy"]
     tables = table_files(files)
-    if not several and {"images", "labels"} <= {meaning(KINDS, file.stem) for file in single}:
+    if not several and {"images", "labels"} <= {kind_of(file.stem) for file in single}:
         several, single = single, []  # several all the same
     # of a folder alone: what lies beside a file DVC does not follow
     names = class_names(path / NAMES)
@@ -160,8 +172,11 @@ def look(path: Path, job: Job) -> Data:
     if tables and not any(map(has_pictures, filter(Path.is_dir, inside))):
         # train.csv: a label and its pixels a line
         return from_arrays("CSV", path, from_csv(tables, job), names, job)
-    # cat.1.jpg, dog.1.jpg, ...; or else cat/1.jpg, dog/1.jpg, ...
-    return from_names(path, names, job) or from_folders(path, names, job)
+    return (
+        from_names(path, names, job)  # cat.1.jpg, dog.1.jpg, ...
+        or from_tables_aside(path, names, job)  # annotations/labels.csv
+        or from_folders(path, names, job)  # cat/1.jpg, dog/1.jpg, ...
+    )
 
 
 def class_names(file: Path) -> list[str] | None:

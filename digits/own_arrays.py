@@ -36,6 +36,7 @@ from digits.own_common import (
     delimited,
     ending,
     in_share,
+    kind_of,
     listed,
     meaning,
     natural,
@@ -112,7 +113,9 @@ def as_images(place: Path, one: Arrays) -> Arrays:
     if images.dtype.kind not in "biuf":
         raise wrong(place, "numbers as pixels", images.dtype)
     labels = from_one_hot(one.labels)
-    usable = labels.dtype.kind in "iufU" and labels.itemsize <= 4 * LABEL
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, errors="replace")
+    usable = labels.dtype.kind in "biufU" and labels.itemsize <= 4 * LABEL
     if labels.size != count or labels.shape[:1] != (count,) or not usable:
         expected = f"{count:,} labels, one for each {one.split} image"
         raise wrong(place, expected, f"an array {labels.shape} of {labels.dtype}")
@@ -262,7 +265,7 @@ def from_numpy(files: list[Path], job: Job) -> list[Arrays]:
         with readable(file):
             for name, load in members(file):
                 split = meaning(SPLITS, name, file.stem) or "train"
-                kind = meaning(KINDS, name, file.stem)
+                kind = kind_of(name, file.stem)
                 key = split, kind
                 if key in arrays:
                     expected = f"one array of {split} {kind} in all: join them"
@@ -428,6 +431,8 @@ def label_column(fields: list[str]) -> int | None:
 
 def is_header(fields: list[str]) -> bool:
     """Whether these are names of columns, as Pandas' are that count from 0."""
+    if len({*fields}) == len(fields) and {"0", "0.1", "0.2"} <= {*fields}:
+        return True  # that Pandas made of a first line with many 0
     digits = [name for name in fields if name.isdecimal()]
     if len(digits) >= len(fields) - 1:
         start = int(digits[:1] == ["1"])

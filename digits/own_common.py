@@ -17,6 +17,9 @@ from digits.output import printable
 # what a word in the name of a folder, a file, an array or a column means
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
+SPLITS |= {
+    f"{split}{word}": split for split in ("train", "test", "val") for word in ("set", "data")
+}
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 # a word in a name: trainLabels has two, as has xtrain
@@ -30,6 +33,7 @@ ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".z
 ADVICE |= dict.fromkeys([".cr2", ".dcm", ".heic", ".nef", ".svg"], "export it as JPEG")
 ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5", ".mat"], "save it as .npz")
 ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "save it as .npz")
+ADVICE |= dict.fromkeys([".pgm", ".ppm"], "export it as PNG")
 ADVICE |= {".npy": "call them x_train and y_train"}
 ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
 TABLE = "; a table that names pictures lies beside or above them, and has their names in a column"
@@ -103,6 +107,12 @@ def meaning(words: dict[str, str], *names: str) -> str | None:
     return next((words[word] for word in found if word in words), None)
 
 
+def kind_of(*names: str) -> str | None:
+    """Images or labels: image_labels are labels."""
+    labels = any(KINDS.get(word) == "labels" for word in words_of(names[0]))
+    return "labels" if labels else meaning(KINDS, *names)
+
+
 def words_of(name: str) -> list[str]:
     return [word.casefold() for word in WORD.findall(name)]
 
@@ -118,7 +128,7 @@ def hidden(folder: Path) -> list[str]:
 
 
 def hides(path: Path) -> bool:
-    return path.name.startswith((".", "__MACOSX"))
+    return path.name.startswith((".", "__MACOSX", "@eaDir", "$RECYCLE.BIN"))
 
 
 def table_files(inside: list[Path]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
@@ -22,6 +23,7 @@ from digits.own_common import (
     advice,
     choose_test_split,
     common_size,
+    composed,
     ending,
     folders,
     hidden,
@@ -30,10 +32,14 @@ from digits.own_common import (
     meaning,
     natural,
     visible,
+    words_of,
     wrong,
 )
 from digits.parallel import parallel
 
+# words in the names of folders that hold the same pictures or classes once more
+VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
+VERSIONS |= {"original", "processed", "raw", "resized", "segmented", "small"}
 # folders that are splits where they hold what train does
 LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
 
@@ -96,7 +102,8 @@ def from_pictures(
 def instead(root: Path, kept: list[Picture], left: Counter[str]) -> str:
     """What to do where folders hold no pictures: the only one that does may hold the classes."""
     names = {picture.name for picture in kept}
-    if len(names) == 1 and folders(inner := root / min(names)):
+    inner = root / min(names, default="")
+    if len(names) == 1 and inner.is_dir() and folders(inner):
         return f"; did you mean {printable(inner)}?"
     return advice(left.elements()) + ("; take away what is no class" if names else "")
 
@@ -127,7 +134,10 @@ def find(
             hint = advice(map(ending, chain(*map(visible, splits))))
             expected = "a folder for each class: train/CLASS/1.png"
             raise wrong(root, expected, f"none in {parts}", hint)
+        check_classes(root, splits)
         splits = {root: "train"}
+    trains = [top for top, split in splits.items() if split == "train"]
+    trained = {composed(folder.name) for top in trains for folder in folders(top)}
     found, classes = [], set()
     for top in dict.fromkeys([root, *splits]):
         left.update(hidden(top))
@@ -136,19 +146,51 @@ def find(
             left.update(ending(path) for path in beside if path != root / NAMES)
     for top, split in splits.items():
         inside = folders(top)
-        if top != root and not (split and inside):
-            left[f"{top.name}/"] += 1
-        if not split:
+        siblings = {composed(folder.name) for folder in inside}
+        if not split or siblings.isdisjoint(trained):  # of unknown pictures, which test nothing
+            if top != root:
+                left[f"{top.name}/"] += 1
             continue
         for folder in inside:
-            if used is not None and folder.name not in used:
+            rest = siblings - {composed(folder.name)}
+            again = len(rest) > 1 and rest <= {composed(inner.name) for inner in folders(folder)}
+            if again or (used is not None and folder.name not in used):
                 left[f"{folder.name}/"] += 1
                 continue
             classes.add(folder.name)
-            found += [Picture(path, folder.name, split) for path in below(folder, left)]
+            for path in below(folder, left):
+                if is_mask(path, folder):
+                    left["masks"] += 1
+                else:
+                    found.append(Picture(path, folder.name, split))
     if root in splits:
         found = split_by_folders(root, found, 1)
     return found, names or sorted(classes, key=natural)
+
+
+def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
+    """SystemExit where these folders are no classes by their names or by what they hold."""
+    called = [top.name for top in splits if SPLITS.get(top.name.casefold()) in ("test", "val")]
+    if called:
+        found = f"{listed(called)} without train"
+        hint = f"; put the classes into a folder train, or take {listed(called)} away"
+        raise wrong(root, "classes alone, or train and test", found, hint)
+    held = [{folder.name for folder in folders(top)} for top in splits]
+    [first, *others] = held or [set()]
+    same = others and len(first) > 1 and all(each == first for each in others)
+    versions = any(splits.values()) or any(VERSIONS & {*words_of(top.name)} for top in splits)
+    if same and versions and not all(meaning(SPLITS, name) for name in first):
+        found = f"the same folders in {listed(top.name for top in splits)}"
+        hint = "; name one of them, or call them train and test"
+        raise wrong(root, "a folder for each class", found, hint)
+
+
+def is_mask(path: Path, folder: Path) -> bool:
+    """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png."""
+    if path.parent != folder and path.parent.name.casefold() == "masks":
+        return True
+    outlined = re.fullmatch(r"(.+)_mask(_\d+)?", path.stem)
+    return outlined is not None and path.with_stem(outlined[1]).exists()
 
 
 def split_by_folders(
@@ -171,10 +213,13 @@ def split_by_folders(
 
 
 def unpacked(folder: Path) -> Path:
-    """The folder, or the only one in it where that has its name, as archives of Kaggle unpack."""
-    inner = folder / folder.name
+    """The folder, or the only thing in it where that is a folder of folders, or of its name."""
     inside = [path for path in visible(folder) if path.is_dir() or ending(path) in pictures.ENDINGS]
-    return inner if inside == [inner] else folder
+    if len(inside) != 1 or not inside[0].is_dir():
+        return folder
+    [inner] = inside
+    same = inner.name.casefold() == folder.name.casefold()
+    return inner if same or folders(inner) else folder
 
 
 def below(folder: Path, left: Counter[str]) -> list[Path]:

@@ -53,9 +53,22 @@ SPLIT = {"split", "subset", "partition"}
 FILES = {"file", "file_name", "filename", "id", "id_code", "image", "image_id", "imageid", "name"}
 FILES |= {"path"}
 
+# a model's own labels, or what a competition would be handed
+PREDICTED = {"pred", "preds", "predicted", "prediction", "predictions", "submission"}
+OUTPUTS = {"logs", "output", "outputs", "predictions", "results"}
+
+# columns that hold a 1, or True: the splits where they do not, and where they do
+FLAGS = dict.fromkeys(["is_train", "is_training"], ("test", "train"))
+FLAGS |= dict.fromkeys(["is_val", "is_valid", "is_validation"], ("train", "val"))
+FLAGS |= {"is_test": ("train", "test")}
+TRUE = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
+
+FEW = 10  # rows, by which it is not told whether a column measures
 LOOK = 100  # rows by which it is told whether a table names pictures
 ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
 ALBUMS |= {"preview", "previews", "thumbnail", "thumbnails", "thumbs"}
+
+PARTS = {"batch", "chunk", "folder", "image", "images", "img", "imgs", "part", "shard"}
 
 Row = list[str]
 
@@ -141,9 +154,8 @@ def says_class(root: Path, names: list[str] | None) -> bool:
     # a folder of annotations or models is no class
     classes = {picture.name for picture in found if ending(picture.path) in pictures.ENDINGS}
     splits = {meaning(SPLITS, name) for name in classes} - {None}
-    # part_1 and part_2, but not n01440764 and n02102040
-    letters = {re.sub(r"[\W_]*(?<!\d)\d{1,3}$", "", name.casefold()) for name in classes}
-    parts = len(letters) == 1 and letters != {""}
+    letters = {re.sub(r"[\W\d_]*$", "", name) for name in classes}
+    parts = len(letters) == 1 and not PARTS.isdisjoint(words_of(min(letters))[-1:])
     albums = [name.casefold() in ALBUMS or meaning(KINDS, name) == "images" for name in classes]
     others = len(splits) > 1 or parts or all(albums)
     return len(classes) > 1 and not others
@@ -153,21 +165,32 @@ def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job
     """The pictures that tables name; None where these name none, or folders say the classes."""
     splits = [folder for folder in folders(root) if meaning(SPLITS, folder.name)]
     files = [*files, *(file for top in splits for file in table_files(visible(top)))]
-    # of annotations or labels alone
-    bare = [each for top in [root, *splits] for each in folders(top) if not has_pictures(each)]
-    others = [file for top in bare for file in table_files(below(top, Counter()))]
-    if not files and not others:
+    if files and says_class(root, names):
+        job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
-    if says_class(root, names):
-        if files:
-            job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
+    return named(root, files, names, job, sure=False) if files else None
+
+
+def from_tables_aside(root: Path, names: list[str] | None, job: Job) -> Data | None:
+    """The same of tables in folders that have no pictures, where a column is called label."""
+    tops = [root, *(folder for folder in folders(root) if meaning(SPLITS, folder.name))]
+    aside = [each for top in tops for each in folders(top) if not has_pictures(each)]
+    files = [file for folder in aside for file in table_files(below(folder, Counter()))]
+    if not files or says_class(root, names):
         return None
+    return named(root, files, names, job, sure=True)
+
+
+def named(
+    root: Path, files: list[Path], names: list[str] | None, job: Job, sure: bool
+) -> Data | None:
+    """The pictures that some of these tables name, those alone that are `sure` of the classes."""
     left: Counter[str] = Counter()
     inside = below(root, left)
     images = [path for path in inside if ending(path) in pictures.ENDINGS]
     known = Known(root, images)
-    used = fitting(files, known) or fitting(others, known)
-    if not used:
+    used = fitting(files, known)
+    if not used or (sure and not all(table.sure for table in used)):
         return None
     by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in used)
     job.said.append(f"classes by {by}")
@@ -191,8 +214,8 @@ def fitting(files: list[Path], known: Known) -> list[Table]:
     """The tables that say the classes alike: of several, in a column that is called so."""
     tables, reasons = [], []
     for file in files:
-        if "submission" in file.name.casefold():
-            continue  # what a competition would be handed has made-up labels
+        if PREDICTED & {*words_of(file.stem)} or OUTPUTS & {*map(str.casefold, file.parts)}:
+            continue
         try:
             if table := columns_of(file, known):
                 tables.append(table)
@@ -234,8 +257,8 @@ def columns_of(file: Path, known: Known) -> Table | None:
     columns = [name.strip().casefold() for name in head]
     naming = [at for at in range(len(head)) if names_pictures(columns[at], rows, at, known)]
     if len(naming) > 1:  # numbers may be names by chance
-        surer = [at for at in naming if any(stem(row[at]) != row[at] for row in rows)]
-        naming = surer or [at for at in naming if columns[at] in FILES] or naming
+        naming = [at for at in naming if any(stem(row[at]) != row[at] for row in rows)] or naming
+        naming = [at for at in naming if columns[at] in FILES] or naming
     if not naming:
         return None
     if len(naming) > 1:
@@ -262,6 +285,9 @@ def columns_of(file: Path, known: Known) -> Table | None:
         found = listed(head[at] for at in called)
         raise wrong(file, "one column of classes", found, "; rename all but one")
     elif len(others) == 1:
+        distinct = {row[others[0]] for row in rows}
+        if len(rows) > FEW and 2 * len(distinct) > len(rows):
+            return None  # it measures, and tells no classes
         labels, sure = others, False
     else:
         raise wrong(file, "a column called label", listed(head), "; rename that of the classes")
@@ -281,8 +307,17 @@ def is_split(column: str, rows: list[Row], at: int) -> bool:
     """Whether a column is called so, or says train, val or test everywhere."""
     if column in LABELS:
         return False
-    said = {meaning(SPLITS, row[at]) for row in rows}
+    said = {split_said(column, row[at]) for row in rows}
     return column in SPLIT or (len(said) > 1 and None not in said)
+
+
+def split_said(column: str, cell: str) -> str | None:
+    """The split that a cell says, or a 1 in a column such as is_valid."""
+    splits = FLAGS.get(column.strip().casefold())
+    if not splits:
+        return meaning(SPLITS, cell)
+    value = TRUE.get(cell.strip().casefold())
+    return None if value is None else splits[value]
 
 
 def marks(row: Row, columns: list[int]) -> list[int]:
@@ -304,7 +339,7 @@ def read(table: Table, known: Known, several: bool) -> Iterator[Picture]:
             raise wrong(place, f"{len(table.head)} columns", len(row))
         split = of_file if several else None
         if table.split is not None:
-            split = meaning(SPLITS, row[table.split])
+            split = split_said(table.head[table.split], row[table.split])
             if not split:
                 raise wrong(place, "train, val or test", row[table.split])
         cell = row[table.picture]

@@ -490,6 +490,20 @@ def test_colours_may_come_first_as_in_pytorch(gather: Gather, channels: int) -> 
     assert (gather().arrays["train", "images"].reshape(images.shape) == images).all()
 
 
+def test_a_header_that_pandas_made_of_pixels_is_no_image(gather: Gather) -> None:
+    images = noise(30, 64)
+    head = ("0", *(f"0.{at}" for at in range(1, 65)))
+    table("a.csv", head, *((row % 3, *images[row]) for row in range(30)))
+    found = gather()
+    assert len(found.pairs("train") + found.pairs("test")) == 30
+
+
+@pytest.mark.parametrize("labels", [np.arange(30) % 2 > 0, np.array([b"no", b"yes"] * 15)])
+def test_labels_may_be_booleans_or_bytes(gather: Gather, labels: np.ndarray) -> None:
+    npz(y_train=labels, y_test=labels)
+    assert len(gather().about["classes"]) == 2
+
+
 @pytest.mark.parametrize("name", ["", "id", "index"])
 def test_a_column_may_number_the_rows_of_a_csv(gather: Gather, name: str) -> None:
     images = noise(30, 64)
@@ -669,8 +683,100 @@ def test_pictures_beside_a_folder_of_the_same_name_are_not_lost(gather: Gather) 
 
 
 def test_a_class_may_be_called_train(gather: Gather) -> None:
-    classes("bus", "train", "validation")
-    assert gather().about["classes"] == ["bus", "train", "validation"]
+    classes("bus", "train", "tram")
+    assert gather().about["classes"] == ["bus", "train", "tram"]
+
+
+def test_a_test_set_of_other_classes_is_left_out_and_told(gather: Gather) -> None:
+    """As that of Tiny ImageNet, whose labels are in a text."""
+    classes("train/a", "train/b", "val/images")
+    found = gather()
+    assert found.about["classes"] == ["a", "b"] and "left out: 1 val/" in found.said
+
+
+@pytest.mark.parametrize(
+    "folders, expected",
+    [
+        (["a", "b", "test"], "classes alone, or train and test, found test without train"),
+        (["all/a", "all/b", "test/a", "test/b"], "classes alone, or train and test, found test"),
+        (["rps/a", "rps/b", "rps-test/a", "rps-test/b"], "a folder for each class, found the same"),
+        (["color/a", "color/b", "grey/a", "grey/b"], "a folder for each class, found the same"),
+        ([f"fold_{k}/{name}" for k in range(3) for name in "ab"], "a folder for each class, found"),
+    ],
+)
+def test_folders_that_are_no_classes_are_refused(folders: list[str], expected: str) -> None:
+    classes(*folders)
+    assert refusal().startswith(f"mine: expected {expected}")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [("trainset", "testset"), ("TrainData", "TestData"), ("train/Train", "test/Test")],
+)
+def test_splits_may_be_written_in_one(gather: Gather, parts: tuple[str, str]) -> None:
+    train, test = ([f"{part}/{name}" for name in "ab"] for part in parts)
+    classes(*train, *test)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (40, 40)
+    assert found.about["classes"] == ["a", "b"]
+
+
+def test_a_data_set_that_lies_in_itself_once_more_is_taken_once(gather: Gather) -> None:
+    classes("a", "b", "cells/a", "cells/b")
+    found = gather()
+    assert found.about["classes"] == ["a", "b"] and "left out: 1 cells/" in found.said
+
+
+def test_masks_are_no_pictures_of_a_class(gather: Gather) -> None:
+    classes("a/images", "a/masks", "b")
+    picture("b/0_mask.png")
+    found = gather()
+    assert len(found.pairs("train") + found.pairs("test")) == 40
+    assert "left out: 21 masks" in found.said
+
+
+@pytest.mark.parametrize(
+    "column, values",
+    [
+        ("is_valid", (True, False)),
+        ("is_test", (1, 0)),
+        ("is_train", ("0.0", "1.0")),
+        ("Usage", ("PrivateTest", "Training")),
+    ],
+)
+def test_a_column_may_say_in_other_words_what_is_tested(
+    gather: Gather, column: str, values: tuple[object, object]
+) -> None:
+    rows = [(picture(f"{n}.png").name, "ab"[n % 2], values[n % 4 > 0]) for n in range(40)]
+    table("labels.csv", ("name", "label", column), *rows)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (30, 10)
+
+
+@pytest.mark.parametrize("aside", ["logs/history.csv", "checks/md5.csv", "results/test.csv"])
+def test_what_lies_aside_says_no_classes_where_names_do(gather: Gather, aside: str) -> None:
+    paths = [picture(f"train/{name}.{n}.png") for name in ("cat", "dog") for n in range(20)]
+    in_folder(aside, b"")
+    rows = [
+        (path.name, f"{n:032x}" if "md5" in aside else "xy"[n % 2]) for n, path in enumerate(paths)
+    ]
+    table(aside, ("file", "label"), *rows)
+    assert gather().about["classes"] == ["cat", "dog"]
+
+
+def test_what_a_model_predicted_is_no_label() -> None:
+    paths = classes("images")
+    rows = [(path.name, "xy"[n % 2]) for n, path in enumerate(paths)]
+    for name in ("predictions.csv", "results/of_model.csv"):
+        in_folder(name, b"")
+        table(name, ("file", "label"), *rows)
+    assert "expected" in refusal()
+
+
+def test_what_a_table_measures_is_no_class() -> None:
+    paths = classes("images")
+    table("blur.csv", ("file", "blur"), *[(path.name, n / 7) for n, path in enumerate(paths)])
+    assert "blur.csv names no picture" in refusal()
 
 
 def test_what_is_in_both_sets_is_named(gather: Gather) -> None:
@@ -1127,8 +1233,8 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
     "a folder of pictures beside a table that names others": (
         lambda: [classes("images"), in_folder("labels.csv", b"file,label\nx.png,a\n")],
-        "expected 2 to 256 classes, found 1: images; a table that names pictures lies beside or "
-        "above them, and has their names in a column",
+        "expected 2 to 256 classes, found 1: images; labels.csv names no picture: it begins "
+        "x.png,a, and a picture is 0.png",
     ),
     "257 classes": (
         lambda: classes(*map(str, range(257)), count=1),
