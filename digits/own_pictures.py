@@ -27,6 +27,7 @@ from digits.own_common import (
     ending,
     folders,
     hidden,
+    hides,
     in_share,
     listed,
     meaning,
@@ -237,7 +238,11 @@ def below(folder: Path, left: Counter[str]) -> list[Path]:
 
 
 def has_pictures(folder: Path) -> bool:
-    return any(ending(file) in pictures.ENDINGS for file in below(folder, Counter()))
+    # most have one that is found without a walk
+    here = (path for path in folder.iterdir() if not hides(path))
+    return any(ending(path) in pictures.ENDINGS for path in here) or any(
+        ending(path) in pictures.ENDINGS for path in below(folder, Counter())
+    )
 
 
 def under_a_bar(
