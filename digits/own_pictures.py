@@ -153,14 +153,13 @@ def find(
                 left[f"{top.name}/"] += 1
             continue
         for folder in inside:
-            rest = siblings - {composed(folder.name)}
-            again = len(rest) > 1 and rest <= {composed(inner.name) for inner in folders(folder)}
-            if again or (used is not None and folder.name not in used):
+            unused = used is not None and folder.name not in used
+            if unused or repeats(folder, siblings):
                 left[f"{folder.name}/"] += 1
                 continue
             classes.add(folder.name)
             for path in below(folder, left):
-                if is_mask(path, folder):
+                if is_mask(path):
                     left["masks"] += 1
                 else:
                     found.append(Picture(path, folder.name, split))
@@ -186,10 +185,16 @@ def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
         raise wrong(root, "a folder for each class", found, hint)
 
 
-def is_mask(path: Path, folder: Path) -> bool:
+def repeats(folder: Path, siblings: set[str]) -> bool:
+    """Whether a folder holds all that lie beside it once more."""
+    others = siblings - {composed(folder.name)}
+    return len(others) > 1 and others <= {composed(inner.name) for inner in folders(folder)}
+
+
+def is_mask(path: Path) -> bool:
     """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png."""
-    if path.parent != folder and path.parent.name.casefold() == "masks":
-        return True
+    if path.parent.name.casefold() == "masks":
+        return path.parent.with_name("images").is_dir()
     outlined = re.fullmatch(r"(.+)_mask(_\d+)?", path.stem)
     return outlined is not None and path.with_stem(outlined[1]).exists()
 

@@ -205,8 +205,8 @@ def named(
             both = " and ".join(f"{one.name} {one.split}".strip() for one in (first, picture))
             raise wrong(picture.path, "one class and one split", both)
     left.update(f"{ending(path)} that no row names" for path in images if path not in found)
-    read_too = {*images, *files, *(table.file for table in used), root / NAMES}
-    left.update(ending(path) for path in inside if path not in read_too)
+    known_too = {*images, *files, root / NAMES}
+    left.update(ending(path) for path in inside if path not in known_too)
     return from_pictures(root, [*found.values()], classes, left, job)
 
 
