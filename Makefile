@@ -110,7 +110,7 @@ test: .venv/ready-dev
 	pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 test-all: .venv/ready-dev
-	pytest -n 2 --dist worksteal --faults=docs/faults.md
+	pytest -n 2 --dist worksteal --faults=docs/faults.md $(ARGS)
 
 lint: .venv/ready-dev
 	ruff check && ruff format --check && mypy

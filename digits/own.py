@@ -113,14 +113,15 @@ def check(path: Path, data: Data) -> None:
 
 
 def unnamed(path: Path) -> str:
-    """What a table says whose cells name no picture, and how the pictures are called."""
+    """How a table begins of which no column names pictures, and how these are called."""
     [table, *_] = [file for file in visible(path) if ending(file) in TABLES]
     with opened(table) as text:
         _, _, lines = delimited(text)
         *_, line = ["", *islice(lines, 2)]
-    called = next((file.name for file in below(path, Counter()) if ending(file) in ENDINGS), "none")
     row = printable(line.strip())[:60]
-    return f"; {table.name} names no picture: it begins {row}, and a picture is {called}"
+    first = next((file.name for file in below(path, Counter()) if ending(file) in ENDINGS), "none")
+    said = f"it begins {row}, and a picture is {printable(first)}"
+    return f"; {printable(table.name)} was not used: {said}"
 
 
 def innermost(path: Path) -> Path:
@@ -186,8 +187,7 @@ def class_names(file: Path) -> list[str] | None:
     with opened(file) as text:
         lines = text.read().splitlines()
     names = [line.strip() for line in lines if line.strip()]
-    if len(set(names)) < len(names):
-        twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise wrong(file, "each name once", f"more of {listed(twice)}")
     return names or None
 

@@ -28,11 +28,12 @@ from digits.pictures import ENDINGS
 # a class and a number: cat.1, great_pyrenees_12, cat (1), 7_1
 NUMBERED = re.compile(r"([^\W\d_]\D*?)[ ._-]*\(?\d+\)?|(\d{1,3})[ ._-]\d+")
 # last words of what cameras and programs call any picture, or what is no picture of its own
-OTHERS = (
+CALLED = (
     "bild bildschirmfoto capture cimg depth dji download dsc dscf dscn file foto frame gopr hpim "
     "image images img imgp label labels mask masks mg mvi page pana photo pic pict picture pxl "
     "received render sam sample scan screenshot seite shot snapshot unnamed untitled vid wp"
 )
+OTHERS = set(CALLED.split())
 
 
 def from_names(root: Path, names: list[str] | None, job: Job) -> Data | None:
@@ -98,4 +99,4 @@ def class_in(name: str) -> str:
         return ""
     word = match[1] or match[2]
     *_, last = re.split(r"[\W_]+", word.casefold())
-    return "" if last in OTHERS.split() else word
+    return "" if last in OTHERS else word

@@ -64,6 +64,7 @@ FLAGS |= {"is_test": ("train", "test")}
 TRUE = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
 FEW = 10  # rows, by which it is not told whether a column measures
+MEASURED = 0.95  # of the values differ from each other where a column does
 LOOK = 100  # rows by which it is told whether a table names pictures
 ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
 ALBUMS |= {"preview", "previews", "thumbnail", "thumbnails", "thumbs"}
@@ -214,7 +215,8 @@ def fitting(files: list[Path], known: Known) -> list[Table]:
     """The tables that say the classes alike: of several, in a column that is called so."""
     tables, reasons = [], []
     for file in files:
-        if PREDICTED & {*words_of(file.stem)} or OUTPUTS & {*map(str.casefold, file.parts)}:
+        folders = {part.casefold() for part in file.relative_to(known.root).parts[:-1]}
+        if PREDICTED & {*words_of(file.stem)} or OUTPUTS & folders:
             continue
         try:
             if table := columns_of(file, known):
@@ -286,8 +288,8 @@ def columns_of(file: Path, known: Known) -> Table | None:
         raise wrong(file, "one column of classes", found, "; rename all but one")
     elif len(others) == 1:
         distinct = {row[others[0]] for row in rows}
-        if len(rows) > FEW and 2 * len(distinct) > len(rows):
-            return None  # it measures, and tells no classes
+        if len(rows) > FEW and len(distinct) > MEASURED * len(rows):
+            return None  # a measurement, a sum or a caption of each
         labels, sure = others, False
     else:
         raise wrong(file, "a column called label", listed(head), "; rename that of the classes")

@@ -4,6 +4,7 @@ No stage depends on it, so that its words may change. After a change of KNOWN, w
 result: `dvc repro --force`.
 """
 
+import contextlib
 import ctypes
 import functools
 import importlib
@@ -18,8 +19,6 @@ import time
 from inspect import ismodule
 from pathlib import Path
 from typing import Any, TextIO
-
-import yaml
 
 from digits.output import printable
 
@@ -129,12 +128,13 @@ def followed(name: str) -> dict[str, object]:
     def filled(entry: str) -> str:
         return re.sub(r"\$\{([\w.]+)\}", lambda reference: str(value(reference[1])), entry)
 
-    found: dict[str, object] = {path: value(path) for path in map(filled, stage.get("params", []))}
+    own = [entry for entry in stage.get("params", []) if isinstance(entry, str)]  # of params.yaml
+    found: dict[str, object] = {path: value(path) for path in map(filled, own)}
     for dep in map(Path, map(filled, stage.get("deps", []))):
-        files = dep.rglob("*") if dep.is_dir() else [dep]
-        for path in files:
-            if path.exists():
-                found[str(path)] = path.stat().st_size, path.stat().st_mtime_ns
+        for path in dep.rglob("*") if dep.is_dir() else [dep]:
+            with contextlib.suppress(OSError):  # it went away
+                seen = path.stat()
+                found[str(path)] = seen.st_size, seen.st_mtime_ns
     return found
 
 
@@ -143,7 +143,7 @@ def check_unchanged(name: str, before: dict[str, object]) -> None:
     try:
         after = followed(name)
         changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    except (yaml.YAMLError, LookupError, TypeError):  # half written, or without what is used
+    except Exception:  # half written, or without what is used: whatever YAML and dates raise
         changed = ["params.yaml or dvc.yaml"]
     if changed:
         raise SystemExit(

@@ -118,13 +118,11 @@ def doubts(
     in_train = np.bincount(labels, minlength=len(names))
     in_test = np.bincount(test_labels, minlength=len(names))
     few = [f"{names[label]} ({in_train[label]})" for label in np.flatnonzero(in_train < FEW)]
-    for found, words in (
-        (few, f"with fewer than {FEW} training images (add some, or leave the class out)"),
-        (names[in_test == 0], "without test images, so not tested (add some)"),
-    ):
-        more = f", ... ({len(found)} in all)" if len(found) > 10 else ""
-        if len(found):
-            yield f"classes {words}: {', '.join(found[:10])}{more}"
+    if few:
+        what = f"fewer than {FEW} training images (add some, or leave the class out)"
+        yield f"classes with {what}: {first_of(few)}"
+    if untested := names[in_test == 0].tolist():
+        yield f"classes without test images, so not tested (add some): {first_of(untested)}"
     tests = len(test_labels)
     if tests < FEW_TESTS:
         yield (
@@ -149,6 +147,11 @@ def doubts(
         )
 
 
+def first_of(names: list[str]) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > 10 else ""
+    return f"{', '.join(names[:10])}{more}"
+
+
 def on_their_side(sample: np.ndarray, data: Preparation) -> bool:
     """Whether most of the images show a letter or digit that is wider than it is tall.
 
@@ -159,6 +162,26 @@ def on_their_side(sample: np.ndarray, data: Preparation) -> bool:
     ink = data.normalise(sample)[..., 0] > 0.5
     height, width = (ink.any(axis=axis).sum(axis=1) for axis in (2, 1))
     return bool((width > height).mean() > 0.5)
+
+
+def by_content(
+    train: Split, test: Split, size: int, data: Preparation
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and to test on, by their sums; prints what looks wrong.
+
+    So they are shuffled, and in the same order however the files were named and packed.
+    """
+    train_sums, test_sums = train.digests(), test.digests()
+    train_rows = np.array(sorted(range(len(train_sums)), key=train_sums.__getitem__)[:size])
+    test_rows = np.array(sorted(range(len(test_sums)), key=test_sums.__getitem__))
+    known = {train_sums[row] for row in train_rows}
+    leaked = sum(each in known for each in test_sums)
+    labels = train.labels[train_rows]
+    for doubt in doubts(labels, test.labels, train.sample(), data, leaked):
+        print(f"looks wrong: {doubt}")
+    if data.inverted:
+        print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
+    return train_rows, test_rows
 
 
 def one_hot(labels: np.ndarray, classes: int) -> Iterator[np.ndarray]:
@@ -188,18 +211,7 @@ def main(params: Params) -> None:
 
     train_rows, test_rows = np.arange(size), np.arange(len(test.labels))
     if dataset["own"]:
-        # By their sums: shuffled, and in the same order however the files were named and packed.
-        train_sums, test_sums = train.digests(), test.digests()
-        every_row = range(len(train.labels))
-        train_rows = np.array(sorted(every_row, key=train_sums.__getitem__)[:size])
-        test_rows = np.array(sorted(test_rows, key=test_sums.__getitem__))
-        known = {train_sums[row] for row in train_rows}
-        leaked = sum(each in known for each in test_sums)
-        labels = train.labels[train_rows]
-        for doubt in doubts(labels, test.labels, train.sample(), data, leaked):
-            print(f"looks wrong: {doubt}")
-        if data.inverted:
-            print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
+        train_rows, test_rows = by_content(train, test, size, data)
     write("train", train, train_rows, data)
     write("test", test, test_rows, data)
     files = idx.FOLDER / idx.TEST_NAMES

@@ -764,6 +764,24 @@ def test_what_lies_aside_says_no_classes_where_names_do(gather: Gather, aside: s
     assert gather().about["classes"] == ["cat", "dog"]
 
 
+def test_folders_above_the_data_set_have_no_say(gather: Gather) -> None:
+    Path("results").mkdir()
+    paths = classes("images")
+    table(
+        "labels.csv", ("file", "label"), *[(one.name, "ab"[n % 2]) for n, one in enumerate(paths)]
+    )
+    Path("mine").rename("results/mine")
+    assert gather("results/mine").about["classes"] == ["a", "b"]
+    Path("results/mine").rename("mine")
+
+
+def test_a_column_without_a_known_name_may_have_many_classes(gather: Gather) -> None:
+    paths = classes("images", count=160)
+    rows = [(path.name, f"plant {n % 80}") for n, path in enumerate(paths)]
+    table("labels.csv", ("file", "plant"), *rows)
+    assert len(gather().about["classes"]) == 80
+
+
 def test_what_a_model_predicted_is_no_label() -> None:
     paths = classes("images")
     rows = [(path.name, "xy"[n % 2]) for n, path in enumerate(paths)]
@@ -776,7 +794,7 @@ def test_what_a_model_predicted_is_no_label() -> None:
 def test_what_a_table_measures_is_no_class() -> None:
     paths = classes("images")
     table("blur.csv", ("file", "blur"), *[(path.name, n / 7) for n, path in enumerate(paths)])
-    assert "blur.csv names no picture" in refusal()
+    assert "blur.csv was not used" in refusal()
 
 
 def test_what_is_in_both_sets_is_named(gather: Gather) -> None:
@@ -1236,7 +1254,7 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
     "a folder of pictures beside a table that names others": (
         lambda: [classes("images"), in_folder("labels.csv", b"file,label\nx.png,a\n")],
-        "expected 2 to 256 classes, found 1: images; labels.csv names no picture: it begins "
+        "expected 2 to 256 classes, found 1: images; labels.csv was not used: it begins "
         "x.png,a, and a picture is 0.png",
     ),
     "257 classes": (

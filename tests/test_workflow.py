@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 
 from digits import idx
 from digits.figures import FIGURES
+from stages import __main__ as stages
 
 slow = pytest.mark.slow
 
@@ -293,6 +294,18 @@ def test_what_changes_while_a_stage_runs_is_not_taken_for_what_it_used(
     assert f"{changed}: changed while train ran, so nothing of it was kept" in printed
     assert process.returncode != 0 and "Traceback" not in printed
     assert noted(project) == recorded
+
+
+def test_parameters_of_other_files_are_left_to_dvc(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    before = stages.followed("plot")
+    text = (project.root / "dvc.yaml").read_text()
+    declared = "    - plot.dpi\n"
+    assert declared in text
+    (project.root / "dvc.yaml").write_text(text.replace(declared, f"{declared}    - x.yaml: [a]\n"))
+    assert stages.followed("plot") == before
 
 
 def test_nor_is_what_changes_while_tensorflow_is_imported(project: Project) -> None:

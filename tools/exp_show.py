@@ -77,9 +77,11 @@ def in_percent(metric: str) -> bool:
 def concerns(path: str, params: dict[str, str]) -> bool:
     """Whether a parameter is none of another recipe or data set than the run's own."""
     recipe, dataset = params.get("recipe"), params.get("download.dataset")
-    of = {"recipes.": recipe, "evaluate.test_time_augmentation.": recipe, "datasets.": dataset}
-    own = [f"{start}{name}." for start, name in of.items() if path.startswith(start)]
-    return all(f"{path}.".startswith(start) for start in own)
+    chosen = {"recipes": recipe, "evaluate.test_time_augmentation": recipe, "datasets": dataset}
+    for section, name in chosen.items():
+        if path.startswith(f"{section}.") and not f"{path}.".startswith(f"{section}.{name}."):
+            return False
+    return True
 
 
 def shared(runs: list[Run]) -> list[str]:

@@ -110,6 +110,8 @@ def masked(text: str) -> str:
 def tidy(folder: Path) -> None:
     """Remove the clones of tries that were killed: a living one holds its lock."""
     for path in folder.glob("*.lock"):
+        if not path.with_suffix("").exists():
+            continue
         with path.open() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
