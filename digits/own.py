@@ -146,7 +146,8 @@ def look(path: Path, job: Job) -> Data:
     """Tell what lies at `path` by looking, and begin to read it."""
     if not path.is_dir() and not (path.is_file() and ending(path) in READ - ENDINGS):
         found = "another file" if path.exists() else "nothing"
-        raise wrong(path, "a folder, or a file .npz or .csv", found, advice([ending(path)]))
+        hint = advice([ending(path)]) or "; set datasets.folder.path"
+        raise wrong(path, "a folder, or a file .npz or .csv", found, hint)
     inside = visible(path) if path.is_dir() else [path]
     files = [file for file in inside if file.is_file()]
     several = [file for file in files if ending(file) == ".npz"]

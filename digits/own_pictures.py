@@ -106,6 +106,8 @@ def instead(root: Path, kept: list[Picture], left: Counter[str]) -> str:
     inner = root / min(names, default="")
     if len(names) == 1 and inner.is_dir() and folders(inner):
         return f"; did you mean {printable(inner)}?"
+    if not names and pictures.ENDINGS & {*left}:
+        return "; name the folder above, if this is a class"
     return advice(left.elements()) + ("; take away what is no class" if names else "")
 
 

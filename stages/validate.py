@@ -27,5 +27,9 @@ def check_path(path: Path) -> None:
 
 
 def main(params: Params) -> None:
-    check_path(Path(params.datasets.folder.path))
+    path = Path(params.datasets.folder.path)
+    check_path(path)
+    if path.is_dir() and params.download.dataset != "folder":
+        used = params.download.dataset
+        print(f"looks wrong: datasets.folder.path is set, but download.dataset is {used}")
     output.write_text(SCHEMA, json.dumps(params.model_json_schema(), indent=1) + "\n")

@@ -1236,7 +1236,7 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "pictures with no folder of their class": (
         lambda: [picture("1.png"), picture("2.png")],
-        f"{NO_CLASS} none; left out: 2 .png",
+        f"{NO_CLASS} none; left out: 2 .png; name the folder above, if this is a class",
     ),
     "pictures right below train and test, as of Kaggle's cats and dogs": (
         lambda: classes("train", "test1"),
@@ -1312,9 +1312,10 @@ def test_a_place_that_holds_nothing_is_refused() -> None:
     in_folder("some.md", b"x")
     os.mkfifo("mine/some.npz")
     expected = "expected a folder, or a file .npz or .csv, found"
-    assert refusal("lost") == f"lost: {expected} nothing"
-    assert refusal("mine/some.md") == f"mine/some.md: {expected} another file"
-    assert refusal("mine/some.npz") == f"mine/some.npz: {expected} another file"
+    hint = "; set datasets.folder.path"
+    assert refusal("lost") == f"lost: {expected} nothing{hint}"
+    assert refusal("mine/some.md") == f"mine/some.md: {expected} another file{hint}"
+    assert refusal("mine/some.npz") == f"mine/some.npz: {expected} another file{hint}"
     in_folder("some.zip", b"PK")
     advice = "another file; .zip: unpack it"
     assert refusal("mine/some.zip") == f"mine/some.zip: {expected} {advice}"

@@ -106,7 +106,7 @@ def main() -> None:
     if rest:
         print(rest)
     if not any(run.is_experiment for run in runs):
-        print("no experiments of the present commit; -n 10: also those of the ten before it")
+        print('no experiments of the present commit; of the last ten: make show ARGS="-n 10"')
 
 
 if __name__ == "__main__":

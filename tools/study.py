@@ -69,7 +69,7 @@ def ended(runs: list[Run]) -> list[Run]:
     if not found:
         raise SystemExit(
             "no experiment of the present commit has ended well; try dvc exp run --queue, or "
-            "make show ARGS=-A"
+            'make show ARGS="-n 10"'
         )
     return found
 
