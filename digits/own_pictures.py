@@ -317,7 +317,8 @@ def read_pictures(
                     pairs.append(f"{one.path} = {first[2]}")
             yield np.stack(pixels), np.array(labels, np.uint8), np.array(held)
     if bad:
-        text = f"{len(bad):,} of {len(found):,} pictures cannot be read, so delete or replace them; see docs/own-data.md"
+        advised = "delete or replace them; see docs/own-data.md"
+        text = f"{len(bad):,} of {len(found):,} pictures cannot be read; {advised}"
         raise SystemExit("\n  ".join([f"{text}; the first:", *map(printable, bad[:10])]))
     if torn:
         job.said.append(f"in two classes: {listed(torn)}")

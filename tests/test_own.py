@@ -1386,7 +1386,8 @@ def test_a_broken_picture_is_named_with_the_reason(build: Callable[[], Any], mes
     with pytest.raises(SystemExit) as end:
         own.gather(Path("mine"), Path("out"), **USUAL)
     first, second = str(end.value).splitlines()
-    assert first == "1 of 41 pictures cannot be read; see docs/own-data.md; the first:"
+    advice = "delete or replace them; see docs/own-data.md"
+    assert first == f"1 of 41 pictures cannot be read; {advice}; the first:"
     assert re.match(r"  mine/a/x\.\w+: ", second) and message in second
 
 
