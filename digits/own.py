@@ -96,10 +96,11 @@ def check(path: Path, data: Data) -> None:
         inner = path / "".join(data.classes[:1])
         if len(data.classes) == 1 and path.is_dir() and inner in folders(path):
             beside = [ending(file) for file in visible(path)]
+            tables = table_files(visible(path))
             if len(folders(inner)) > 1:
                 hint = f", which holds folders: did you mean {printable(inner)}?"
             else:
-                hint = advice(beside) if TABLES.isdisjoint(beside) else unnamed(path)
+                hint = unnamed(path, tables[0]) if tables else advice(beside)
         raise wrong(path, "2 to 256 classes", found, hint)
     shown = [composed(printable(name)) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
@@ -112,9 +113,8 @@ def check(path: Path, data: Data) -> None:
         raise wrong(path, expected, data.shape, "; set datasets.folder.size")
 
 
-def unnamed(path: Path) -> str:
+def unnamed(path: Path, table: Path) -> str:
     """How a table begins of which no column names pictures, and how these are called."""
-    [table, *_] = [file for file in visible(path) if ending(file) in TABLES]
     with opened(table) as text:
         _, _, lines = delimited(text)
         *_, line = ["", *islice(lines, 2)]

@@ -161,7 +161,7 @@ def find(
                 continue
             classes.add(folder.name)
             for path in below(folder, left):
-                if is_mask(path):
+                if is_mask(path, folder):
                     left["masks"] += 1
                 else:
                     found.append(Picture(path, folder.name, split))
@@ -173,7 +173,7 @@ def find(
 def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
     """SystemExit where these folders are no classes by their names or by what they hold."""
     called = [top.name for top in splits if SPLITS.get(top.name.casefold()) in ("test", "val")]
-    if called:
+    if called and "train" not in splits.values():
         found = f"{listed(called)} without train"
         hint = f"; put the classes into a folder train, or take {listed(called)} away"
         raise wrong(root, "classes alone, or train and test", found, hint)
@@ -193,9 +193,9 @@ def repeats(folder: Path, siblings: set[str]) -> bool:
     return len(others) > 1 and others <= {composed(inner.name) for inner in folders(folder)}
 
 
-def is_mask(path: Path) -> bool:
+def is_mask(path: Path, folder: Path) -> bool:
     """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png."""
-    if path.parent.name.casefold() == "masks":
+    if path.parent != folder and path.parent.name.casefold() == "masks":
         return path.parent.with_name("images").is_dir()
     outlined = re.fullmatch(r"(.+)_mask(_\d+)?", path.stem)
     return outlined is not None and path.with_stem(outlined[1]).exists()

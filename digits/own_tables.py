@@ -54,14 +54,14 @@ FILES = {"file", "file_name", "filename", "id", "id_code", "image", "image_id", 
 FILES |= {"path"}
 
 # a model's own labels, or what a competition would be handed
-PREDICTED = {"pred", "preds", "predicted", "prediction", "predictions", "submission"}
+PREDICTED = {"pred", "preds", "predicted", "prediction", "predictions"}
 OUTPUTS = {"logs", "output", "outputs", "predictions", "results"}
 
 # columns that hold a 1, or True: the splits where they do not, and where they do
 FLAGS = dict.fromkeys(["is_train", "is_training"], ("test", "train"))
 FLAGS |= dict.fromkeys(["is_val", "is_valid", "is_validation"], ("train", "val"))
 FLAGS |= {"is_test": ("train", "test")}
-TRUE = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
+FLAG = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
 FEW = 10  # rows, by which it is not told whether a column measures
 MEASURED = 0.95  # of the values differ from each other where a column does
@@ -164,17 +164,20 @@ def says_class(root: Path, names: list[str] | None) -> bool:
 
 def from_tables(root: Path, files: list[Path], names: list[str] | None, job: Job) -> Data | None:
     """The pictures that tables name; None where these name none, or folders say the classes."""
-    splits = [folder for folder in folders(root) if meaning(SPLITS, folder.name)]
-    files = [*files, *(file for top in splits for file in table_files(visible(top)))]
+    files = [*files, *(file for top in split_folders(root) for file in table_files(visible(top)))]
     if files and says_class(root, names):
         job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
     return named(root, files, names, job, sure=False) if files else None
 
 
+def split_folders(root: Path) -> list[Path]:
+    return [folder for folder in folders(root) if meaning(SPLITS, folder.name)]
+
+
 def from_tables_aside(root: Path, names: list[str] | None, job: Job) -> Data | None:
     """The same of tables in folders that have no pictures, where a column is called label."""
-    tops = [root, *(folder for folder in folders(root) if meaning(SPLITS, folder.name))]
+    tops = [root, *split_folders(root)]
     aside = [each for top in tops for each in folders(top) if not has_pictures(each)]
     files = [file for folder in aside for file in table_files(below(folder, Counter()))]
     if not files or says_class(root, names):
@@ -216,7 +219,8 @@ def fitting(files: list[Path], known: Known) -> list[Table]:
     tables, reasons = [], []
     for file in files:
         folders = {part.casefold() for part in file.relative_to(known.root).parts[:-1]}
-        if PREDICTED & {*words_of(file.stem)} or OUTPUTS & folders:
+        made_up = "submission" in file.name.casefold() or PREDICTED & {*words_of(file.stem)}
+        if made_up or OUTPUTS & folders:
             continue
         try:
             if table := columns_of(file, known):
@@ -318,16 +322,14 @@ def split_said(column: str, cell: str) -> str | None:
     splits = FLAGS.get(column.strip().casefold())
     if not splits:
         return meaning(SPLITS, cell)
-    value = TRUE.get(cell.strip().casefold())
+    value = FLAG.get(cell.strip().casefold())
     return None if value is None else splits[value]
 
 
 def marks(row: Row, columns: list[int]) -> list[int]:
     """The columns that hold a 1, where all others hold a 0."""
-    cells = [row[at].strip() for at in columns]
-    if not {*cells} <= {"0", "0.0", "1", "1.0"}:
-        return []
-    return [at for at, cell in zip(columns, cells) if cell in ("1", "1.0")]
+    values = [FLAG.get(row[at].strip().casefold()) for at in columns]
+    return [] if None in values else [at for at, value in zip(columns, values) if value]
 
 
 def read(table: Table, known: Known, several: bool) -> Iterator[Picture]:
