@@ -249,7 +249,7 @@ def test_the_worked_example_runs_in_a_shortened_form(project: Project) -> None:
         command = example.splitlines()[0]
         for long, short in shorter.items():
             command = command.replace(long, short)
-        printed = project.run(*shlex.split(command)).stdout
+        printed = project.run(*shlex.split(command), COLUMNS="120").stdout
         if "tools.study" in command:
             header, *rows = map(str.split, printed.splitlines()[:3])
             assert header == example.splitlines()[1].split()

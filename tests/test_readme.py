@@ -160,7 +160,7 @@ def test_every_example_of_the_readme_runs_and_prints_what_it_says(project: Proje
         command = program(command).replace("range(0,5)", "range(0,1)")
         if command.startswith(("dvc", "git", "python")):
             before = project.outputs() if "--run-all" in command else {}
-            printed = project.run(*shlex.split(command)).stdout
+            printed = project.run(*shlex.split(command), COLUMNS="120").stdout
             assert not before or project.outputs() == before
             if "tools.study" in command:
                 assert {row.split()[0] for row in printed.splitlines()} >= {"16", "32"}

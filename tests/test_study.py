@@ -17,6 +17,7 @@ from tools import pairs
 
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 RATE = "recipes.original.optimizer.learning_rate"
+METRICS = {"ece": 0.001, "errors": 114, "loss": 0.03, "test_accuracy": 0.99, "val_accuracy": 0.98}
 
 
 def cached(project: Project, content: bytes, end: str = "") -> str:
@@ -82,12 +83,14 @@ def project(tmp_path: Path) -> Project:
 
 
 def study(project: Project, *arguments: str, check: bool = True) -> list[str]:
-    done = project.run("python", "-E", "-m", "tools.study", *arguments, check=check)
+    command = ["python", "-E", "-m", "tools.study", *arguments]
+    done = project.run(*command, check=check, COLUMNS="120")
     return done.stdout.splitlines()
 
 
 def show(project: Project, *arguments: str) -> list[str]:
-    return project.run("python", "-E", "-m", "tools.show", *arguments).stdout.splitlines()
+    command = ["python", "-E", "-m", "tools.show", *arguments]
+    return project.run(*command, COLUMNS="120").stdout.splitlines()
 
 
 def try_rates(project: Project, seeds: int = 4) -> None:
@@ -105,21 +108,29 @@ def try_rates(project: Project, seeds: int = 4) -> None:
 # --- study ---
 
 
+def better_by(row: list[str]) -> str:
+    """The cell behind learning rate, seeds, the mean and the standard deviation."""
+    numbers = [cell for cell in row[2:] if cell != "%"]
+    return numbers[2]
+
+
 def test_the_best_loss_is_the_least_and_resolution_is_no_configuration(project: Project) -> None:
     try_rates(project, seeds=2)
     for metric in ("loss", "val_accuracy"):
         header, *rows = map(str.split, study(project, "--metric", metric)[:4])
-        assert header == ["optimizer.learning_rate", "seeds", metric, "sd", "compared"]
+        assert header[:6] == ["optimizer.learning_rate", "seeds", metric, "sd", "better", "by"]
         assert [row[:2] for row in rows] == [["0.002", "2"], ["0.001", "2"], ["0.0005", "2"]]
-        assert "better," in rows[0] and "worse," in rows[2]
+        assert float(better_by(rows[0])) > 0 > float(better_by(rows[2]))
+        assert better_by(rows[1]) == "reference"
 
 
 def test_seeds_are_compared_as_pairs_with_the_committed_parameters(project: Project) -> None:
     try_rates(project)
-    _, best, reference, worst, remark = study(project)
-    assert re.search(r"0\.20 points better, 95 % interval 0\.1\d to 0\.2\d, 4 pairs$", best)
-    assert reference.endswith("reference: as committed")
-    assert "0.20 points worse, 95 % interval 0.1" in worst
+    _, best, reference, worst, said, remark = study(project)
+    assert re.search(r"  0\.20 +0\.1\d to 0\.2\d +4$", best)
+    assert reference.endswith("reference")
+    assert re.search(r"  -0\.20 +-0\.2\d to -0\.1\d +4$", worst)
+    assert said == f"reference: as committed; {POINTS}"
     assert remark.startswith("2 comparisons at once: with 95 % all their intervals hold")
 
 
@@ -153,7 +164,7 @@ def test_what_another_recipe_holds_is_no_difference(project: Project) -> None:
     by_hand(project, "a", {"recipe": "fast"}, [0.9], val_accuracy=0.9)
     by_hand(project, "b", {**other, "train.seed": 1}, [0.9], val_accuracy=0.92)
     by_hand(project, "c", {"train.seed": 1}, [0.9], val_accuracy=0.93)
-    header, first, second = (line.split() for line in study(project))
+    header, first, second, _ = (line.split() for line in study(project))
     assert header[:2] == ["recipe", "seeds"]
     assert (first[:2], second[:2]) == (["original", "1"], ["fast", "2"])
 
@@ -165,12 +176,14 @@ def test_what_no_experiment_has_as_the_commit_is_not_taken_for_it(project: Proje
     for seed in range(2):
         params = {"recipe": "fast", "train.seed": seed}
         by_hand(project, f"seed-{seed}", params, [0.9], val_accuracy=0.93)
-    header, best, other, *_ = (line.split() for line in study(project))
-    assert header[:3] == ["recipe", "conv1.filters", "seeds"]
-    assert best[:2] == ["fast", "-"] and best[-2:] == ["the", "best"]
-    assert other[:2] == ["original", "32"]
+    header, best, other, said, *_ = study(project)
+    assert header.split()[:3] == ["recipe", "conv1.filters", "seeds"]
+    assert best.split()[:2] == ["fast", "-"] and best.endswith("reference")
+    assert other.split()[:2] == ["original", "32"]
+    assert said == f"reference: the best; {POINTS}"
 
 
+POINTS = "better by: percentage points, on the seeds that both have"
 ALIKE = "all differ from the commit in: "
 
 
@@ -178,8 +191,9 @@ def test_runs_on_other_data_are_not_the_commits(project: Project) -> None:
     for size, best in ((64, 0.91), (128, 0.9)):
         params = {"download.dataset": "mnist", "recipes.original.batch_size": size}
         by_hand(project, f"size-{size}", params, [best], val_accuracy=best)
-    *_, reference, alike = study(project)
-    assert reference.startswith("128 ") and reference.endswith("reference: otherwise as committed")
+    *_, reference, said, alike = study(project)
+    assert reference.startswith("128 ") and reference.endswith("reference")
+    assert said == f"reference: otherwise as committed; {POINTS}"
     assert alike == f"{ALIKE}download.dataset mnist"
 
 
@@ -190,7 +204,7 @@ def test_what_was_changed_of_a_recipe_that_the_commit_does_not_use_is_told(
     by_hand(project, "a", changed, [0.9], val_accuracy=0.9)
     assert study(project)[-1] == f"{ALIKE}recipe fast, fast.epochs 37"
     by_hand(project, "b", {}, [0.9], val_accuracy=0.8)
-    header, first, second = (line.split() for line in study(project))
+    header, first, second, _ = (line.split() for line in study(project))
     assert header[:2] == ["recipe", "fast.epochs"]
     assert first[:2] == ["fast", "37"] and second[:2] == ["original", "-"]
 
@@ -200,9 +214,9 @@ def test_a_run_of_edited_code_is_not_as_committed(project: Project) -> None:
     with (project.root / "digits/training.py").open("a") as file:
         file.write("# edited\n")
     by_hand(project, "b", {}, [0.9], val_accuracy=0.95)
-    header, first, second = (line.split() for line in study(project))
+    header, first, second, _ = (line.split() for line in study(project))
     assert header[:2] == ["code", "seeds"]
-    assert first[-1] == "pair" and second[-2:] == ["as", "committed"]
+    assert first[-2:] == ["5.00", "1"] and second[-1] == "reference"
     _, alone, alike = study(project, "b")
     assert alone.startswith("1 ") and alike == f"{ALIKE}code {first[0]}"
 
@@ -248,7 +262,7 @@ def test_experiments_whose_curves_are_elsewhere_are_compared_all_the_same(projec
     try_rates(project, seeds=1)
     shutil.rmtree(project.root / ".dvc/cache")
     lines = study(project, "--figure", "study.png")
-    assert len(lines) == 4 and "1 pair" in lines[1]
+    assert len(lines) == 5 and lines[1].endswith("  1")
 
 
 @pytest.mark.slow
@@ -293,25 +307,52 @@ def test_all_of_several_intervals_hold_in_95_of_100_studies() -> None:
     assert 0.94 < held / 2000 < 0.97  # a little more than 0.95: Bonferroni's bound
 
 
-def test_differences_are_told_in_words() -> None:
-    said = "0.12 points better, 95 % interval -0.07 to 0.31, 3 pairs"
-    assert pairs.words([0.001, 0.002, 0.0005], "val_accuracy", 1) == said
-    assert pairs.words([-2, -1], "errors", 1) == "1.5 worse, 95 % interval -4.85 to 7.85, 2 pairs"
-    assert pairs.words([0.003], "test_accuracy", 0) == "0.30 points better, 1 pair"
-    assert pairs.words([], "loss", 0) == "no seed in common"
+def test_differences_are_told_in_points_of_accuracy_or_as_they_are() -> None:
+    told = ["0.12", "-0.07 to 0.31", "3"]
+    assert pairs.cells([0.001, 0.002, 0.0005], "val_accuracy", 1) == told
+    assert pairs.cells([-2, -1], "errors", 1) == ["-1.5", "-7.85 to 4.85", "2"]
+    assert pairs.cells([0.003], "test_accuracy", 0) == ["0.30", "", "1"]
+    assert pairs.cells([], "loss", 0) == ["no seed in common", "", ""]
 
 
 # --- show ---
 
 
-def test_show_has_of_a_run_what_its_recipe_and_its_data_have(project: Project) -> None:
+def test_show_says_of_a_run_what_differs_from_its_commit(project: Project) -> None:
     by_hand(project, "a", {"recipe": "own", "recipes.own.steps": 317}, [1], val_accuracy=0.9)
     by_hand(project, "b", {"recipes.fast.epochs": 7}, [1], val_accuracy=0.8)
-    _, names, *rows = show(project)
-    columns = [names.index(name) for name in ("steps", "epochs")]
-    cells = {row.split()[0]: [row[at : at + 5].strip() for at in columns] for row in rows}
-    assert cells["a"] == ["317", "1"] and cells["b"] == ["", "7"]
-    assert cells["workspace"] == ["", "1"]
+    _, head, *rows = show(project)
+    changed = {row.split()[0]: row[head.index("changed") :] for row in rows}
+    assert changed["a"] == "recipe=own, own.steps=317" and changed["b"] == "fast.epochs=7"
+    assert [row.split()[0] for row in rows[2:]] == ["a", "b"]  # the best first
+
+
+def test_metrics_do_not_stand_beside_parameters_that_they_are_not_of(project: Project) -> None:
+    """dvc.lock of this project has others than its params.yaml, as after an edit."""
+    _, head, workspace, commit = show(project)[:4]
+    assert head.split() == ["experiment", "accuracy", "loss", "changed"]
+    assert workspace.split() == ["workspace", "not", "run"]
+    assert commit.split()[1:] == ["0.9000", "0.3000"]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_tables_fit_the_terminal_however_much_was_tried(project: Project, columns: int) -> None:
+    topics: dict[str, object] = {
+        RATE: 0.0005,
+        "recipes.original.layers.conv1.filters": 32,
+        "recipes.original.epochs": 3,
+        "preprocess.train_size": 20000,
+        "train.validation_split": 0.25,
+    }
+    for place, (path, value) in enumerate(topics.items()):
+        by_hand(project, f"one-{place}", {path: value}, [1], **METRICS)
+        by_hand(project, f"two-{place}", {path: value, "train.seed": 1}, [1], **METRICS)
+    by_hand(project, "all", topics, [1], **METRICS)
+    for program in ("show", "study"):
+        said = project.run("python", "-E", "-m", f"tools.{program}", COLUMNS=str(columns)).stdout
+        assert max(map(len, said.splitlines())) <= columns
+        words = "".join(said.split())  # a value may go on below
+        assert "train_size=20000" in words and "optimizer.learning_rate=0.0005" in words
 
 
 @pytest.mark.slow

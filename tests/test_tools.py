@@ -16,7 +16,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from test_study import by_hand
 
-from tools import dvc_internals, exp_show, lock, mend, show, why
+from tools import dvc_internals, exp_show, lock, mend, show, tables, why
 from tools.exp_show import Run
 
 PROGRAMS = sorted(
@@ -412,12 +412,12 @@ def studied(project: Project) -> Project:
 @pytest.mark.slow
 def test_show_and_study_count_what_ended_well_and_each_seed_once(studied: Project) -> None:
     above, header, *rows = tool(studied, "show").stdout.splitlines()
-    assert above.split() == ["train", "plot"]
-    assert header.split()[:3] == ["experiment", "state", "test_accuracy"]
-    assert header.split()[-2:] == ["seed", "mistakes"]
-    assert {row.split()[0] for row in rows} >= {"workspace", "one", "other", "again", "refused"}
-    [refused] = [row.split() for row in rows if row.startswith("refused")]
-    assert refused == ["refused", "failed", "-1", "24"]
+    assert above.split() == ["val", "test"]
+    assert header.split()[:4] == ["experiment", "accuracy", "accuracy", "loss"]
+    found = {row.split()[0]: row.split()[1:] for row in rows}
+    assert found.keys() >= {"workspace", "one", "other", "again", "refused"}
+    assert found["refused"] == ["failed", "train.seed=-1"]
+    assert found["one"][-1] == "train.seed=1"
 
     printed = tool(studied, "study", "--metric", "test_accuracy").stdout
     left_out, header, *rows = printed.splitlines()
@@ -471,41 +471,19 @@ def test_study_without_experiments_says_how_to_make_some(finished: Project) -> N
     assert done.stdout.startswith("no experiment of the present commit has ended well")
 
 
-METRICS = ["test_accuracy", "loss", "errors", "ece", "val_accuracy"]
-CHANGES = {
-    "original": ["optimizer.learning_rate", "layers.conv1.filters", "validation_split"],
-    "fast": ["optimizer.beta_1", "layers.conv2.kernel_size", "augment.rotation"],
-    "best": ["optimizer.weight_decay", "layers.dropout.rate", "schedule.warmup"],
-}
-
-
-@pytest.mark.parametrize("recipe", CHANGES)
-def test_show_fits_120_columns_with_three_changed_parameters(recipe: str) -> None:
-    paths = [f"recipes.{recipe}.{name}" for name in CHANGES[recipe]]
-    runs = []
-    for number, name in enumerate(["workspace", "main", "more-filters-fewer-steps"]):
-        params = dict.fromkeys(paths, f"0.000{number}")
-        metrics = dict.fromkeys(METRICS, 0.98 + number / 1000)
-        runs.append(Run(name, exp_show.DONE, number == 2, params, metrics))
-    above, header, *_ = show.table(runs).splitlines()
-    assert header.split() == ["experiment", *METRICS, *(path.split(".")[-1] for path in paths)]
-    assert above.split() == [path.split(".")[-2] for path in paths]
-    assert max(map(len, show.table(runs).splitlines())) <= 120
-
-
 def test_show_tells_two_parameters_of_the_same_last_words_apart() -> None:
-    paths = [f"recipes.{recipe}.optimizer.learning_rate" for recipe in ("fast", "best")]
-    runs = [Run(name, exp_show.DONE, True, dict.fromkeys(paths, name), {}) for name in ("a", "b")]
-    assert show.table(runs).splitlines()[0].split() == [
-        "recipes.fast.optimizer",
-        "recipes.best.optimizer",
-    ]
+    rates = [f"recipes.{recipe}.optimizer.learning_rate" for recipe in ("fast", "best")]
+    commit, tried = (dict.fromkeys(rates, value) for value in ("1", "2"))
+    runs = [Run("main", exp_show.DONE, False, commit, {}, "main")]
+    runs += [Run("a", exp_show.DONE, True, tried, {}, "a")]
+    [_, changed] = show.changes(runs, show.bases(runs))
+    assert changed == f"{rates[0]}=2, {rates[1]}=2"
 
 
-def test_show_cuts_a_value_that_is_long() -> None:
-    networks = ["conv1,ReLU,Flatten,dense,Softmax", "conv1,Flatten,dense,Softmax"]
-    runs = [Run("a", exp_show.DONE, True, {"network": network}, {}) for network in networks]
-    assert "…atten,dense,Softmax" in show.table(runs)
+def test_a_long_value_is_cut_and_a_long_word_broken() -> None:
+    assert tables.cut("conv1,ReLU,Flatten,dense,Softmax") == "…atten,dense,Softmax"
+    broken = tables.broken("recipe=good, optimizer.learning_rate=0.0005", 20)
+    assert broken == ["recipe=good,", "optimizer.", "learning_rate=0.0005"]
 
 
 # --- predict and export ---

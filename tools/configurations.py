@@ -27,8 +27,17 @@ class Study:
     keys: list[str]  # dotted paths of what differs
     shared: dict[str, str]  # what all configurations have alike, and the commit otherwise
     groups: dict[Values, dict[str, Run]]
-    reference: Values  # the configuration that the others are compared with
-    committed: bool  # it is the commit's own, but for `shared`; else it is the best
+    commit: Values  # what the commit has, but for `shared`
+
+    @property
+    def committed(self) -> bool:
+        """Whether the commit's own configuration ran."""
+        return self.commit in self.groups
+
+    @property
+    def reference(self) -> Values:
+        """The configuration that the others are compared with: the commit's own, or the best."""
+        return self.commit if self.committed else next(iter(self.groups))
 
     @property
     def names(self) -> list[str]:
@@ -56,29 +65,45 @@ class Study:
         others = [group for group in self.groups if group != self.reference]
         return sum(len(self.differences(group)) > 1 for group in others)
 
-    def compared(self, group: Values) -> str:
+    def compared(self, group: Values) -> list[str]:
+        """How much better than the reference, the interval, and by how many pairs."""
         if group == self.reference:
-            committed = "otherwise as committed" if self.shared else "as committed"
-            return f"reference: {committed if self.committed else 'the best'}"
-        return pairs.words(self.differences(group), self.metric, self.comparisons)
+            return ["reference", "", ""]
+        return pairs.cells(self.differences(group), self.metric, self.comparisons)
+
+    def described(self, group: Values) -> str:
+        """What a configuration has otherwise than the commit."""
+        parts = [
+            f"{name}={tables.cut(value)}"
+            for name, value, other in zip(self.names, group, self.commit)
+            if value not in (other, ABSENT)
+        ]
+        return ", ".join(parts) or "as committed"
 
     def shown(self, value: float) -> str:
         return f"{100 * value:.3f} %" if exp_show.in_percent(self.metric) else f"{value:.5g}"
 
-    def rows(self) -> list[list[str]]:
-        """The table, its head first."""
-        rows = [[*self.names, "seeds", self.metric, "sd", "compared"]]
+    def rows(self, apart: bool = True) -> list[list[str]]:
+        """The table, its head first; the parameters `apart`, in columns, or in one together."""
+        head = [*(self.names if apart else ["configuration"]), "seeds", self.metric, "sd"]
+        rows = [[*head, "better by", "95 % interval", "pairs"]]
         for group in self.groups:
             found = self.values(group)
             deviation = self.shown(statistics.stdev(found)) if len(found) > 1 else ""
             numbers = [str(len(found)), self.shown(statistics.mean(found)), deviation]
-            rows.append([*map(tables.cut, group), *numbers, self.compared(group)])
+            told = map(tables.cut, group) if apart else [self.described(group)]
+            rows.append([*told, *numbers, *self.compared(group)])
         alone = len(self.groups) == 1
-        return [row[:-1] for row in rows] if alone else rows
+        return [row[: len(head)] for row in rows] if alone else rows
 
     def remarks(self) -> list[str]:
         """What a reader of the table must know."""
         found = []
+        if len(self.groups) > 1:
+            otherwise = "otherwise " if self.shared else ""
+            what = f"{otherwise}as committed" if self.committed else "the best"
+            unit = "percentage points" if exp_show.in_percent(self.metric) else self.metric
+            found.append(f"reference: {what}; better by: {unit}, on the seeds that both have")
         if self.shared:
             alike = zip(short(list(self.shared)), map(tables.cut, self.shared.values()))
             listed = ", ".join(f"{name} {value or 'empty'}" for name, value in alike)
@@ -167,9 +192,7 @@ def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
         return -exp_show.sign(metric) * mean
 
     ordered = {group: groups[group] for group in sorted(groups, key=rank)}
-    own = configuration(commit, keys, metric)
-    reference = own if own in ordered else next(iter(ordered))
-    return Study(data, metric, keys, shared, ordered, reference, own in ordered)
+    return Study(data, metric, keys, shared, ordered, configuration(commit, keys, metric))
 
 
 def studies(runs: list[Run], metric: str, commit: Run) -> list[Study]:

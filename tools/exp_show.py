@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,11 +84,16 @@ def concerns(path: str, params: dict[str, str]) -> bool:
     return True
 
 
-def shared(runs: list[Run]) -> list[str]:
-    """The metrics that all runs have: first the one to choose by, then that of the test images."""
-    found = [name for name in runs[0].metrics if all(name in run.metrics for run in runs)]
+def ordered(metrics: Iterable[str]) -> list[str]:
+    """Each once: first the one to choose by, then that of the test images."""
+    found = list(dict.fromkeys(metrics))
     first = [name for name in ("val_accuracy", "test_accuracy") if name in found]
-    return [*first, *(name for name in found if name not in first)]
+    return list(dict.fromkeys([*first, *found]))
+
+
+def shared(runs: list[Run]) -> list[str]:
+    """The metrics that all runs have, the one to choose by first."""
+    return ordered(name for name in runs[0].metrics if all(name in run.metrics for run in runs))
 
 
 def read(*options: str) -> list[Run]:

@@ -47,19 +47,17 @@ def interval(differences: Sequence[float], comparisons: int) -> tuple[float, flo
     return mean - half, mean + half
 
 
-def words(differences: Sequence[float], metric: str, comparisons: int) -> str:
-    """Differences, above 0 where it is better, as a sentence; an accuracy's in percentage points.
+def cells(differences: Sequence[float], metric: str, comparisons: int) -> list[str]:
+    """How much better, the interval, and how many pairs; an accuracy in percentage points.
 
-    `0.12 points better, 95 % interval 0.03 to 0.21, 10 pairs`
+    `0.12`, `0.03 to 0.21`, `10`
     """
     if not differences:
-        return "no seed in common"
-    points = exp_show.in_percent(metric)
-    scale, style, unit = (100, ".2f", " points") if points else (1, ".3g", "")
-    side = math.copysign(1, statistics.mean(differences))
-    shown = [side * scale * difference for difference in differences]
-    start = f"{statistics.mean(shown):{style}}{unit} {'better' if side > 0 else 'worse'}"
-    if len(shown) == 1:
-        return f"{start}, 1 pair"
-    low, high = interval(shown, comparisons)
-    return f"{start}, 95 % interval {low:{style}} to {high:{style}}, {len(shown)} pairs"
+        return ["no seed in common", "", ""]
+    scale, style = (100, ".2f") if exp_show.in_percent(metric) else (1, ".3g")
+    shown = [scale * difference for difference in differences]
+    found = [f"{statistics.mean(shown):{style}}", "", str(len(shown))]
+    if len(shown) > 1:
+        low, high = interval(shown, comparisons)
+        found[1] = f"{low:{style}} to {high:{style}}"
+    return found

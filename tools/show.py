@@ -1,91 +1,119 @@
-"""The experiments of the present commit: what was changed, and what came out.
+"""The experiments of the present commit: what came out, and what was changed.
 
-The same as `dvc exp show --only-changed` without the sums of files, which take most of its width;
-a parameter's name stands on two lines. Of many experiments, the best are shown. Options of `dvc exp
-show` that choose rows, such as -n 10 for those of the last ten commits, may follow.
+The same as `dvc exp show --only-changed` in lines that fit the terminal: in place of a column for
+each parameter and each file, what differs from the commit. Of many experiments, the best are shown.
+Options of `dvc exp show` that choose rows, such as -n 10 for those of the last ten commits, may
+follow.
 """
 
 import argparse
 import signal
 from collections import Counter
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
-from tools import exp_show, tables
+from digits import yaml12
+from tools import configurations, exp_show, tables
 from tools.exp_show import Run
-
-Column = tuple[str, str, list[str]]  # first and second line of the head, and a cell for each run
 
 
 def formatted(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def changed(cells: list[str]) -> bool:
-    return len(set(cells)) > 1
+def without_metrics_of_others(workspace: Run) -> Run:
+    """The workspace; not its metrics, where dvc.lock has other parameters than params.yaml now."""
+    lock = Path("dvc.lock")
+    stages = yaml12.load(lock.read_bytes())["stages"] if lock.exists() else {}
+    for stage in stages.values():
+        for path, value in stage.get("params", {}).get("params.yaml", {}).items():
+            own = [name for name in workspace.params if f"{name}.".startswith(f"{path}.")]
+            if {name: workspace.params[name] for name in own} != dict(exp_show.leaves(value, path)):
+                return replace(workspace, state="not run", metrics={})
+    return workspace
 
 
-def state_column(runs: list[Run]) -> list[Column]:
-    """Only where an experiment is queued, runs or has failed."""
-    states = [run.state for run in runs]
-    if not changed(states):
-        return []
-    return [("", "state", [state if state != exp_show.DONE else "" for state in states])]
-
-
-def metric_columns(runs: list[Run]) -> list[Column]:
-    names = dict.fromkeys(name for run in runs for name in run.metrics)
-    columns = []
-    for name in names:
-        columns.append(("", name, [formatted(run.metrics.get(name, "")) for run in runs]))
-    return columns
-
-
-def param_columns(runs: list[Run]) -> list[Column]:
-    """A name is told by its last part, and above it what it is in: conv1, and filters.
-
-    A run shows none of another recipe or data set, unless no run has these.
-    """
-    columns = {}
-    for path in dict.fromkeys(path for run in runs for path in run.params):
-        cells = [run.params.get(path, "") for run in runs]
-        if changed(cells):
-            own = [exp_show.concerns(path, run.params) for run in runs]
-            shown = [cell if one or not any(own) else "" for cell, one in zip(cells, own)]
-            columns[path] = list(map(tables.cut, shown))
-    ends = Counter(tuple(path.split(".")[-2:]) for path in columns)
-    found = []
-    for path, cells in columns.items():
-        parents, _, name = path.rpartition(".")
-        alone = ends[tuple(path.split(".")[-2:])] == 1
-        found.append((parents.rpartition(".")[2] if alone else parents, name, cells))
+def bases(runs: list[Run]) -> dict[str, Run]:
+    """What each run is compared with: its commit; the workspace and a commit, the one before."""
+    commits = [run for run in runs if not run.is_experiment]
+    earlier = [*commits[1:], commits[-1]]
+    before = {run.rev: base for run, base in zip(commits, earlier)}
+    found = {}
+    for run in runs:
+        if not run.is_experiment:
+            commit = run
+        found[run.rev] = commit if run.is_experiment else before[run.rev]
     return found
 
 
-def table(runs: list[Run]) -> str:
-    columns: list[Column] = [("", "experiment", [run.name for run in runs])]
-    columns += state_column(runs) + metric_columns(runs) + param_columns(runs)
-    rows = [list(row) for row in zip(*([above, name, *cells] for above, name, cells in columns))]
-    return tables.aligned(rows if any(rows[0]) else rows[1:])
+def differing(run: Run, base: Run) -> list[str]:
+    """The dotted paths of the parameters that differ."""
+    paths = {**run.params, **base.params}
+    return [path for path in paths if run.params.get(path) != base.params.get(path)]
 
 
-def best(runs: list[Run], most: int) -> tuple[list[Run], str]:
-    """The workspace, the commits, and at most so many experiments; and what is not shown.
+def changes(runs: list[Run], compared: dict[str, Run]) -> list[str]:
+    """For each run what was changed: conv1.filters=32, train.seed=1."""
+    paths = [differing(run, compared[run.rev]) for run in runs]
+    every = list(dict.fromkeys(chain(*paths)))
+    names = dict(zip(every, configurations.short(every)))
+    found = []
+    for run, own in zip(runs, paths):
+        values = [tables.cut(run.params.get(path, configurations.ABSENT)) for path in own]
+        found.append(", ".join(f"{names[path]}={value}" for path, value in zip(own, values)))
+    return found
 
-    The best come first, by the metric to choose by that all have; none is cut where few are there.
+
+def results(runs: list[Run]) -> list[list[str]]:
+    """A column for each metric, the first with the states of those that have none.
+
+    test_accuracy stands on two lines.
     """
-    tried = [run for run in runs if run.is_experiment]
-    if most < 1 or len(tried) <= most:
-        return runs, ""
-    others = [run for run in runs if not run.is_experiment]
-    having = [run for run in tried if run.metrics]
+    columns = []
+    for metric in exp_show.ordered(name for run in runs for name in run.metrics) or ["state"]:
+        above, _, below = metric.rpartition("_")
+        columns.append([above, below, *(formatted(run.metrics.get(metric, "")) for run in runs)])
+    for place, run in enumerate(runs, start=2):
+        if run.state != exp_show.DONE:
+            columns[0][place] = run.state.lower()
+    return columns
+
+
+def table(runs: list[Run], compared: dict[str, Run]) -> str:
+    """A row for each run, what was changed last."""
+    names = ["", "experiment", *(run.name for run in runs)]
+    columns = [names, *results(runs), ["", "changed", *changes(runs, compared)]]
+    rows = [list(row) for row in zip(*columns)]
+    return tables.fitted(rows if any(rows[0]) else rows[1:], len(columns) - 1)
+
+
+def ranked(runs: list[Run]) -> tuple[list[Run], str]:
+    """Experiments, the best first by the metric to choose by that all have; and its name, if any.
+
+    Those that have not ended well come last.
+    """
+    having = [run for run in runs if run.metrics]
     names = exp_show.shared(having) if having else []
     if names:
         sign = exp_show.sign(names[0])
         having.sort(key=lambda run: -sign * run.metrics[names[0]])
-        tried = having + [run for run in tried if not run.metrics]
+    return [*having, *(run for run in runs if not run.metrics)], "".join(names[:1])
+
+
+def best(runs: list[Run], compared: dict[str, Run], most: int) -> tuple[list[Run], str]:
+    """The workspace, the commits, and below each the best experiments; and what is not shown."""
+    tried, metric = ranked([run for run in runs if run.is_experiment])
+    most = most if most > 0 else len(tried)
+    found = []
+    for commit in (run for run in runs if not run.is_experiment):
+        found.append(commit)
+        found += [run for run in tried[:most] if compared[run.rev] is commit]
     states = Counter(run.state for run in tried[most:])
-    states[f"with a worse {names[0]}" if names else "ended well"] = states.pop(exp_show.DONE, 0)
+    states[f"with a worse {metric}" if metric else "ended well"] = states.pop(exp_show.DONE, 0)
     left = ", ".join(f"{count} {state}" for state, count in states.items() if count)
-    return others + tried[:most], f"not shown: {left}; --rows 0 shows all; make study: over seeds"
+    rest = f"not shown: {left}; --rows 0 shows all; make study: over seeds" if left else ""
+    return found, rest
 
 
 def main() -> None:
@@ -100,9 +128,11 @@ def main() -> None:
     )
     own, options = parser.parse_known_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make show | head` ends without a word
-    runs = exp_show.read(*options)
-    shown, rest = best(runs, own.rows)
-    print(table(shown))
+    workspace, *others = exp_show.read(*options)
+    runs = [without_metrics_of_others(workspace), *others]
+    compared = bases(runs)
+    shown, rest = best(runs, compared, own.rows)
+    print(table(shown, compared))
     if rest:
         print(rest)
     if not any(run.is_experiment for run in runs):

@@ -12,9 +12,10 @@ import signal
 import sys
 from collections import Counter
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 from tools import commands, configurations, exp_show, tables
+from tools.configurations import Study
 from tools.exp_show import Run
 
 CODE = ("stages", "digits", "dvc.yaml")  # that stages are made of
@@ -83,6 +84,15 @@ def named(runs: list[Run], patterns: list[str]) -> list[Run]:
     return [run for run in runs if run.name in fit or not run.is_experiment]
 
 
+def table(study: Study, most: int) -> str:
+    """The best configurations, at most so many; a column for each parameter where these fit."""
+    count = len(study.groups)
+    most = most if most > 0 else count
+    apart = tables.aligned(study.rows()[: most + 1])
+    text = apart if tables.fits(apart) else tables.fitted(study.rows(apart=False)[: most + 1], 0)
+    return text if count <= most else f"{text}\n{count - most} more; --rows 0: all"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.study", description=__doc__)
     parser.add_argument(
@@ -112,12 +122,9 @@ def main() -> None:
     if not options.metric and any(len(study.groups) > 1 for study in found):
         caution(having, metric)
     for study in found:
-        rows = study.rows()
-        most = options.rows if options.rows > 0 else len(rows)
         heading = [f"\n{study.data}"] if len(found) > 1 else []
-        print(*heading, tables.aligned(rows[: most + 1]), *study.remarks(), sep="\n")
-        if len(rows) > most + 1:
-            print(f"{len(rows) - most - 1} more; --rows 0: all")
+        remarks = [tables.broken(remark, tables.terminal()) for remark in study.remarks()]
+        print(*heading, table(study, options.rows), *chain(*remarks), sep="\n")
     sys.stdout.flush()
     if options.figure:
         from tools import study_figure  # late: slow
