@@ -13,6 +13,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -77,30 +78,40 @@ def find(folder: Path, split: str, kind: str) -> Path:
 
 
 def read(path: Path, kind: str) -> tuple[tuple[int, ...], Iterator[np.ndarray]]:
-    """Open an IDX file of "images" or "labels", plain or gzipped (told by its first bytes).
+    """The shape of an IDX file, and its data in chunks: memory does not grow with N.
 
-    Returns its shape, (N, H, W), (N, H, W, 1 or 3) or (N,), and its data in chunks uint8 (n, ...):
-    memory does not grow with N. Once all are read, header, length and gzip's checksum are checked;
-    SystemExit says what is off.
+    Once all are read, header, length and gzip's checksum are checked; SystemExit says what is off.
     """
-    parts = _parts(path, kind)
-    return next(parts), parts
+    return shape_of(path, kind), _data(path, kind)
 
 
-def _parts(path: Path, kind: str) -> Iterator[Any]:
-    """Yield the shape, then the chunks; after the last the file is closed."""
+def shape_of(path: Path, kind: str) -> tuple[int, ...]:
+    """(N, H, W), (N, H, W, 1 or 3) or (N,), as the header of "images" or "labels" says."""
+    with _opened(path) as file:
+        _, found = _header(file, printable(path), kind)
+    return found[:1] if kind == "labels" else found
+
+
+def _data(path: Path, kind: str) -> Iterator[np.ndarray]:
+    """Yield chunks uint8 (n, ...)."""
     place = printable(path)
+    with _opened(path) as file:
+        dtype, found = _header(file, place, kind)
+        for chunk in _chunks(file, place, dtype, found):
+            yield _classes(chunk, place) if dtype.itemsize > 1 else chunk
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file, plain or gzipped (told by its first bytes)."""
     with path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        file: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
         try:
-            dtype, shape = _header(file, place, kind)
-            yield shape[:1] if kind == "labels" else shape
-            for chunk in _chunks(file, place, dtype, shape):
-                yield _classes(chunk, place) if dtype.itemsize > 1 else chunk
+            yield gzip.GzipFile(fileobj=raw) if zipped else raw
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise SystemExit(f"{place}: expected an intact gzip file, found: {error}") from None
+            found = f"expected an intact gzip file, found: {error}"
+            raise SystemExit(f"{printable(path)}: {found}") from None
 
 
 def _header(file: BinaryIO, place: str, kind: str) -> tuple[np.dtype, tuple[int, ...]]:
@@ -194,6 +205,9 @@ def about(folder: Path) -> dict[str, Any]:
     """What `describe` wrote; SystemExit where it is damaged."""
     path = folder / ABOUT
     try:
-        return dict(json.loads(path.read_text()))
+        values = dict(json.loads(path.read_text()))
+        if lacking := {"classes", "name", "own", "pictures"} - values.keys():
+            raise ValueError(f"no {min(lacking)}")
+        return values
     except (ValueError, TypeError) as error:
         raise SystemExit(f"{path}: expected JSON, found: {error}; run dvc repro") from None

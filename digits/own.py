@@ -6,7 +6,6 @@ CSV as on Kaggle; or IDX files: told by looking, and said in a line, with a line
 
 import math
 import re
-import struct
 import tempfile
 import warnings
 from collections import Counter
@@ -16,34 +15,51 @@ from pathlib import Path
 
 from digits import idx
 from digits.output import printable
-from digits.own_arrays import from_arrays, from_csv, from_drawings, from_idx, from_numpy
 from digits.own_common import (
-    NAMES,
+    MOST_CLASSES,
     SPLITS,
-    TABLE_LIKE,
-    TABLES,
     Data,
     Job,
     Size,
-    advice,
     composed,
+    listed,
+    meaning,
+    wrong,
+)
+from digits.own_csv import from_csv
+from digits.own_files import (
+    CLASSES_FILE,
+    TABLE_LIKE,
+    TABLES,
+    advice,
+    below,
     delimited,
     ending,
     folders,
-    kind_of,
-    listed,
-    meaning,
     opened,
     table_files,
     visible,
-    wrong,
 )
+from digits.own_folders import from_folders
+from digits.own_idx import from_idx
 from digits.own_names import from_names
-from digits.own_pictures import below, from_folders, has_pictures
+from digits.own_numpy import from_drawings, from_numpy
 from digits.own_tables import from_tables, from_tables_aside
 from digits.pictures import ENDINGS
 
 READ = ENDINGS | TABLES | {".npy", ".npz"}
+# Each is given the path, and returns what it finds there, or None. The first that finds something
+# is right: so those come first that are sure of what they see.
+READERS = (
+    from_idx,
+    from_numpy,
+    from_drawings,
+    from_tables,
+    from_csv,
+    from_names,
+    from_tables_aside,
+    from_folders,
+)
 # what may belong to the only folder that it lies beside, as its labels
 ITS_OWN = READ | (TABLE_LIKE - {".json", ".txt"})
 
@@ -59,13 +75,14 @@ def gather(path: Path, target: Path, size: Size, colour: bool | None, share: flo
     outer, path = path, innermost(path)
     with tempfile.TemporaryDirectory(dir=target) as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of metadata
-        job = Job(size, colour, share, Path(scratch))
+        job = Job(size, colour, share, Path(scratch), class_names(path / CLASSES_FILE))
         data = look(path, job)
         check(path, data)
-        train, test = write(target, data)
+        train, test = write(target, data)  # job hears more while they are written
     amount = f"{train:,} training and {test:,} test images"
     if not train:
-        raise wrong(path, "images to train on", amount, "; call them train")
+        hint = "; call them train, or add images"
+        raise wrong(path, "images to train on", amount, hint)
     if not test:
         hint = "; add a test set, or others: equal images stay together"
         raise wrong(path, "images to test on", amount, hint)
@@ -91,17 +108,10 @@ def gather(path: Path, target: Path, size: Size, colour: bool | None, share: flo
 
 def check(path: Path, data: Data) -> None:
     """SystemExit where its classes or its images are none that the pipeline can do with."""
-    if not 2 <= len(data.classes) <= 256:
-        found, hint = f"{len(data.classes)}: {listed(data.classes)}", ""
-        inner = path / "".join(data.classes[:1])
-        if len(data.classes) == 1 and path.is_dir() and inner in folders(path):
-            beside = [ending(file) for file in visible(path)]
-            tables = table_files(visible(path))
-            if len(folders(inner)) > 1:
-                hint = f", which holds folders: did you mean {printable(inner)}?"
-            else:
-                hint = unnamed(path, tables[0]) if tables else advice(beside)
-        raise wrong(path, "2 to 256 classes", found, hint)
+    if not 2 <= len(data.classes) <= MOST_CLASSES:
+        found = f"{len(data.classes)}: {listed(data.classes)}"
+        hint = instead_of(path, data.classes[0]) if len(data.classes) == 1 else ""
+        raise wrong(path, f"2 to {MOST_CLASSES} classes", found, hint)
     shown = [composed(printable(name)) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
         raise wrong(path, "classes that are told apart by their names", f"two {alike[0]}")
@@ -111,6 +121,16 @@ def check(path: Path, data: Data) -> None:
     if math.prod(data.shape) > idx.CHUNK:
         expected = f"images of at most {idx.CHUNK:,} values"
         raise wrong(path, expected, data.shape, "; set datasets.folder.size")
+
+
+def instead_of(path: Path, only: str) -> str:
+    """What to do where a folder is the only class."""
+    if not path.is_dir() or path / only not in folders(path):
+        return ""
+    if len(folders(path / only)) > 1:
+        return f", which holds folders: did you mean {printable(path / only)}?"
+    tables = table_files(visible(path))
+    return unnamed(path, tables[0]) if tables else advice(map(ending, visible(path)))
 
 
 def unnamed(path: Path, table: Path) -> str:
@@ -125,9 +145,9 @@ def unnamed(path: Path, table: Path) -> str:
 
 
 def innermost(path: Path) -> Path:
-    """The folder, or the only one in it where nothing that is read lies beside: so archives unpack.
+    """The folder, or the only one in it, and so on, while nothing that is read lies beside.
 
-    One of pictures alone is a class, or has their classes in its names; train is a split.
+    So archives unpack. It ends above pictures alone, which may be a class, and above a split.
     """
     while path.is_dir() and len(inside := folders(path)) == 1:
         [inner] = inside
@@ -135,7 +155,7 @@ def innermost(path: Path) -> Path:
         album = not folders(inner) and any(ending(file) in ENDINGS for file in visible(inner))
         split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
         circle = inner.resolve() in (path.resolve(), *path.resolve().parents)
-        its_own = beside & ITS_OWN or (path / NAMES).exists()
+        its_own = beside & ITS_OWN or (path / CLASSES_FILE).exists()
         if its_own or idx.candidates(path, "train", "images") or album or split or circle:
             break
         path = inner
@@ -148,37 +168,7 @@ def look(path: Path, job: Job) -> Data:
         found = "another file" if path.exists() else "nothing"
         hint = advice([ending(path)]) or "; set datasets.folder.path"
         raise wrong(path, "a folder, or a file .npz or .csv", found, hint)
-    inside = visible(path) if path.is_dir() else [path]
-    files = [file for file in inside if file.is_file()]
-    several = [file for file in files if ending(file) == ".npz"]
-    single = [file for file in files if ending(file) == ".npy"]
-    tables = table_files(files)
-    if not several and {"images", "labels"} <= {kind_of(file.stem) for file in single}:
-        several, single = single, []  # several all the same
-    # of a folder alone: what lies beside a file DVC does not follow
-    names = class_names(path / NAMES)
-    if path.is_dir() and idx.candidates(path, "train", "images"):
-        # train-images-idx3-ubyte, ...
-        return from_arrays("IDX", path, from_idx(path, job), names, job)
-    if several:
-        # mine.npz, or x_train.npy and y_train.npy
-        if single:
-            job.said.append(f"left out: {listed(file.name for file in single)}")
-        return from_arrays("NumPy arrays", path, from_numpy(several, job), names, job)
-    if single and not any(each.is_dir() or ending(each) in READ - {".npy"} for each in inside):
-        # cat.npy, dog.npy, ...
-        return from_arrays("NumPy arrays", path, from_drawings(single, job), names, job)
-    if path.is_dir() and (data := from_tables(path, tables, names, job)):
-        # labels.csv, which names pictures
-        return data
-    if tables and not any(map(has_pictures, filter(Path.is_dir, inside))):
-        # train.csv: a label and its pixels a line
-        return from_arrays("CSV", path, from_csv(tables, job), names, job)
-    return (
-        from_names(path, names, job)  # cat.1.jpg, dog.1.jpg, ...
-        or from_tables_aside(path, names, job)  # annotations/labels.csv
-        or from_folders(path, names, job)  # cat/1.jpg, dog/1.jpg, ...
-    )
+    return next(data for reader in READERS if (data := reader(path, job)))
 
 
 def class_names(file: Path) -> list[str] | None:
@@ -206,7 +196,8 @@ def write(target: Path, data: Data) -> list[int]:
                 files[split, "images"].write(images[rows].tobytes())
                 files[split, "labels"].write(labels[rows].tobytes())
                 counts[split] += int(rows.sum())
-        for (split, _), file in files.items():
-            file.seek(4)  # where the header says how many
-            file.write(struct.pack(">I", counts[split]))
+        for (split, kind), file in files.items():
+            shape = data.shape if kind == "images" else ()
+            file.seek(0)  # the header, now that it is known how many
+            file.write(idx.header((counts[split], *shape)))
     return [*counts.values()]

@@ -5,10 +5,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,23 +22,15 @@ KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "image
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 # a word in a name: trainLabels has two, as has xtrain
 WORD = re.compile(r"^[xyXY](?=(?i:train|test|val))|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-INDEX = {"", "id", "imageid", "image_id", "index", "unnamed: 0"}  # columns that number the rows
-NAMES = "classes.txt"
-TABLES = {".csv", ".tsv"}
-TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
-# by what a file's name ends with: what to do with one that is not read
-ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"], "unpack it")
-ADVICE |= dict.fromkeys([".cr2", ".dcm", ".heic", ".nef", ".svg"], "export it as JPEG")
-ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5", ".mat"], "save it as .npz")
-ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "save it as .npz")
-ADVICE |= dict.fromkeys([".pgm", ".ppm"], "export it as PNG")
-ADVICE |= {".npy": "call them x_train and y_train"}
-ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
-TABLE = "; a table that names pictures lies beside or above them, and has their names in a column"
+# columns that number the rows
+INDEX = {"", "id", "imageid", "image_id", "index", "unnamed: 0"}
+
+TABLE_HINT = "; a table that names pictures lies beside or above them"
+TABLE_HINT += ", and has their names in a column"
+MOST_CLASSES = 256  # a label is a byte
 LISTED = 10  # names in a message
-LINE = 2**24  # characters of a line of a table
-KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
-BROUGHT = 64  # else they are brought to their median, and the longer side to no more than this
+LARGEST_KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
+LARGEST_BROUGHT = 64  # else they are brought to their median, the longer side to no more than this
 
 # images uint8 (n, H, W[, 3]), labels uint8 (n,), which of them are test images; a chunk at a time
 Stream = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -55,9 +45,18 @@ class Job:
     colour: bool | None
     test_share: float
     scratch: Path
+    names: list[str] | None  # of the classes in order, as classes.txt has them
     said: list[str] = field(default_factory=list)
     # of the test images in order: their files, or rows that were chosen
     tests: list[object] = field(default_factory=list)
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """The height and width that were asked for, if any."""
+        if not self.size:
+            return None
+        height, width = [self.size] * 2 if isinstance(self.size, int) else self.size
+        return height, width
 
 
 class Data(NamedTuple):
@@ -73,13 +72,6 @@ def wrong(place: object, expected: str, found: object, hint: str = "") -> System
     """A refusal in a line: what was found is cut to 300 letters, what to do about it never."""
     text = f"{printable(place)}: expected {expected}, found {printable(found)[:300]}"
     return SystemExit(f"{text}{hint}; see docs/own-data.md")
-
-
-def advice(endings: Iterable[str]) -> str:
-    """What to do with most of the files that end so; nothing where it is not known."""
-    counts = Counter(end for end in endings if end in ADVICE)
-    most = sorted(counts, key=lambda end: (end == ".txt", -counts[end]))  # texts tell what is there
-    return f"; {most[0]}: {ADVICE[most[0]]}" if most else ""
 
 
 def listed(names: Iterable[object]) -> str:
@@ -117,50 +109,6 @@ def words_of(name: str) -> list[str]:
     return [word.casefold() for word in WORD.findall(name)]
 
 
-def visible(folder: Path) -> list[Path]:
-    """What lies in a folder, in natural order, less what systems hide there."""
-    return sorted((path for path in folder.iterdir() if not hides(path)), key=natural)
-
-
-def hidden(folder: Path) -> list[str]:
-    """The names of what systems hide in a folder, sorted."""
-    return sorted(path.name for path in folder.iterdir() if hides(path))
-
-
-def hides(path: Path) -> bool:
-    return path.name.startswith((".", "__MACOSX", "@eaDir", "$RECYCLE.BIN"))
-
-
-def table_files(inside: list[Path]) -> list[Path]:
-    """The .csv files among these, or else the .tsv files."""
-    files = [path for path in inside if path.is_file()]
-    commas = [path for path in files if ending(path) == ".csv"]
-    return commas or [path for path in files if ending(path) == ".tsv"]
-
-
-def folders(folder: Path) -> list[Path]:
-    return [path for path in visible(folder) if path.is_dir()]
-
-
-def opened(file: Path) -> TextIO:
-    """Open a text in UTF-8, or as Windows writes it in UTF-16; other bytes are kept apart."""
-    with file.open("rb") as raw:
-        wide = raw.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    if wide:
-        return file.open(encoding="utf-16", errors="replace")
-    return file.open(encoding="utf-8-sig", errors="surrogateescape")
-
-
-def delimited(text: TextIO) -> tuple[str, int, Iterator[str]]:
-    """What parts the columns of a table; the number of its first line, and the lines from there."""
-    rest = iter(partial(text.readline, LINE), "")
-    first = next(rest, "")
-    mark = max(",;\t", key=first.count)
-    if first.startswith("sep="):  # Excel's
-        return mark, 2, rest
-    return mark, 1, chain([first], rest)
-
-
 def choose_test_split(splits: set[str], job: Job) -> tuple[str, float]:
     """The split to test on, and the share of all images where none was given; `job` is told."""
     if "test" in splits:
@@ -180,24 +128,17 @@ def in_share(digest: bytes, share: float) -> bool:
     return int.from_bytes(digest[:8]) < share * 2**64
 
 
-def ending(path: Path) -> str:
-    return path.suffix.lower() or path.name
-
-
 def common_size(sizes: Counter[tuple[int, int]], job: Job) -> tuple[int, int]:
     """The height and width that all are brought to."""
-    if isinstance(job.size, int):
-        return job.size, job.size
-    if job.size:
-        height, width = job.size
-        return height, width
+    if job.sides:
+        return job.sides
     if not sizes:  # every picture is broken, which is told once they are read
         return 1, 1
     first = next(iter(sizes))
-    if len(sizes) == 1 and max(first) <= KEPT:
+    if len(sizes) == 1 and max(first) <= LARGEST_KEPT:
         return first
     middle = np.median([*sizes.elements()], axis=0)
-    scale = min(1, BROUGHT / middle.max())
+    scale = min(1, LARGEST_BROUGHT / middle.max())
     height, width = (max(4, 4 * round(scale * side / 4)) for side in middle)
     given = f"{len(sizes):,} sizes" if len(sizes) > 1 else f"{first[0]} x {first[1]}"
     job.said.append(f"brought from {given} to this one (or set datasets.folder.size)")

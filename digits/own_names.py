@@ -9,20 +9,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from digits.own_common import (
-    NAMES,
-    SPLITS,
-    TABLE_LIKE,
-    TABLES,
-    Data,
-    Job,
-    composed,
-    ending,
-    meaning,
-    natural,
-    visible,
-)
-from digits.own_pictures import Picture, from_pictures, splits_in
+from digits.own_common import SPLITS, Data, Job, composed, meaning, natural
+from digits.own_files import CLASSES_FILE, TABLE_LIKE, TABLES, ending, visible
+from digits.own_folders import splits_in
+from digits.own_pictures import Picture, from_pictures
 from digits.pictures import ENDINGS
 
 # a class and a number: cat.1, great_pyrenees_12, cat (1), 7_1
@@ -33,10 +23,10 @@ CALLED = (
     "image images img imgp label labels mask masks mg mvi page pana photo pic pict picture pxl "
     "received render sam sample scan screenshot seite shot snapshot unnamed untitled vid wp"
 )
-OTHERS = set(CALLED.split())
+NO_CLASSES = set(CALLED.split())
 
 
-def from_names(root: Path, names: list[str] | None, job: Job) -> Data | None:
+def from_names(root: Path, job: Job) -> Data | None:
     """Pictures in `root`, in the only folder in it, or in train and test; else None."""
     places = splits_in(root) or {root: "train"}
     if len(places) == 1:
@@ -62,10 +52,10 @@ def from_names(root: Path, names: list[str] | None, job: Job) -> Data | None:
             left[f"{top.name}/"] += 1
     if not say_classes(found) or any(map(may_say_classes, beside)):
         return None
-    classes = names or sorted({picture.name for picture in found}, key=natural)
+    classes = job.names or sorted({picture.name for picture in found}, key=natural)
     wanted = set(classes)  # of a list, each look-up would walk all
     used = [picture for picture in found if picture.name in wanted]
-    left.update(ending(path) for path in beside if path != root / NAMES)
+    left.update(ending(path) for path in beside if path != root / CLASSES_FILE)
     left.update(f"{picture.name}_" for picture in found if picture.name not in wanted)
     job.said.append("classes by the names of files")
     return from_pictures(root, used, classes, left, job)
@@ -87,7 +77,7 @@ def say_classes(found: list[Picture]) -> bool:
 def may_say_classes(path: Path) -> bool:
     """Whether it is a folder, a picture elsewhere, or a table or a note that may be of pictures."""
     name = path.name.casefold()
-    if name == NAMES or "submission" in name or name.startswith(("readme", "licen")):
+    if name == CLASSES_FILE or "submission" in name or name.startswith(("readme", "licen")):
         return False
     return path.is_dir() or ending(path) in ENDINGS | TABLES | TABLE_LIKE
 
@@ -99,4 +89,4 @@ def class_in(name: str) -> str:
         return ""
     word = match[1] or match[2]
     *_, last = re.split(r"[\W_]+", word.casefold())
-    return "" if last in OTHERS else word
+    return "" if last in NO_CLASSES else word

@@ -50,7 +50,7 @@ class Preprocess(Section):
         "alone"
     )
     train_size: Count | None = described(
-        "how many training images are kept, from the first on; empty: all"
+        "how many training images are kept: the first, or of your own data some of all; empty: all"
     )
 
 

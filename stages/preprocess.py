@@ -49,8 +49,8 @@ class Split:
 
 def opened(path: Path, kind: str) -> np.ndarray:
     """An IDX file uint8 (N, ...) mapped into memory; SystemExit where it is not whole."""
-    shape, _ = idx.read(path, kind)
-    start = 4 + 4 * len(shape)
+    shape = idx.shape_of(path, kind)
+    start = len(idx.header(shape))
     found = path.stat().st_size - start
     if found != math.prod(shape):
         raise SystemExit(f"{path}: expected {math.prod(shape)} bytes of data, found {found}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from digits import output, refusals
 from digits.params import Params
 
+UNSET = Path("data/own/README.md")  # stands in params.yaml until the user names a path
 SCHEMA = Path("reports/params.schema.json")
 
 
@@ -29,7 +30,7 @@ def check_path(path: Path) -> None:
 def main(params: Params) -> None:
     path = Path(params.datasets.folder.path)
     check_path(path)
-    if path.is_dir() and params.download.dataset != "folder":
+    if path != UNSET and params.download.dataset != "folder":
         used = params.download.dataset
         print(f"looks wrong: datasets.folder.path is set, but download.dataset is {used}")
     output.write_text(SCHEMA, json.dumps(params.model_json_schema(), indent=1) + "\n")

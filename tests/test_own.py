@@ -1245,7 +1245,8 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "classes in test and val, and no train": (
         lambda: classes("test/a", "test/b", "val/a", "val/b"),
-        "expected a folder for each class: train/CLASS/1.png, found none in test, val",
+        "expected classes alone, or train and test, found test, val without train; "
+        "put the classes into a folder train, or take test, val away",
     ),
     "pictures of more pixels than an image may have": (
         lambda: classes("a", "b", count=1) and picture("a/x.png", noise(8, 8, 3)),
@@ -1329,7 +1330,8 @@ def test_both_splits_must_have_images() -> None:
     found = "found 4 training and 0 test images"
     assert refusal(share=0) == f"mine: expected images to test on, {found}; {advice}"
     found = "found 0 training and 4 test images"
-    assert refusal(share=1) == f"mine: expected images to train on, {found}; call them train"
+    advice = "call them train, or add images"
+    assert refusal(share=1) == f"mine: expected images to train on, {found}; {advice}"
 
 
 def bomb() -> bytes:

@@ -1,0 +1,198 @@
+"""What the columns of a table say: which pictures, of which class and split.
+
+Nothing is guessed where two columns would do: a wrong label would be learned in silence.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from digits import pictures
+from digits.own_common import INDEX, SPLITS, composed, listed, meaning, words_of, wrong
+from digits.own_files import delimited, ending, opened
+
+# names of columns
+CLASS_COLUMNS = {"label", "labels", "class", "class_name", "category", "target"}
+CLASS_COLUMNS |= {"species", "breed", "diagnosis", "dx", "choice"}
+SPLIT_COLUMNS = {"split", "subset", "partition"}
+PICTURE_COLUMNS = {"file", "file_name", "filename", "image", "image_id", "imageid", "name", "path"}
+PICTURE_COLUMNS |= {"id", "id_code"}
+NAMES_OF_COLUMNS = CLASS_COLUMNS | SPLIT_COLUMNS | PICTURE_COLUMNS
+
+# columns that hold a 1, or True: the splits where they do not, and where they do
+SPLIT_FLAGS = dict.fromkeys(["is_train", "is_training"], ("test", "train"))
+SPLIT_FLAGS |= dict.fromkeys(["is_val", "is_valid", "is_validation"], ("train", "val"))
+SPLIT_FLAGS |= {"is_test": ("train", "test")}
+BOOLEANS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
+
+FEW = 10  # rows, by which it is not told whether a column measures
+MEASURED = 0.95  # of the values differ from each other where a column does
+SAMPLE_ROWS = 100  # rows by which it is told whether a table names pictures
+
+Row = list[str]
+
+
+class Table(NamedTuple):
+    """A file whose rows name pictures, and the numbers of its columns."""
+
+    file: Path
+    head: Row
+    headed: bool  # else its first row names a picture already
+    picture: int
+    split: int | None
+    labels: list[int]  # one of classes, or one for each class, with a 1 where it is that
+    sure: bool  # that these are labels, by their name or their values
+
+    @property
+    def by(self) -> str:
+        """Its columns of classes."""
+        return listed(self.head[at] for at in self.labels) if self.headed else "the other column"
+
+
+class PictureIndex:
+    """The pictures in and below a folder, by the ends of their paths, less their endings."""
+
+    def __init__(self, root: Path, paths: list[Path]) -> None:
+        self.paths = [path.relative_to(root) for path in paths]
+        self.root = root
+        self.folders = {composed(name) for path in self.paths for name in path.parts[:-1]}
+        self.by_end: dict[str, list[Path]] = {}
+        for path in self.paths:
+            parts = [composed(part) for part in (*path.parts[:-1], stem(path.name))]
+            for start in range(len(parts)):
+                self.by_end.setdefault("/".join(parts[start:]), []).append(path)
+
+    def named(self, cell: str, split: str | None = None) -> list[Path]:
+        """Those that a cell may mean: of its ending and its folders, if it has such.
+
+        Folders of another machine do not count. A picture of another split is none.
+        """
+        *folders, name = re.split(r"[/\\]", composed(cell.strip()))
+        found: list[Path] = []
+        for start in range(len(folders) + 1):
+            found = self.by_end.get("/".join([*folders[start:], stem(name)]), [])
+            if found:
+                break
+        if start and folders[start - 1] in self.folders:
+            return []
+        if stem(name) != name:
+            found = [path for path in found if picture_ending(path.name) == picture_ending(name)]
+        if split and not meaning(SPLITS, *folders):
+            found = [path for path in found if by_folders(path) in (None, split)]
+        return found
+
+    def split_of(self, table: Path) -> str | None:
+        """What a table's name says, or its folder's: train_test_labels.csv is of both."""
+        parts = table.relative_to(self.root).with_suffix("").parts
+        several = len({SPLITS[word] for word in words_of(parts[-1]) if word in SPLITS}) > 1
+        return None if several else meaning(SPLITS, *parts)
+
+
+def by_folders(path: Path) -> str | None:
+    """The split that the names of a picture's folders say."""
+    return meaning(SPLITS, *path.parts[:-1])
+
+
+def stem(name: str) -> str:
+    """A name without the ending of a picture."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in pictures.ENDINGS else name
+
+
+def picture_ending(name: str) -> str:
+    """The ending of a picture, the same for both spellings."""
+    return Path(name).suffix.lower().replace("jpeg", "jpg").replace("tiff", "tif")
+
+
+def rows_of(file: Path) -> Iterator[tuple[int, Row]]:
+    """The rows of a table, each with the number of its last line."""
+    with opened(file) as text:
+        mark, start, rest = delimited(text)
+        tabs = ending(file) == ".tsv"
+        rows = csv.reader(rest, delimiter="\t" if tabs else mark, quotechar=None if tabs else '"')
+        try:
+            for row in rows:
+                if any(row):
+                    yield start - 1 + rows.line_num, row
+        except csv.Error as error:
+            place = f"{file}, line {start - 1 + rows.line_num}"
+            raise wrong(place, "a table", error) from None
+
+
+def columns_of(file: Path, known: PictureIndex) -> Table | None:
+    """Which columns say what; None where none names pictures, or nothing is said of them."""
+    head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
+    rows = [row for row in rows if len(row) == len(head)]
+    columns = [name.strip().casefold() for name in head]
+    naming = [at for at in range(len(head)) if names_pictures(columns[at], rows, at, known)]
+    if len(naming) > 1:  # numbers may be names by chance
+        naming = [at for at in naming if any(stem(row[at]) != row[at] for row in rows)] or naming
+        naming = [at for at in naming if columns[at] in PICTURE_COLUMNS] or naming
+    if not naming:
+        return None
+    if len(naming) > 1:
+        found = listed(head[at] for at in naming)
+        raise wrong(file, "one column that names pictures", found, "; call it image")
+    [picture] = naming
+    headed = not known.named(head[picture]) or not NAMES_OF_COLUMNS.isdisjoint(columns)
+    others = [at for at in range(len(head)) if at != picture]
+    split = next((at for at in others if is_split(columns[at], rows, at)), None)
+    others = [at for at in others if at != split]
+    others = [at for at in others if columns[at] not in INDEX] or others
+    if not others:
+        return None
+    called = [at for at in others if headed and columns[at] in CLASS_COLUMNS]
+    one_hot = len(others) > 1 and all(len(marks(row, others)) == 1 for row in rows)
+    sure = True
+    if one_hot and headed and (len(others) > 2 or not called):
+        labels = others
+        if len({*columns}) < len(columns):
+            raise wrong(file, "columns of different names", listed(head))
+    elif len(called) == 1:
+        labels = called
+    elif called:
+        found = listed(head[at] for at in called)
+        raise wrong(file, "one column of classes", found, "; rename all but one")
+    elif len(others) == 1:
+        distinct = {row[others[0]] for row in rows}
+        if len(rows) > FEW and len(distinct) > MEASURED * len(rows):
+            return None  # a measurement, a sum or a caption of each
+        labels, sure = others, False
+    else:
+        raise wrong(file, "a column called label", listed(head), "; rename that of the classes")
+    return Table(file, head, headed, picture, split, labels, sure)
+
+
+def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -> bool:
+    """Whether most of its cells do, and each another: neither an index nor a label does."""
+    if column in CLASS_COLUMNS or column in INDEX - PICTURE_COLUMNS:
+        return False
+    cells = [row[at] for row in rows]
+    hits = {cell for cell in cells if known.named(cell)}
+    return 2 * len(hits) > len(cells)
+
+
+def is_split(column: str, rows: list[Row], at: int) -> bool:
+    """Whether a column is called so, or says train, val or test everywhere."""
+    if column in CLASS_COLUMNS:
+        return False
+    said = {split_said(column, row[at]) for row in rows}
+    return column in SPLIT_COLUMNS or (len(said) > 1 and None not in said)
+
+
+def split_said(column: str, cell: str) -> str | None:
+    """The split that a cell says, or a 1 in a column such as is_valid."""
+    splits = SPLIT_FLAGS.get(column.strip().casefold())
+    if not splits:
+        return meaning(SPLITS, cell)
+    value = BOOLEANS.get(cell.strip().casefold())
+    return None if value is None else splits[value]
+
+
+def marks(row: Row, columns: list[int]) -> list[int]:
+    """The columns that hold a 1, where all others hold a 0."""
+    values = [BOOLEANS.get(row[at].strip().casefold()) for at in columns]
+    return [] if None in values else [at for at, value in zip(columns, values) if value]

@@ -1,0 +1,107 @@
+"""What lies in a folder that people bring, and how their texts and tables are opened."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TextIO
+
+from digits import pictures
+from digits.own_common import natural
+
+CLASSES_FILE = "classes.txt"
+TABLES = {".csv", ".tsv"}
+TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
+# by what a file's name ends with: what to do with one that is not read
+ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"], "unpack it")
+ADVICE |= dict.fromkeys([".cr2", ".dcm", ".heic", ".nef", ".svg"], "export it as JPEG")
+ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5", ".mat"], "save it as .npz")
+ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "save it as .npz")
+ADVICE |= dict.fromkeys([".pgm", ".ppm"], "export it as PNG")
+ADVICE |= {".npy": "call them x_train and y_train"}
+ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
+
+LINE = 2**24  # characters of a line of a table
+
+
+def below(folder: Path, left: Counter[str]) -> list[Path]:
+    """All files in and below a folder, in natural order; links are followed, each place once."""
+    found, seen, ahead = [], set(), [folder]
+    while ahead:
+        here = ahead.pop()
+        if here.resolve() not in seen:
+            seen.add(here.resolve())
+            inside = visible(here)
+            left.update(hidden(here))
+            ahead += [path for path in inside if path.is_dir()]
+            found += [path for path in inside if not path.is_dir()]
+    return sorted(found, key=natural)
+
+
+def has_pictures(folder: Path) -> bool:
+    # most have one that is found without a walk
+    here = (path for path in folder.iterdir() if not hides(path))
+    return any(ending(path) in pictures.ENDINGS for path in here) or any(
+        ending(path) in pictures.ENDINGS for path in below(folder, Counter())
+    )
+
+
+def advice(endings: Iterable[str]) -> str:
+    """What to do with most of the files that end so; nothing where it is not known."""
+    counts = Counter(end for end in endings if end in ADVICE)
+    most = sorted(counts, key=lambda end: (end == ".txt", -counts[end]))  # texts tell what is there
+    return f"; {most[0]}: {ADVICE[most[0]]}" if most else ""
+
+
+def visible(folder: Path) -> list[Path]:
+    """What lies in a folder, in natural order, less what systems hide there."""
+    return sorted((path for path in folder.iterdir() if not hides(path)), key=natural)
+
+
+def hidden(folder: Path) -> list[str]:
+    """The names of what systems hide in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir() if hides(path))
+
+
+def hides(path: Path) -> bool:
+    return path.name.startswith((".", "__MACOSX", "@eaDir", "$RECYCLE.BIN"))
+
+
+def table_files(inside: list[Path]) -> list[Path]:
+    """The .csv files among these, or else the .tsv files."""
+    files = [path for path in inside if path.is_file()]
+    commas = [path for path in files if ending(path) == ".csv"]
+    return commas or [path for path in files if ending(path) == ".tsv"]
+
+
+def inside(path: Path) -> list[Path]:
+    """What lies in a folder; a file alone."""
+    return visible(path) if path.is_dir() else [path]
+
+
+def folders(folder: Path) -> list[Path]:
+    return [path for path in visible(folder) if path.is_dir()]
+
+
+def opened(file: Path) -> TextIO:
+    """Open a text in UTF-8, or as Windows writes it in UTF-16; other bytes are kept apart."""
+    with file.open("rb") as raw:
+        wide = raw.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    if wide:
+        return file.open(encoding="utf-16", errors="replace")
+    return file.open(encoding="utf-8-sig", errors="surrogateescape")
+
+
+def delimited(text: TextIO) -> tuple[str, int, Iterator[str]]:
+    """What parts the columns of a table; the number of its first line, and the lines from there."""
+    rest = iter(partial(text.readline, LINE), "")
+    first = next(rest, "")
+    mark = max(",;\t", key=first.count)
+    if first.startswith("sep="):  # Excel's
+        return mark, 2, rest
+    return mark, 1, chain([first], rest)
+
+
+def ending(path: Path) -> str:
+    return path.suffix.lower() or path.name

@@ -1,0 +1,142 @@
+"""Folders, one for each class -> which pictures are where, and of which class and split."""
+
+import re
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+
+from digits import pictures
+from digits.own_common import SPLITS, Data, Job, composed, listed, meaning, natural, words_of, wrong
+from digits.own_files import CLASSES_FILE, advice, below, ending, folders, hidden, visible
+from digits.own_pictures import Picture, from_pictures
+
+# words in the names of folders that hold the same pictures or classes once more
+VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
+VERSIONS |= {"original", "processed", "raw", "resized", "segmented", "small"}
+# folders that are splits where they hold what train does
+LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
+
+
+def from_folders(root: Path, job: Job) -> Data:
+    """Pictures whose folders say what they show."""
+    left: Counter[str] = Counter()
+    return from_pictures(root, *find(root, job.names, left), left, job)
+
+
+def splits_in(root: Path) -> dict[Path, str | None]:
+    """The folders in `root`, each with the split that its name says."""
+    splits = {unpacked(folder): meaning(SPLITS, folder.name) for folder in folders(root)}
+    trains = [top for top, split in splits.items() if split == "train"]
+    classes = {folder.name for top in trains for folder in folders(top)}
+    for top in splits:
+        later = LATER_SPLITS.get(top.name.casefold())
+        fits = trains and classes.issuperset(folder.name for folder in folders(top))
+        if fits and later and later not in splits.values():
+            splits[top] = later
+    return splits
+
+
+def find(
+    root: Path, names: list[str] | None, left: Counter[str]
+) -> tuple[list[Picture], list[str]]:
+    """What lies in SPLIT/CLASS, CLASS/SPLIT or CLASS, folders all; and the classes in order."""
+    splits = splits_in(root)
+    used = None if names is None else set(names)
+    # one without folders is a class: among vehicles, one is called train
+    if not any(split == "train" and folders(folder) for folder, split in splits.items()):
+        if "train" in splits.values() and all(splits.values()) and not names:
+            parts = listed(folder.name for folder in splits)
+            hint = advice(map(ending, chain(*map(visible, splits))))
+            expected = "a folder for each class: train/CLASS/1.png"
+            raise wrong(root, expected, f"none in {parts}", hint)
+        check_classes(root, splits)
+        splits = {root: "train"}
+    trains = [top for top, split in splits.items() if split == "train"]
+    trained = {composed(folder.name) for top in trains for folder in folders(top)}
+    found, classes = [], set()
+    for top in dict.fromkeys([root, *splits]):
+        left.update(hidden(top))
+        if top == root or splits[top]:
+            beside = [path for path in visible(top) if not path.is_dir()]
+            left.update(ending(path) for path in beside if path != root / CLASSES_FILE)
+    for top, split in splits.items():
+        inside = folders(top)
+        siblings = {composed(folder.name) for folder in inside}
+        if not split or siblings.isdisjoint(trained):  # of unknown pictures, which test nothing
+            if top != root:
+                left[f"{top.name}/"] += 1
+            continue
+        for folder in inside:
+            unused = used is not None and folder.name not in used
+            if unused or repeats(folder, siblings):
+                left[f"{folder.name}/"] += 1
+                continue
+            classes.add(folder.name)
+            for path in below(folder, left):
+                if is_mask(path, folder):
+                    left["masks"] += 1
+                else:
+                    found.append(Picture(path, folder.name, split))
+    if root in splits:
+        found = split_by_folders(root, found, 1)
+    return found, names or sorted(classes, key=natural)
+
+
+def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
+    """SystemExit where these folders are no classes by their names or by what they hold."""
+    called = [top.name for top in splits if SPLITS.get(top.name.casefold()) in ("test", "val")]
+    if called and "train" not in splits.values():
+        found = f"{listed(called)} without train"
+        hint = f"; put the classes into a folder train, or take {listed(called)} away"
+        raise wrong(root, "classes alone, or train and test", found, hint)
+    held = [{folder.name for folder in folders(top)} for top in splits]
+    [first, *others] = held or [set()]
+    same = others and len(first) > 1 and all(each == first for each in others)
+    versions = any(splits.values()) or any(VERSIONS & {*words_of(top.name)} for top in splits)
+    if same and versions and not all(meaning(SPLITS, name) for name in first):
+        found = f"the same folders in {listed(top.name for top in splits)}"
+        hint = "; name one of them, or call them train and test"
+        raise wrong(root, "a folder for each class", found, hint)
+
+
+def repeats(folder: Path, siblings: set[str]) -> bool:
+    """Whether a folder holds all that lie beside it once more."""
+    others = siblings - {composed(folder.name)}
+    return len(others) > 1 and others <= {composed(inner.name) for inner in folders(folder)}
+
+
+def is_mask(path: Path, folder: Path) -> bool:
+    """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png."""
+    if path.parent != folder and path.parent.name.casefold() == "masks":
+        return path.parent.with_name("images").is_dir()
+    outlined = re.fullmatch(r"(.+)_mask(_\d+)?", path.stem)
+    return outlined is not None and path.with_stem(outlined[1]).exists()
+
+
+def split_by_folders(
+    root: Path, found: list[Picture], depth: int, strict: bool = False
+) -> list[Picture]:
+    """The same, with the splits that folders so deep below `root` say of all; else to train on.
+
+    SystemExit where some lie in other folders than those of train and test; if `strict`, also where
+    there is none of train.
+    """
+    between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
+    splits = [meaning(SPLITS, *parts) for parts in between]
+    said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
+    if None in said and {"test", "val"} & said and ("train" in said or strict):
+        beside = [one.path for one, split in zip(found, splits) if not split]
+        raise wrong(root, "all pictures in folders of train and test", f"beside: {listed(beside)}")
+    if None in said or "train" not in said:
+        splits = ["train"] * len(found)
+    return [picture._replace(split=split or "train") for picture, split in zip(found, splits)]
+
+
+def unpacked(folder: Path) -> Path:
+    """The folder, or the only thing in it where that is a folder of folders, or of its name."""
+    inside = [path for path in visible(folder) if path.is_dir() or ending(path) in pictures.ENDINGS]
+    if len(inside) != 1 or not inside[0].is_dir():
+        return folder
+    [inner] = inside
+    same = inner.name.casefold() == folder.name.casefold()
+    return inner if same or folders(inner) else folder
