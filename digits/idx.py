@@ -30,9 +30,12 @@ FILES = {  # of every data set, under the names that MNIST gave them
     ("test", "images"): "t10k-images-idx3-ubyte",
     ("test", "labels"): "t10k-labels-idx1-ubyte",
 }
-# Such names in all spellings: train-images.idx3-ubyte, emnist-letters-test-images-idx3-ubyte.gz
+# Such names in all spellings: train-images.idx3-ubyte, emnist-letters-test-images-idx3-ubyte.gz,
+# train_images.idx3; a browser's second copy ends in (1)
 SPELLING = re.compile(
-    r"([\w-]+-)?(?P<split>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-(ubyte|int)(\.gz)?"
+    r"([\w-]+[-_])?(?P<split>train|t10k|test)[-_](?P<kind>images|labels)"
+    r"[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
+    re.IGNORECASE,
 )
 HEADERS = {  # of what is read as images or labels: first bytes -> the type of the data
     "images": {b"\0\0\x08\x03": "u1", b"\0\0\x08\x04": "u1"},  # in grey, in colour
@@ -57,9 +60,14 @@ def candidates(folder: Path, split: str, kind: str) -> list[Path]:
     found = []
     for path in sorted([*there, *packed]):
         name = SPELLING.fullmatch(path.name)
-        if name and (name["split"].replace("t10k", "test"), name["kind"]) == (split, kind):
+        if name and spelt(name) == (split, kind):
             found.append(path)
     return [path for path in found if path.is_file()]
+
+
+def spelt(name: re.Match[str]) -> tuple[str, str]:
+    """The split and the kind that the name of a file says."""
+    return name["split"].lower().replace("t10k", "test"), name["kind"].lower()
 
 
 def find(folder: Path, split: str, kind: str) -> Path:

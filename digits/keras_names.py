@@ -29,6 +29,10 @@ LAYERS: dict[str, Arguments] = {**NAMES["layers"], "Residual": RESIDUAL}
 # These may stand in `network` by their own names, with no definition.
 BARE = [name for name, arguments in NAMES["layers"].items() if not any(arguments.values())]
 
+# Keys that DVC leaves out when it looks for an earlier run in its cache: runs that differ in these
+# alone would be taken for one. What to write in their place:
+UNHEEDED = {"size": "; of UpSampling2D: factor", "nfiles": ""}
+
 Sizes = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
 Function = Literal[*NAMES["activations"]]  # type: ignore[valid-type]
 Edges = Annotated[int, Field(ge=0, lt=2**31)]
@@ -45,6 +49,12 @@ ARGUMENTS = {
     "clipvalue": Annotated[Positive | None, described("largest number in a gradient")],
     "dilation_rate": Annotated[Sizes, described("distance between the kernel's points, in pixels")],
     "epsilon": Annotated[Positive, described("added to a divisor, so that it is not 0")],
+    "factor": Annotated[
+        float | list,
+        described(
+            "as in Keras; of UpSampling2D, what Keras calls size: DVC's cache ignores a `size`"
+        ),
+    ],
     "filters": Annotated[Count, described("number of output channels")],
     "global_clipnorm": Annotated[Positive | None, described("largest norm of all gradients")],
     "kernel_size": Annotated[Sizes, described("height and width of the kernel, in pixels")],
@@ -123,6 +133,8 @@ def wrong(path: str, definition: Any, classes: dict[str, Arguments]) -> Iterator
     for key in missing:
         yield Refusal(f"{path}.{key}", "missing")
     for key, value in definition.items():
+        if key in UNHEEDED:
+            continue  # params.py refuses it everywhere
         if key not in arguments and key != "class":
             yield refusals.unknown_key(f"{path}.{key}", str(key), missing or arguments)
         elif key != "class":

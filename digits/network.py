@@ -89,6 +89,8 @@ def layer(recipe: Recipe, name: str, label: str, shape: Shape, classes: int) -> 
         return residual(recipe, label, shape, classes, **given)
     if given.get("units") == "classes":
         given["units"] = classes
+    if definition.class_ == "UpSampling2D" and "factor" in given:
+        given["size"] = given.pop("factor")
     return getattr(keras.layers, definition.class_)(**given, name=label)
 
 

@@ -120,7 +120,7 @@ def check(path: Path, data: Data) -> None:
         raise wrong(path, "names of classes without HTML", listed(tags))
     if math.prod(data.shape) > idx.CHUNK:
         expected = f"images of at most {idx.CHUNK:,} values"
-        raise wrong(path, expected, data.shape, "; set datasets.folder.size")
+        raise wrong(path, expected, data.shape, "; set datasets.folder.image_size")
 
 
 def instead_of(path: Path, only: str) -> str:
@@ -152,7 +152,8 @@ def innermost(path: Path) -> Path:
     while path.is_dir() and len(inside := folders(path)) == 1:
         [inner] = inside
         beside = {ending(file) for file in visible(path)}
-        album = not folders(inner) and any(ending(file) in ENDINGS for file in visible(inner))
+        files = {ending(file) for file in visible(inner)}
+        album = not folders(inner) and files & ENDINGS and not files & TABLES
         split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
         circle = inner.resolve() in (path.resolve(), *path.resolve().parents)
         its_own = beside & ITS_OWN or (path / CLASSES_FILE).exists()

@@ -71,8 +71,8 @@ def as_images(place: Path, one: Arrays) -> Arrays:
     if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
         images = np.moveaxis(images, 1, 3)  # as PyTorch has them
     count, *sides = images.shape or (0,)
-    if len(sides) == 1:
-        sides = [*(square(sides[0]) or sides)]
+    if len(sides) == 1 or (len(sides) == 2 and 1 in sides):
+        sides = [*(square(math.prod(sides)) or sides)]
     if sides[2:] == [1]:
         sides.pop()
     if len(sides) not in (2, 3) or sides[2:] not in ([], [3]) or not count * math.prod(sides):
@@ -81,7 +81,7 @@ def as_images(place: Path, one: Arrays) -> Arrays:
         raise wrong(place, "numbers as pixels", images.dtype)
     labels = from_one_hot(one.labels)
     if labels.dtype.kind == "S":
-        labels = np.char.decode(labels, errors="replace")
+        labels = decoded(place, labels)
     usable = labels.dtype.kind in "biufU" and labels.itemsize <= 4 * LONGEST_LABEL
     if labels.size != count or labels.shape[:1] != (count,) or not usable:
         expected = f"{count:,} labels, one for each {one.split} image"
@@ -89,6 +89,13 @@ def as_images(place: Path, one: Arrays) -> Arrays:
     if labels.dtype.kind == "f" and (labels == labels.astype(np.int64)).all():
         labels = labels.astype(np.int64)
     return Arrays(one.split, images.reshape(count, *sides), labels.reshape(count))
+
+
+def decoded(place: Path, labels: np.ndarray) -> np.ndarray:
+    try:
+        return np.char.decode(labels, "utf-8")
+    except UnicodeDecodeError as error:
+        raise wrong(place, "labels in UTF-8", error.object) from None
 
 
 def square(count: int) -> tuple[int, ...] | None:

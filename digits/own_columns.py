@@ -28,7 +28,7 @@ SPLIT_FLAGS |= dict.fromkeys(["is_val", "is_valid", "is_validation"], ("train", 
 SPLIT_FLAGS |= {"is_test": ("train", "test")}
 BOOLEANS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
-FEW = 10  # rows, by which it is not told whether a column measures
+FEW = 10  # rows, by which it is not told whether a column measures; words of a column of splits
 MEASURED = 0.95  # of the values differ from each other where a column does
 SAMPLE_ROWS = 100  # rows by which it is told whether a table names pictures
 
@@ -45,6 +45,11 @@ class Table(NamedTuple):
     split: int | None
     labels: list[int]  # one of classes, or one for each class, with a 1 where it is that
     sure: bool  # that these are labels, by their name or their values
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of its columns of classes, however they are written."""
+        return tuple(sorted(self.head[at].strip().casefold() for at in self.labels))
 
     @property
     def by(self) -> str:
@@ -112,7 +117,9 @@ def rows_of(file: Path) -> Iterator[tuple[int, Row]]:
     with opened(file) as text:
         mark, start, rest = delimited(text)
         tabs = ending(file) == ".tsv"
-        rows = csv.reader(rest, delimiter="\t" if tabs else mark, quotechar=None if tabs else '"')
+        quote = None if tabs else '"'
+        mark = "\t" if tabs else mark
+        rows = csv.reader(rest, delimiter=mark, quotechar=quote, skipinitialspace=not tabs)
         try:
             for row in rows:
                 if any(row):
@@ -137,6 +144,7 @@ def columns_of(file: Path, known: PictureIndex) -> Table | None:
         found = listed(head[at] for at in naming)
         raise wrong(file, "one column that names pictures", found, "; call it image")
     [picture] = naming
+    check_names(file, head, rows, picture)
     headed = not known.named(head[picture]) or not NAMES_OF_COLUMNS.isdisjoint(columns)
     others = [at for at in range(len(head)) if at != picture]
     split = next((at for at in others if is_split(columns[at], rows, at)), None)
@@ -166,21 +174,32 @@ def columns_of(file: Path, known: PictureIndex) -> Table | None:
     return Table(file, head, headed, picture, split, labels, sure)
 
 
+def check_names(file: Path, head: Row, rows: list[Row], picture: int) -> None:
+    """SystemExit where another column names files: what seems to name pictures numbers the rows."""
+    if any(stem(row[picture]) != row[picture] for row in rows):
+        return
+    for at, name in enumerate(head):
+        if all(stem(row[at]) != row[at] for row in rows):
+            raise wrong(file, f"pictures that {name} names", f"none called {rows[0][at]}")
+
+
 def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -> bool:
     """Whether most of its cells do, and each another: neither an index nor a label does."""
     if column in CLASS_COLUMNS or column in INDEX - PICTURE_COLUMNS:
         return False
     cells = [row[at] for row in rows]
     hits = {cell for cell in cells if known.named(cell)}
-    return 2 * len(hits) > len(cells)
+    return bool(hits) and 2 * len(hits) >= len(cells)
 
 
 def is_split(column: str, rows: list[Row], at: int) -> bool:
-    """Whether a column is called so, or says train, val or test everywhere."""
+    """Whether a column is called so, or has few words, of which two are train, val or test."""
     if column in CLASS_COLUMNS:
         return False
-    said = {split_said(column, row[at]) for row in rows}
-    return column in SPLIT_COLUMNS or (len(said) > 1 and None not in said)
+    words = {row[at] for row in rows}
+    said = {split_said(column, word) for word in words}
+    few = len(words) <= FEW or None not in said
+    return column in SPLIT_COLUMNS or (few and len(said - {None}) > 1)
 
 
 def split_said(column: str, cell: str) -> str | None:

@@ -141,5 +141,5 @@ def common_size(sizes: Counter[tuple[int, int]], job: Job) -> tuple[int, int]:
     scale = min(1, LARGEST_BROUGHT / middle.max())
     height, width = (max(4, 4 * round(scale * side / 4)) for side in middle)
     given = f"{len(sizes):,} sizes" if len(sizes) > 1 else f"{first[0]} x {first[1]}"
-    job.said.append(f"brought from {given} to this one (or set datasets.folder.size)")
+    job.said.append(f"brought from {given} to this one (or set datasets.folder.image_size)")
     return height, width

@@ -26,7 +26,7 @@ from digits.own_common import (
 from digits.own_files import delimited, has_pictures, inside, opened, table_files
 from digits.own_labels import LONGEST_LABEL, as_labels
 
-FEWEST_COLUMNS = 10  # columns of a table of images: a label, and 3 x 3 pixels
+FEWEST_PIXELS = 16  # of an image: fewer numbers are of something else
 
 
 def from_csv(path: Path, job: Job) -> Data | None:
@@ -71,6 +71,7 @@ def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
         columns = columns_in(file, fields)
         if columns is None:
             return None
+        check_pixels(file, fields, columns)
         if columns.number is not None:
             job.said.append(f"column {columns.number + 1} of {file.name} numbers the rows")
         lines = enumerate(chain([first], rest), start)
@@ -109,9 +110,19 @@ def columns_in(file: Path, fields: list[str]) -> Columns | None:
         return None
     expected = "lines of a label and the pixels of a square image"
     hint = "; is one an index? leave it out" if square(len(fields) - 2) else ""
-    if len(fields) < FEWEST_COLUMNS:
+    if len(fields) <= FEWEST_PIXELS:
         hint = TABLE_HINT
     raise wrong(file, expected, f"{len(fields):,} columns", hint)
+
+
+def check_pixels(file: Path, fields: list[str], columns: Columns) -> None:
+    """SystemExit where names or numbers of columns are none of pixels, but of measurements."""
+    names = [name for at, name in enumerate(fields) if at not in (columns.label, columns.number)]
+    words = [name for name in names if not re.search(r"\d", name)]
+    if is_header(fields) and 2 * len(words) > len(names):
+        raise wrong(file, "columns of pixels, as pixel0, pixel1", listed(words))
+    if math.prod(columns.shape) < FEWEST_PIXELS:
+        raise wrong(file, f"at least {FEWEST_PIXELS} pixels a line", f"{len(names)} columns")
 
 
 def label_column(fields: list[str]) -> int | None:

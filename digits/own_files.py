@@ -13,15 +13,23 @@ from digits.own_common import natural
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
+# what cameras write beside a JPEG, or in place of it: such a file may hold a small picture first
+RAW = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
 # by what a file's name ends with: what to do with one that is not read
 ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"], "unpack it")
-ADVICE |= dict.fromkeys([".cr2", ".dcm", ".heic", ".nef", ".svg"], "export it as JPEG")
+ADVICE |= dict.fromkeys([".dcm", ".heic", ".heif", ".jp2", ".pdf", ".svg"], "export it as JPEG")
+ADVICE |= dict.fromkeys(sorted(RAW), "export it as JPEG")
+ADVICE |= dict.fromkeys([".avi", ".mov", ".mp4"], "save pictures of it")
 ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5", ".mat"], "save it as .npz")
-ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".tfrecord"], "save it as .npz")
+ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".pth"], "save it as .npz")
+ADVICE |= dict.fromkeys([".tfrecord", ".tfrecords"], "save it as .npz")
 ADVICE |= dict.fromkeys([".pgm", ".ppm"], "export it as PNG")
 ADVICE |= {".npy": "call them x_train and y_train"}
 ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
 
+# how the names of folders begin that systems, and stores of files in a network, make
+OF_SYSTEMS = ["@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found"]
+OF_SYSTEMS += ["System Volume Information", "__MACOSX", "__pycache__"]
 LINE = 2**24  # characters of a line of a table
 
 
@@ -65,7 +73,7 @@ def hidden(folder: Path) -> list[str]:
 
 
 def hides(path: Path) -> bool:
-    return path.name.startswith((".", "__MACOSX", "@eaDir", "$RECYCLE.BIN"))
+    return path.name.startswith((".", *OF_SYSTEMS))
 
 
 def table_files(inside: list[Path]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from digits.own_pictures import Picture, from_pictures
 # words in the names of folders that hold the same pictures or classes once more
 VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
 VERSIONS |= {"original", "processed", "raw", "resized", "segmented", "small"}
+# folders of outlines, and those of pictures beside which they lie
+MASKS = {"annotations", "groundtruth", "gt", "labels", "mask", "masks", "segmentation", "trimaps"}
+ALBUMS = ("image", "images", "img", "imgs")
+# 1_mask, mask_1, 1-segmentation_2
+MASK = re.compile(r"mask[-_](.+)|(.+)[-_](gt|labels?|masks?|seg|segmentation)(_\d+)?")
 # folders that are splits where they hold what train does
 LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
 
@@ -20,7 +26,27 @@ LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
 def from_folders(root: Path, job: Job) -> Data:
     """Pictures whose folders say what they show."""
     left: Counter[str] = Counter()
-    return from_pictures(root, *find(root, job.names, left), left, job)
+    found, classes = find(root, job.names, left)
+    job.said += looks_wrong(root, found, classes)
+    return from_pictures(root, found, classes, left, job)
+
+
+def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterator[str]:
+    """Yield what may be no classes, and what to do about it."""
+    if outlines := sorted(MASKS & {name.casefold() for name in classes}):
+        yield f"looks wrong: {listed(outlines)} is a class; if masks lie there, take them away"
+    places = {one.path.relative_to(root).parts[:-1] for one in found}
+    inner = {name: {parts[-1] for parts in places if name in parts[:-1]} for name in classes}
+    names = sorted(set().union(*inner.values()), key=natural)
+    if all(len(each) > 1 for each in inner.values()) and not any(map(is_split, names)):
+        yield (
+            f"looks wrong: in {listed(classes)} lie folders, {listed(names)}, that are no classes; "
+            "if they are, name a folder in which they lie side by side"
+        )
+
+
+def is_split(name: str) -> bool:
+    return meaning(SPLITS, name) is not None
 
 
 def splits_in(root: Path) -> dict[Path, str | None]:
@@ -107,10 +133,11 @@ def repeats(folder: Path, siblings: set[str]) -> bool:
 
 def is_mask(path: Path, folder: Path) -> bool:
     """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png."""
-    if path.parent != folder and path.parent.name.casefold() == "masks":
-        return path.parent.with_name("images").is_dir()
-    outlined = re.fullmatch(r"(.+)_mask(_\d+)?", path.stem)
-    return outlined is not None and path.with_stem(outlined[1]).exists()
+    if path.parent != folder and path.parent.name.casefold() in MASKS:
+        return any(path.parent.with_name(name).is_dir() for name in ALBUMS)
+    outlined = MASK.fullmatch(path.stem)
+    name = (outlined[1] or outlined[2]) if outlined else ""
+    return bool(name) and any(path.with_name(f"{name}{end}").exists() for end in pictures.ENDINGS)
 
 
 def split_by_folders(

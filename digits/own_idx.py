@@ -15,6 +15,14 @@ def from_idx(root: Path, job: Job) -> Data | None:
     """train-images-idx3-ubyte, ... in any spelling."""
     if not root.is_dir() or not idx.candidates(root, "train", "images"):
         return None
+    try:
+        return from_arrays("IDX", root, read_all(root, job), job)
+    except SystemExit as error:
+        page = "; see docs/own-data.md"
+        raise SystemExit(f"{str(error).removesuffix(page)}{page}") from None
+
+
+def read_all(root: Path, job: Job) -> list[Arrays]:
     found = []
     for split in ("train", "test"):
         if split == "train" or idx.candidates(root, split, "images"):
@@ -23,7 +31,7 @@ def from_idx(root: Path, job: Job) -> Data | None:
             images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
             _, labels = read_idx(idx.find(root, split, "labels"), "labels")
             found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
-    return from_arrays("IDX", root, found, job)
+    return found
 
 
 def read_idx(file: Path, kind: str) -> tuple[tuple[int, ...], Iterator[np.ndarray]]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from digits.own_common import Job, listed, natural, wrong
 
+NO_LABEL = {"", "nan", "inf", "-inf", "n/a", "#n/a", "<na>", "null"}
 LONGEST_LABEL = 255  # characters of a label
 # a 5, a 5.0, or either as NumPy's savetxt writes it; 05 and 1.10 are names
 WHOLE = re.compile(r"(0|[1-9]\d{0,14})(\.0*)?|\d\.\d{18}e\+\d\d")
@@ -54,7 +55,7 @@ def numbered(place: Path, labels: list[np.ndarray], job: Job) -> tuple[list[np.n
     values = np.concatenate([each.astype(str) for each in labels])
     distinct, codes = np.unique(values, return_inverse=True)
     given = distinct.tolist()
-    if empty := [name for name in given if name.strip().casefold() in ("", "nan", "inf", "-inf")]:
+    if empty := [name for name in given if name.strip().casefold() in NO_LABEL]:
         raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
     order = job.names or sorted(given, key=natural)
     if not set(given) <= set(order):

@@ -16,12 +16,13 @@ from digits.own_pictures import Picture, from_pictures
 from digits.pictures import ENDINGS
 
 # a class and a number: cat.1, great_pyrenees_12, cat (1), 7_1
-NUMBERED = re.compile(r"([^\W\d_]\D*?)[ ._-]*\(?\d+\)?|(\d{1,3})[ ._-]\d+")
+NUMBERED = re.compile(r"([^\W\d_]\D*?)[ ._-]*\(?\d+\)?|(\d{1,2})[ ._-]\d+")
 # last words of what cameras and programs call any picture, or what is no picture of its own
 CALLED = (
-    "bild bildschirmfoto capture cimg depth dji download dsc dscf dscn file foto frame gopr hpim "
-    "image images img imgp label labels mask masks mg mvi page pana photo pic pict picture pxl "
-    "received render sam sample scan screenshot seite shot snapshot unnamed untitled vid wp"
+    "bild bildschirmfoto capture cimg dcp depth dji download dsc dscf dscn file foto frame gopr "
+    "hpim imag image images img imgp input label labels mask masks mg mvi output page pana photo "
+    "pic pict picture pxl received render sam sample scan screenshot sdc seite shot snapshot "
+    "unnamed untitled vid wp"
 )
 NO_CLASSES = set(CALLED.split())
 

@@ -13,8 +13,20 @@ import numpy as np
 
 from digits import pictures
 from digits.own_arrays import Arrays, bomb, chunks, from_arrays, spool
-from digits.own_common import MOST_CLASSES, SPLITS, Data, Job, kind_of, listed, meaning, wrong
-from digits.own_files import TABLES, ending, inside
+from digits.own_common import (
+    MOST_CLASSES,
+    SPLITS,
+    Data,
+    Job,
+    kind_of,
+    listed,
+    meaning,
+    words_of,
+    wrong,
+)
+from digits.own_files import TABLES, ending, folders, has_pictures, inside
+
+ABOUT = {"id", "ids", "mean", "names", "std"}  # last words of what is said of images or labels
 
 
 def from_numpy(path: Path, job: Job) -> Data | None:
@@ -25,7 +37,27 @@ def from_numpy(path: Path, job: Job) -> Data | None:
         job.said.append(f"left out: {listed(file.name for file in single)}")
     elif {"images", "labels"} <= {kind_of(file.stem) for file in single}:
         several = single
-    return from_arrays("NumPy arrays", path, named_arrays(several, job), job) if several else None
+    if not several:
+        return None
+    if path.is_dir() and any(map(has_pictures, folders(path))) and not all_kinds(several):
+        job.said.append(f"left out: {listed(file.name for file in several)}")
+        return None
+    return from_arrays("NumPy arrays", path, named_arrays(several, job), job)
+
+
+def all_kinds(files: list[Path]) -> bool:
+    """Whether some of the arrays are called images, and some labels."""
+    kinds = set()
+    for file in files:
+        with readable(file):
+            kinds |= {said_of(name, file) for name, _ in members(file)}
+    return kinds >= {"images", "labels"}
+
+
+def said_of(name: str, file: Path) -> str | None:
+    """Images or labels, as an array or else its file is called."""
+    about = not ABOUT.isdisjoint(words_of(name))
+    return None if about else kind_of(name, file.stem)
 
 
 def named_arrays(files: list[Path], job: Job) -> list[Arrays]:
@@ -37,14 +69,13 @@ def named_arrays(files: list[Path], job: Job) -> list[Arrays]:
         with readable(file):
             for name, load in members(file):
                 split = meaning(SPLITS, name, file.stem) or "train"
-                kind = kind_of(name, file.stem)
-                key = split, kind
+                key = split, said_of(name, file)
                 if key in arrays:
-                    expected = f"one array of {split} {kind} in all: join them"
+                    expected = f"one array of {' '.join(map(str, key))} in all: join them"
                     raise wrong(file, expected, f"{called[key]} and {name}")
-                if kind:
+                if key[1]:
                     called[key] = name
-                    arrays[key] = load(job.scratch / f"{split}-{kind}")
+                    arrays[key] = load(job.scratch / "-".join(map(str, key)))
                 else:
                     left.append(name)
     if left:

@@ -26,7 +26,7 @@ from digits.own_common import (
     natural,
     wrong,
 )
-from digits.own_files import advice, ending, folders
+from digits.own_files import CLASSES_FILE, RAW, advice, ending, folders
 from digits.parallel import parallel
 
 
@@ -87,7 +87,11 @@ def from_pictures(
         none = f"no picture of {listed(empty)}" if empty else "none"
         what = f"{none}; {left_out}" if left else none
         expected = "folders of pictures, one for each class, or all called as cat.1.png"
-        raise wrong(root, expected, what, instead(root, kept, left))
+        hint = instead(root, kept, left)
+        if job.names and len(empty) == len(classes):
+            there = listed(folder.name for folder in folders(root))
+            hint = f"; {CLASSES_FILE} names these, the folders are {there}"
+        raise wrong(root, expected, what, hint)
     split, share = choose_test_split({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)
     if left:
@@ -118,8 +122,10 @@ def under_a_bar(
 def inspect(picture: Picture, colour: bool) -> tuple[int, int, bool] | None:
     """Height, width, and whether it has colour, which is looked for if `colour`.
 
-    0 for each where it is broken, None where it is no picture.
+    0 for each where it is broken, None where it is no picture, or a camera's raw one.
     """
+    if ending(picture.path) in RAW:
+        return None
     try:
         with pictures.identified(picture.path) as image:
             return *pictures.sides(image), colour and pictures.coloured(image)

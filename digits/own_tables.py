@@ -24,7 +24,7 @@ from digits.own_columns import (
     split_said,
     stem,
 )
-from digits.own_common import KINDS, SPLITS, Data, Job, listed, meaning, words_of, wrong
+from digits.own_common import KINDS, SPLITS, Data, Job, listed, meaning, natural, words_of, wrong
 from digits.own_files import (
     CLASSES_FILE,
     below,
@@ -40,6 +40,7 @@ from digits.own_pictures import Picture, from_pictures
 
 # a model's own labels, or what a competition would be handed
 PREDICTED = {"pred", "preds", "predicted", "prediction", "predictions"}
+PREDICTED |= {"output", "result", "results"}
 OUTPUTS = {"logs", "output", "outputs", "predictions", "results"}
 
 # names of folders that say no class
@@ -70,10 +71,36 @@ def from_tables(root: Path, job: Job) -> Data | None:
     if not root.is_dir():
         return None
     files = [file for top in (root, *split_folders(root)) for file in table_files(visible(top))]
-    if files and says_class(root, job.names):
+    if files and says_class(root, job.names) and not overrules(root, files, job.names):
         job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
     return from_listed(root, files, job, sure=False) if files else None
+
+
+def overrules(root: Path, files: list[Path], names: list[str] | None) -> bool:
+    """Whether tables say the classes, not folders: all that they name lies in one of these.
+
+    SystemExit where both may, and say different classes.
+    """
+    inside, _ = find(root, names, Counter())
+    folder_of = {one.path: one.name for one in inside if ending(one.path) in pictures.ENDINGS}
+    known = PictureIndex(root, [*folder_of])
+    try:
+        used = [table for table in fitting(files, known) if table.sure]
+        rows = [row for table in used for row in pictures_of(table, known, len(used) > 1)]
+    except SystemExit:
+        return False  # they are no tables of these pictures
+    pairs = {(folder_of[row.path], row.name) for row in rows}
+    by_folder = {folder for folder, _ in pairs}
+    by_table = {label for _, label in pairs}
+    if len(by_folder) == 1:
+        return len(by_table) > 1
+    if len(by_folder) < len(pairs) or len(by_table) < len(pairs):
+        called = listed(table.file.name for table in used)
+        found = f"others in {called} than the folders {listed(sorted(by_folder, key=natural))}"
+        hint = f"; take {called} away, or put the folders into one called images"
+        raise wrong(root, "classes that folders and tables say alike", found, hint)
+    return False
 
 
 def split_folders(root: Path) -> list[Path]:
@@ -118,6 +145,10 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     return from_pictures(root, [*found.values()], classes, left, job)
 
 
+def count_rows(table: Table) -> int:
+    return sum(1 for _ in rows_of(table.file))
+
+
 def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
     """The tables that say the classes alike: of several, in a column that is called so."""
     tables, reasons = [], []
@@ -132,11 +163,17 @@ def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
         except SystemExit as reason:
             reasons.append(reason)
     sure = [table for table in tables if table.sure]
-    alike = [table for table in sure if table.by == sure[0].by]
-    if reasons and not alike:
+    if reasons and not sure:
         raise reasons[0]
     if len(tables) < 2:
         return tables
+    splits = [known.split_of(table.file) for table in sure]
+    if None not in splits and len({*splits}) == len(splits) > 1:
+        return sure  # train.csv and test.csv may call their columns otherwise
+    groups: dict[tuple[str, ...], list[Table]] = {}
+    for table in sure:
+        groups.setdefault(table.key, []).append(table)
+    alike = max(groups.values(), key=lambda some: sum(map(count_rows, some)), default=[])
     unsplit = [one for one in alike if one.split is None and not known.split_of(one.file)]
     if not alike or (len(alike) > 1 and unsplit):
         found = listed(table.file.relative_to(known.root) for table in tables)

@@ -82,7 +82,7 @@ class Folder(Section):
     path: Annotated[str, Field(min_length=1)] = described(
         "the folder that holds your data, or one .npz or .csv file: docs/own-data.md"
     )
-    size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = described(
+    image_size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] | None = described(
         "side, or height and width, to which pictures are brought; empty: their own, if all have "
         "one"
     )
@@ -209,8 +209,18 @@ def holds_itself(name: str, layers: dict) -> bool:
     return name in seen
 
 
+def unheeded(path: str, values: Any) -> Iterator[Refusal]:
+    """Yield the keys that DVC leaves out when it looks for an earlier run in its cache."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if key in keras_names.UNHEEDED:
+            hint = keras_names.UNHEEDED[key]
+            yield Refusal(f"{path}.{key}", f"DVC's cache does not heed a key of this name{hint}")
+        yield from unheeded(f"{path}.{key}", value)
+
+
 def wrong_recipe(path: str, recipe: dict) -> Iterator[Refusal]:
     """Yield what a recipe's network, layers and optimizer name that is not there."""
+    yield from unheeded(path, recipe)
     layers = inside(recipe, "layers")
     found = lists_of_layers(recipe)
     for name, definition in layers.items():

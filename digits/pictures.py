@@ -15,7 +15,7 @@ from digits.output import printable
 # by Pillow's names: what a file begins with, and its name ends with
 FORMATS: dict[str, tuple[tuple[bytes, ...], tuple[str, ...]]] = {
     "PNG": ((b"\x89PNG",), (".png",)),
-    "JPEG": ((b"\xff\xd8\xff",), (".jpg", ".jpeg")),
+    "JPEG": ((b"\xff\xd8\xff",), (".jpg", ".jpeg", ".jpe", ".jfif")),
     "GIF": ((b"GIF8",), (".gif",)),
     "BMP": ((), (".bmp",)),  # its two letters would say too little
     "WebP": ((b"RIFF",), (".webp",)),

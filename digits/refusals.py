@@ -45,6 +45,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """A hint at the one of `words` that was probably meant, whatever its capitals."""
     lower = {other.lower(): other for other in sorted(map(str, words)) if other != word}
     match = difflib.get_close_matches(word.lower(), lower, n=1)
+    match = match or [other for other in lower if word.lower() in other.split("_")]
     return f"; did you mean {lower[match[0]]!r}?" if match else ""
 
 

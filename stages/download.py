@@ -32,7 +32,7 @@ def obtain(params: Params, target: Path) -> None:
         idx.describe(target, dataset, datasets.DIGITS.split(","), own=False)
     elif dataset == "folder":
         folder = source.folder
-        own.gather(Path(folder.path), target, folder.size, folder.colour, folder.test_share)
+        own.gather(Path(folder.path), target, folder.image_size, folder.colour, folder.test_share)
     elif dataset == "url":
         fetch.from_url(source.url.base, target)
         idx.describe(target, source.url.base.rstrip("/").rpartition("/")[2], None, own=True)

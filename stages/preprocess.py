@@ -115,6 +115,8 @@ def doubts(
     training images too.
     """
     names = np.array(data.classes)
+    if alike := alike_but_for_case(data.classes):
+        yield f"classes that are called alike (one class? call it by one name): {first_of(alike)}"
     in_train = np.bincount(labels, minlength=len(names))
     in_test = np.bincount(test_labels, minlength=len(names))
     few = [f"{names[label]} ({in_train[label]})" for label in np.flatnonzero(in_train < FEW)]
@@ -145,6 +147,12 @@ def doubts(
             "most symbols are wider than tall: transposed, as EMNIST's files are? (a file with "
             "emnist in its name is turned by itself)"
         )
+
+
+def alike_but_for_case(names: list[str]) -> list[str]:
+    """Names that differ in capitals or in spaces alone; letters may be classes, A and a."""
+    plain = [name.strip().casefold() if len(name.strip()) > 1 else name for name in names]
+    return [name for name, word in zip(names, plain) if plain.count(word) > 1]
 
 
 def first_of(names: list[str]) -> str:

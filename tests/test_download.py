@@ -205,7 +205,7 @@ def publish(contents: dict[str, bytes], places: tuple[str, ...]) -> None:
 
 def run(dataset: str = "mnist", **source: object) -> dict[str, bytes]:
     """Run the stage on a data set with these parameters; return the IDX files that it leaves."""
-    own = {"size": None, "colour": None, "test_share": 0.2} if dataset == "folder" else {}
+    own = {"image_size": None, "colour": None, "test_share": 0.2} if dataset == "folder" else {}
     source = {**own, **source}
     params: Any = SimpleNamespace(
         download=SimpleNamespace(dataset=dataset),

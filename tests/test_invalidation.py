@@ -5,15 +5,19 @@ That each stage declares exactly the parameters and the files that it uses is te
 all parameters is compared with dvc.yaml.
 """
 
+import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import ROOT, STAGES, Project
+from dvc.stage.cache import _get_cache_hash
 from ruamel.yaml import YAML
 from test_declarations import DAG, NO_DEP, declared_params, inside, outs
 
-from digits import idx
+from digits import idx, yaml12
+from digits.keras_names import LAYERS, OPTIMIZERS
 
 LEARN = ["train", "evaluate", "plot"]
 NOTHING: list[str] = []
@@ -123,6 +127,36 @@ def test_parameters_that_the_run_does_not_use_rerun_nothing_but_their_validation
     assert [path for path in other if expected(path.replace("__", "."))] == []
     project.change(**other)
     assert project.repro() == ["validate"]
+
+
+def paths(values: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    """The path of each mapping's entry."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        yield (*path, key)
+        yield from paths(value, *path, key)
+
+
+def test_dvcs_cache_heeds_every_parameter() -> None:
+    """It leaves out keys of some names, and would take a run with other values of these."""
+    lock = {"params": {"params.yaml": yaml12.load((ROOT / "params.yaml").read_bytes())}}
+    arguments: Any = {"params": {"params.yaml": {**LAYERS, **OPTIMIZERS}}}
+    for values in (lock, arguments):
+        key = _get_cache_hash(values)
+        for *parents, name in list(paths(values["params"]["params.yaml"])):
+            section = functools.reduce(dict.__getitem__, parents, values["params"]["params.yaml"])
+            before, section[name] = section[name], "another"
+            assert _get_cache_hash(values) != key, [*parents, name]
+            section[name] = before
+
+
+@pytest.mark.slow
+def test_each_size_of_the_users_own_pictures_has_a_run_of_its_own(other: Project) -> None:
+    other.change(download__dataset="folder", datasets__folder__path="data/other")
+    images = other.root / "data/processed/train_images.npy"
+    for size in (12, 16):
+        other.change(datasets__folder__image_size=size)
+        other.repro("preprocess")
+        assert np.load(images).shape[1:3] == (size, size)
 
 
 @pytest.fixture

@@ -504,10 +504,142 @@ def test_labels_may_be_booleans_or_bytes(gather: Gather, labels: np.ndarray) -> 
     assert len(gather().about["classes"]) == 2
 
 
-@pytest.mark.parametrize("name", ["", "id", "index"])
-def test_a_column_may_number_the_rows_of_a_csv(gather: Gather, name: str) -> None:
-    images = noise(30, 64)
-    head = (name, "digit", *(f"pixel{at}" for at in range(64)))
+@pytest.mark.parametrize("other", ["figures/accuracy", "docs/shot", "unlabelled/x1"])
+def test_a_table_of_one_folders_pictures_says_the_classes(gather: Gather, other: str) -> None:
+    rows = [(path.name, "cd"[at % 2]) for at, path in enumerate(classes("images"))]
+    picture(f"{other}.png")
+    table("labels.csv", ("file", "label"), *rows)
+    found = gather()
+    assert found.about["classes"] == ["c", "d"] and "1 .png that no row names" in found.said
+
+
+def test_folders_and_a_table_that_say_different_classes_are_refused(gather: Gather) -> None:
+    paths = classes("anna", "ben", "carl")
+    rows = [(path.relative_to("mine"), "cd"[at % 2]) for at, path in enumerate(paths)]
+    table("labels.csv", ("path", "label"), *rows)
+    assert refusal().startswith(
+        "mine: expected classes that folders and tables say alike, found others in labels.csv than "
+        "the folders anna, ben, carl; take labels.csv away, or"
+    )
+    table("labels.csv", ("path", "label"), *((path, str(path)[0]) for path, _ in rows))
+    assert gather().about["classes"] == ["anna", "ben", "carl"]
+
+
+def test_numbers_of_rows_are_no_names_where_a_column_names_other_files(gather: Gather) -> None:
+    classes("images")
+    rows = [(at, f"DSC_{at + 7}.jpg", "cd"[at % 2]) for at in range(20)]
+    table("labels.csv", ("id", "file_name", "label"), *rows)
+    said = "mine/labels.csv: expected pictures that file_name names, found none called DSC_7.jpg"
+    assert refusal().startswith(said)
+
+
+@pytest.mark.parametrize("train, test", [("label", "Label"), ("label", "class")])
+def test_tables_of_train_and_test_may_call_their_columns_otherwise(
+    gather: Gather, train: str, test: str
+) -> None:
+    for split, column in {"train": train, "test": test}.items():
+        rows = [(path.name, "cd"[at % 2]) for at, path in enumerate(classes(split))]
+        table(f"{split}.csv", ("file", column), *rows)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (20, 20)
+
+
+def test_of_several_tables_the_one_that_names_most_pictures_counts(gather: Gather) -> None:
+    rows = [(path.stem, at % 2) for at, path in enumerate(classes("images"))]
+    table("classes.csv", ("id", "class"), (0, "cat"), (1, "dog"))
+    table("labels.csv", ("id", "label"), *rows)
+    assert gather().about["classes"] == ["0", "1"]
+
+
+def test_a_column_of_splits_with_a_word_that_is_none_is_refused(gather: Gather) -> None:
+    words = ("train", "test", "dev", "train")
+    rows = [(p.name, "cd"[at % 2], words[at % 4]) for at, p in enumerate(classes("images"))]
+    table("labels.csv", ("file", "label", "set"), *rows)
+    assert "labels.csv, line 4: expected train, val or test, found dev" in refusal()
+
+
+@pytest.mark.parametrize(
+    "outline", ["a/0_gt", "a/mask_0", "a/0-segmentation", "a/image/0 a/mask/0", "a/img/0 a/masks/0"]
+)
+def test_outlines_of_pictures_are_no_pictures_of_a_class(gather: Gather, outline: str) -> None:
+    classes("a", "b")
+    for path in outline.split():
+        picture(f"{path}.png")
+    found = gather()
+    assert "1 masks" in found.said
+
+
+def test_a_cameras_raw_files_are_left_out_though_they_hold_a_picture(gather: Gather) -> None:
+    first, *_ = classes("a", "b")
+    first.with_suffix(".NEF").write_bytes(first.read_bytes())
+    assert "left out: 1 .nef" in gather().said
+
+
+@pytest.mark.parametrize("tops", [("part1", "part2"), ("2022", "2023"), ("animal", "plant")])
+def test_folders_in_each_class_are_told(gather: Gather, tops: tuple[str, str]) -> None:
+    classes(*(f"{top}/{name}" for top in tops for name in ("cat", "dog")))
+    said = f"looks wrong: in {', '.join(tops)} lie folders, cat, dog, that are no classes"
+    assert said in gather().said
+
+
+@pytest.mark.parametrize("place", ["x/", "images/"])
+def test_a_table_may_lie_with_its_pictures_in_the_only_folder(gather: Gather, place: str) -> None:
+    rows = [(path.name, "cd"[at % 2]) for at, path in enumerate(classes(place))]
+    table(f"{place}labels.csv", ("file", "label"), *rows)
+    in_folder("readme.txt", b"of flowers")
+    assert gather().about["classes"] == ["c", "d"]
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (64, 1), (64,)])
+def test_flat_images_are_square_however_they_are_stored(
+    gather: Gather, shape: tuple[int, ...]
+) -> None:
+    npz(x_train=noise(30, *shape), x_test=noise(30, *shape))
+    assert "of 8 x 8, grey" in gather().said
+
+
+def test_arrays_of_something_else_do_not_hide_pictures(gather: Gather) -> None:
+    classes("a", "b")
+    np.savez("mine/features.npz", features=np.zeros((40, 8)), names=np.array(["a", "b"]))
+    found = gather()
+    assert found.about["classes"] == ["a", "b"] and "left out: features.npz" in found.said
+
+
+def test_what_is_said_of_images_or_labels_is_neither(gather: Gather) -> None:
+    npz(label_names=np.array(["a", "b", "c"]), image_mean=np.zeros((8, 8)))
+    assert "left out: label_names.npy, image_mean.npy" in gather().said
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{0}-{1}-IDX-UBYTE", "{0}_{1}.idx3", "my-{0}-{1}.idx", "{0}-{1}-idx3-ubyte (1)"],
+)
+def test_idx_files_are_found_in_each_spelling(gather: Gather, name: str) -> None:
+    for split, both in DRAWN.items():
+        for kind, array in zip(("images", "labels"), both):
+            called = name.format(split, kind)
+            idx_file(called.upper() if "IDX" in name else called, array)
+    assert len(gather().pairs("train")) == 120
+
+
+def test_arrays_that_are_called_neither_images_nor_labels_are_told(gather: Gather) -> None:
+    npz(holdout=noise(5, 8, 8))
+    assert "left out: holdout.npy (called neither images nor labels)" in gather().said
+
+
+def test_tables_of_train_and_test_may_each_name_few_of_a_folders_pictures(gather: Gather) -> None:
+    rows = [(picture(f"images/p{at}.png").stem, "ab"[at % 2]) for at in range(50)]
+    table("train.csv", ("id", "label"), *rows[:40])
+    table("test.csv", ("id", "label"), *rows[40:])
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (40, 10)
+
+
+@pytest.mark.parametrize("name, pixels", [("", 64), ("id", 64), ("index", 64), ("id", 48)])
+def test_a_column_may_number_the_rows_of_a_csv(gather: Gather, name: str, pixels: int) -> None:
+    """With an id, 48 pixels of 4 x 4 in colour would be 7 x 7 in grey."""
+    images = noise(30, pixels)
+    head = (name, "digit", *(f"pixel{at}" for at in range(pixels)))
     table("a.csv", head, *((row, row % 3, *images[row]) for row in range(30)))
     found = gather()
     assert sorted(found.pairs("train") + found.pairs("test")) == sorted(
@@ -1251,7 +1383,7 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     "pictures of more pixels than an image may have": (
         lambda: classes("a", "b", count=1) and picture("a/x.png", noise(8, 8, 3)),
         "expected images of at most 4,194,304 values, found (2000, 2000, 3); "
-        "set datasets.folder.size",
+        "set datasets.folder.image_size",
     ),
     "one class only": (lambda: classes("a"), "expected 2 to 256 classes, found 1: a"),
     "a folder of pictures beside a table that names others": (
@@ -1281,7 +1413,8 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "classes.txt is no text": (
         lambda: [classes("a", "b"), in_folder("classes.txt", b"\xff\0\x81")],
-        f"{NONE} \\udcff\\x00\\udc81; left out: 1 a/, 1 b/",
+        f"{NONE} \\udcff\\x00\\udc81; left out: 1 a/, 1 b/; "
+        "classes.txt names these, the folders are a, b",
     ),
 }
 
@@ -1292,7 +1425,7 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
 )
 def test_a_folder_that_is_no_data_set_is_refused(build: Callable[[], Any], message: str) -> None:
     build()
-    size = 2000 if "set datasets.folder.size" in message else None
+    size = 2000 if "set datasets.folder.image_size" in message else None
     assert refusal(size=size) == f"mine: {message}"
 
 

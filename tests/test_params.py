@@ -80,11 +80,15 @@ def like(word):
     return f"unknown key; did you mean {word!r}?"
 
 
+UNHEEDED = "DVC's cache does not heed a key of this name; of UpSampling2D: factor"
 UNKNOWN_KEY = [
     case("tread", 2, like("threads")),
     case("cafeteria", 2, "unknown key"),
     case("download.datset", "mnist", like("dataset")),
     case("datasets.mnist.train", 1, "unknown key"),
+    case("datasets.folder.size", 64, like("image_size")),
+    case(f"{LAYERS}.size", {"class": "ReLU"}, UNHEEDED),
+    case(f"{CONV1}.size", 2, UNHEEDED),
     case(f"{RECIPE}.augment.rotatoin", 1, like("rotation")),
     case("plot.dpi_", 1, like("dpi")),
     case("datasets.synthetic.sed", 1, like("seed")),

@@ -47,6 +47,7 @@ NOT_ARGUMENTS |= {"use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_sc
 NOT_ARGUMENTS |= {"gradient_accumulation_steps"}
 # These mix images without their labels, or give other sizes in training than afterwards.
 NOT_LAYERS = {"CutMix", "MixUp", "RandomCrop"}
+RENAMED = {"size": "factor"}  # of UpSampling2D: see UNHEEDED in digits/keras_names.py
 NOT_FUNCTIONS = {"deserialize", "get", "serialize"}
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 MANY = 2**31  # a bound from here on only keeps a number in its machine's size
@@ -136,7 +137,7 @@ def arguments(kind: Any) -> dict[str, bool]:
     """The arguments of a class of Keras, and whether each must be given."""
     signature = inspect.signature(kind.__init__).parameters.values()
     return {
-        each.name: each.default is each.empty
+        RENAMED.get(each.name, each.name): each.default is each.empty
         for each in signature
         if each.kind is each.POSITIONAL_OR_KEYWORD and each.name not in NOT_ARGUMENTS
     }
