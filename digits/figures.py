@@ -251,7 +251,7 @@ def class_accuracy(run: Run) -> Figure:
     axes.axhline(overall, color=GREY, linewidth=1)
     words = [f"{share:.1f}" for share in shares]
     dots(axes, classes, shares, low, high, high < overall, words)
-    axes.set(title="accuracy, %", ylim=(None, 100))
+    axes.set(title="accuracy, %", ylim=(max(0, axes.get_ylim()[0]), 100))
     axes.set(xlabel="class", xlim=(-0.6, classes.max() + 0.6))
     if len(run.data.classes) > CROWDED:
         axes.locator_params(axis="x", nbins=CROWDED, integer=True)

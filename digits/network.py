@@ -200,7 +200,7 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def load(path: Path) -> keras.Sequential:
     """Read a network; SystemExit where there is none, or a damaged one, or one with code in it."""
     if not path.exists():
-        raise SystemExit(f"{path}: not there; to make it: dvc repro")
+        raise SystemExit(f"{path}: not there; to get it: dvc pull, or dvc repro")
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # of zip, of HDF5, of JSON, or of Keras

@@ -3,11 +3,12 @@
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # Unicode's, of bidi
+LISTED = 10  # names in a line
 
 
 @contextmanager
@@ -60,6 +61,14 @@ def printable(text: object) -> str:
     Spaces and joiners of any script stay: a file is found by its name.
     """
     return "".join(ascii(letter)[1:-1] if hides(letter) else letter for letter in str(text))
+
+
+def listed(names: Iterable[object]) -> str:
+    """The first ten of some names, in one line."""
+    texts = [printable(name) for name in names]
+    if len(texts) > LISTED:
+        texts[LISTED:] = ["..."]
+    return ", ".join(texts) or "nothing"
 
 
 def hides(letter: str) -> bool:

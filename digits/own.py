@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from digits import idx
-from digits.output import printable
+from digits.output import listed, printable
 from digits.own_common import (
     MOST_CLASSES,
     SPLITS,
@@ -22,7 +22,6 @@ from digits.own_common import (
     Job,
     Size,
     composed,
-    listed,
     meaning,
     wrong,
 )

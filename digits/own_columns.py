@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from digits import pictures
-from digits.own_common import INDEX, SPLITS, composed, listed, meaning, words_of, wrong
+from digits.output import listed
+from digits.own_common import INDEX, SPLITS, composed, meaning, words_of, wrong
 from digits.own_files import delimited, ending, opened
 
 # names of columns

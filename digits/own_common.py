@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +28,6 @@ INDEX = {"", "id", "imageid", "image_id", "index", "unnamed: 0"}
 TABLE_HINT = "; a table that names pictures lies beside or above them"
 TABLE_HINT += ", and has their names in a column"
 MOST_CLASSES = 256  # a label is a byte
-LISTED = 10  # names in a message
 LARGEST_KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
 LARGEST_BROUGHT = 64  # else they are brought to their median, the longer side to no more than this
 
@@ -72,14 +71,6 @@ def wrong(place: object, expected: str, found: object, hint: str = "") -> System
     """A refusal in a line: what was found is cut to 300 letters, what to do about it never."""
     text = f"{printable(place)}: expected {expected}, found {printable(found)[:300]}"
     return SystemExit(f"{text}{hint}; see docs/own-data.md")
-
-
-def listed(names: Iterable[object]) -> str:
-    """The first ten of some names."""
-    texts = [printable(name) for name in names]
-    if len(texts) > LISTED:
-        texts[LISTED:] = ["..."]
-    return ", ".join(texts) or "nothing"
 
 
 def composed(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits import idx
+from digits.output import listed
 from digits.own_arrays import Arrays, from_arrays, spool, square, turned
 from digits.own_common import (
     INDEX,
@@ -19,7 +20,6 @@ from digits.own_common import (
     TABLE_HINT,
     Data,
     Job,
-    listed,
     meaning,
     wrong,
 )

@@ -7,7 +7,8 @@ from itertools import chain
 from pathlib import Path
 
 from digits import pictures
-from digits.own_common import SPLITS, Data, Job, composed, listed, meaning, natural, words_of, wrong
+from digits.output import listed
+from digits.own_common import SPLITS, Data, Job, composed, meaning, natural, words_of, wrong
 from digits.own_files import CLASSES_FILE, advice, below, ending, folders, hidden, visible
 from digits.own_pictures import Picture, from_pictures
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from digits.own_common import Job, listed, natural, wrong
+from digits.output import listed
+from digits.own_common import Job, natural, wrong
 
 NO_LABEL = {"", "nan", "inf", "-inf", "n/a", "#n/a", "<na>", "null"}
 LONGEST_LABEL = 255  # characters of a label

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from digits import pictures
+from digits.output import listed
 from digits.own_arrays import Arrays, bomb, chunks, from_arrays, spool
 from digits.own_common import (
     MOST_CLASSES,
@@ -19,7 +20,6 @@ from digits.own_common import (
     Data,
     Job,
     kind_of,
-    listed,
     meaning,
     words_of,
     wrong,

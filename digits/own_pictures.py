@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from digits import idx, pictures
-from digits.output import printable
+from digits.output import listed, printable
 from digits.own_common import (
     MOST_CLASSES,
     Data,
@@ -22,7 +22,6 @@ from digits.own_common import (
     choose_test_split,
     common_size,
     in_share,
-    listed,
     natural,
     wrong,
 )

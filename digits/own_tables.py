@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from digits import pictures
+from digits.output import listed
 from digits.own_columns import (
     PictureIndex,
     Row,
@@ -24,7 +25,7 @@ from digits.own_columns import (
     split_said,
     stem,
 )
-from digits.own_common import KINDS, SPLITS, Data, Job, listed, meaning, natural, words_of, wrong
+from digits.own_common import KINDS, SPLITS, Data, Job, meaning, natural, words_of, wrong
 from digits.own_files import (
     CLASSES_FILE,
     below,

@@ -39,7 +39,7 @@ def identified(path: Path) -> Iterator[Image.Image]:
     ValueError says in a line what is wrong with it, there or in the block.
     """
     if os.path.isdir(path):
-        raise NoPicture("expected a picture, found a folder; name its files: FOLDER/*")
+        raise NoPicture("expected a picture, found a folder")
     if not os.path.isfile(path):  # which a name that is too long is not, either
         raise NoPicture("no such file")
     try:

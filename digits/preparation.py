@@ -70,7 +70,7 @@ def read() -> Preparation:
     try:
         return Preparation(**json.loads(FILE.read_text()))
     except OSError:
-        raise SystemExit(f"{FILE}: not there; to make it: dvc repro") from None
+        raise SystemExit(f"{FILE}: not there; to get it: dvc pull, or dvc repro") from None
     except (ValueError, TypeError) as error:
         raise SystemExit(
             f"{FILE}: expected what preprocess wrote, found: {error}; run dvc repro"

@@ -91,3 +91,9 @@ def main(params: Params) -> None:
         f"(95 %: {100 * low:.2f} to {100 * high:.2f} %), "
         f"{errors:,} of {len(images):,} misclassified"
     )
+    largest = labels.mean(axis=0).max()
+    if measured["test_accuracy"] <= largest:
+        print(
+            f"looks wrong: no better than to say the commonest class always, {100 * largest:.2f} % "
+            "(train longer? are the labels right?)"
+        )

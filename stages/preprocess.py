@@ -116,15 +116,15 @@ def doubts(
     """
     names = np.array(data.classes)
     if alike := alike_but_for_case(data.classes):
-        yield f"classes that are called alike (one class? call it by one name): {first_of(alike)}"
+        yield f"classes that are called alike (is it one?): {output.listed(alike)}"
     in_train = np.bincount(labels, minlength=len(names))
     in_test = np.bincount(test_labels, minlength=len(names))
     few = [f"{names[label]} ({in_train[label]})" for label in np.flatnonzero(in_train < FEW)]
     if few:
         what = f"fewer than {FEW} training images (add some, or leave the class out)"
-        yield f"classes with {what}: {first_of(few)}"
+        yield f"classes with {what}: {output.listed(few)}"
     if untested := names[in_test == 0].tolist():
-        yield f"classes without test images, so not tested (add some): {first_of(untested)}"
+        yield f"classes without test images, so not tested (add some): {output.listed(untested)}"
     tests = len(test_labels)
     if tests < FEW_TESTS:
         yield (
@@ -153,11 +153,6 @@ def alike_but_for_case(names: list[str]) -> list[str]:
     """Names that differ in capitals or in spaces alone; letters may be classes, A and a."""
     plain = [name.strip().casefold() if len(name.strip()) > 1 else name for name in names]
     return [name for name, word in zip(names, plain) if plain.count(word) > 1]
-
-
-def first_of(names: list[str]) -> str:
-    more = f", ... ({len(names)} in all)" if len(names) > 10 else ""
-    return f"{', '.join(names[:10])}{more}"
 
 
 def on_their_side(sample: np.ndarray, data: Preparation) -> bool:

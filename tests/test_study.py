@@ -164,7 +164,7 @@ def test_what_another_recipe_holds_is_no_difference(project: Project) -> None:
     by_hand(project, "a", {"recipe": "fast"}, [0.9], val_accuracy=0.9)
     by_hand(project, "b", {**other, "train.seed": 1}, [0.9], val_accuracy=0.92)
     by_hand(project, "c", {"train.seed": 1}, [0.9], val_accuracy=0.93)
-    header, first, second, _ = (line.split() for line in study(project))
+    header, first, second, *_ = (line.split() for line in study(project))
     assert header[:2] == ["recipe", "seeds"]
     assert (first[:2], second[:2]) == (["original", "1"], ["fast", "2"])
 
@@ -180,7 +180,7 @@ def test_what_no_experiment_has_as_the_commit_is_not_taken_for_it(project: Proje
     assert header.split()[:3] == ["recipe", "conv1.filters", "seeds"]
     assert best.split()[:2] == ["fast", "-"] and best.endswith("reference")
     assert other.split()[:2] == ["original", "32"]
-    assert said == f"reference: the best; {POINTS}"
+    assert said == f"reference: the best of those with most seeds; {POINTS}"
 
 
 POINTS = "better by: percentage points, on the seeds that both have"
@@ -191,9 +191,10 @@ def test_runs_on_other_data_are_not_the_commits(project: Project) -> None:
     for size, best in ((64, 0.91), (128, 0.9)):
         params = {"download.dataset": "mnist", "recipes.original.batch_size": size}
         by_hand(project, f"size-{size}", params, [best], val_accuracy=best)
-    *_, reference, said, alike = study(project)
+    *_, reference, said, luck, alike = study(project)
     assert reference.startswith("128 ") and reference.endswith("reference")
     assert said == f"reference: otherwise as committed; {POINTS}"
+    assert luck == "no two seeds in common: what differs may be luck; run more seeds"
     assert alike == f"{ALIKE}download.dataset mnist"
 
 
@@ -204,7 +205,7 @@ def test_what_was_changed_of_a_recipe_that_the_commit_does_not_use_is_told(
     by_hand(project, "a", changed, [0.9], val_accuracy=0.9)
     assert study(project)[-1] == f"{ALIKE}recipe fast, fast.epochs 37"
     by_hand(project, "b", {}, [0.9], val_accuracy=0.8)
-    header, first, second, _ = (line.split() for line in study(project))
+    header, first, second, *_ = (line.split() for line in study(project))
     assert header[:2] == ["recipe", "fast.epochs"]
     assert first[:2] == ["fast", "37"] and second[:2] == ["original", "-"]
 
@@ -214,7 +215,7 @@ def test_a_run_of_edited_code_is_not_as_committed(project: Project) -> None:
     with (project.root / "digits/training.py").open("a") as file:
         file.write("# edited\n")
     by_hand(project, "b", {}, [0.9], val_accuracy=0.95)
-    header, first, second, _ = (line.split() for line in study(project))
+    header, first, second, *_ = (line.split() for line in study(project))
     assert header[:2] == ["code", "seeds"]
     assert first[-2:] == ["5.00", "1"] and second[-1] == "reference"
     _, alone, alike = study(project, "b")
@@ -262,7 +263,7 @@ def test_experiments_whose_curves_are_elsewhere_are_compared_all_the_same(projec
     try_rates(project, seeds=1)
     shutil.rmtree(project.root / ".dvc/cache")
     lines = study(project, "--figure", "study.png")
-    assert len(lines) == 5 and lines[1].endswith("  1")
+    assert len(lines) == 6 and lines[1].endswith("  1")
 
 
 @pytest.mark.slow

@@ -486,6 +486,12 @@ def test_a_long_value_is_cut_and_a_long_word_broken() -> None:
     assert broken == ["recipe=good,", "optimizer.", "learning_rate=0.0005"]
 
 
+def test_show_refuses_options_that_choose_no_rows(project: Project) -> None:
+    done = tool(project, "show", "--sort-by", "loss", check=False)
+    assert "expected options that choose rows, -n --num" in done.stdout
+    assert done.stdout.endswith("; found --sort-by\n")
+
+
 # --- predict and export ---
 
 
@@ -564,10 +570,27 @@ def test_predict_says_what_is_no_picture_and_classifies_the_others(
     assert said["00.png"].endswith(" %)")
 
 
+@pytest.mark.slow
+def test_a_network_of_another_run_is_told_and_not_exported(
+    project: Project, pictures: list[Path]
+) -> None:
+    """As after `git checkout` without `dvc checkout`."""
+    lock = project.root / "dvc.lock"
+    known = r"(path: models/network.keras\n\s+hash: md5\n\s+md5: )\w+"
+    lock.write_text(re.sub(known, rf"\g<1>{'0' * 32}", lock.read_text()))
+    said = "models/network.keras: of another run than dvc.lock; to get that one: dvc checkout\n"
+    folder = pictures[0].parent
+    printed = tool(project, "predict", str(folder), check=False).stdout  # it learned from few
+    assert printed.startswith(said) and printed.count(".png: ") == len(pictures)
+    done = tool(project, "export", check=False)
+    assert "expected the network of dvc.lock, found that of another run" in done.stdout
+    assert not (project.root / "models/network.tflite").exists()
+
+
 def test_predict_without_a_network_says_what_to_do(project: Project, pictures: list[Path]) -> None:
     (project.root / "models/network.keras").unlink()
     done = tool(project, "predict", str(pictures[0]), check=False)
-    expected = "models/network.keras: not there; to make it: dvc repro\n"
+    expected = "models/network.keras: not there; to get it: dvc pull, or dvc repro\n"
     assert (done.returncode, done.stdout) == (1, expected)
 
 

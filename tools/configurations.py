@@ -36,8 +36,14 @@ class Study:
 
     @property
     def reference(self) -> Values:
-        """The configuration that the others are compared with: the commit's own, or the best."""
-        return self.commit if self.committed else next(iter(self.groups))
+        """The configuration that the others are compared with.
+
+        The commit's own, or the best of those that have most seeds.
+        """
+        return self.commit if self.committed else max(self.groups, key=self.count)
+
+    def count(self, group: Values) -> int:
+        return len(self.groups[group])
 
     @property
     def names(self) -> list[str]:
@@ -101,9 +107,12 @@ class Study:
         found = []
         if len(self.groups) > 1:
             otherwise = "otherwise " if self.shared else ""
-            what = f"{otherwise}as committed" if self.committed else "the best"
+            best = "the best of those with most seeds"
+            what = f"{otherwise}as committed" if self.committed else best
             unit = "percentage points" if exp_show.in_percent(self.metric) else self.metric
             found.append(f"reference: {what}; better by: {unit}, on the seeds that both have")
+            if not self.comparisons:
+                found.append("no two seeds in common: what differs may be luck; run more seeds")
         if self.shared:
             alike = zip(short(list(self.shared)), map(tables.cut, self.shared.values()))
             listed = ", ".join(f"{name} {value or 'empty'}" for name, value in alike)

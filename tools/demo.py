@@ -77,7 +77,7 @@ class Page:
     """The canvas and a photo on the left; on the right, what is read, and of what."""
 
     def __init__(self, classifier: "Classifier") -> None:
-        from digits.own_common import listed
+        from digits.output import listed
 
         self.classifier = classifier
         names, data = classifier.classes, classifier.data

@@ -10,7 +10,7 @@ from typing import Any
 from digits import output
 from tools import commands, experiment
 
-DONE = "success"
+DONE, FAILED = "success", "failed"
 LESS_IS_BETTER = ("loss", "val_loss", "errors", "ece")  # of other metrics, more is
 
 

@@ -14,6 +14,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools import dvc_lock
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -84,6 +86,9 @@ def export() -> None:
     values = params.read()
     determinism.pin(values.threads, values.instructions)
     trained = network.load(network.FILE)
+    if dvc_lock.is_another(network.FILE):
+        found = "that of another run; to get it: dvc checkout"
+        raise SystemExit(f"{network.FILE}: expected the network of dvc.lock, found {found}")
     images, labels = arrays.read("test_images"), arrays.read("test_labels").argmax(axis=1)
     data = preparation.read()
     exported = network.FILE.with_suffix(".tflite")

@@ -8,10 +8,14 @@ that is not much, it names the next choice. Status 1 where a file holds no symbo
 import argparse
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tools import dvc_lock
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,7 +101,7 @@ class Classifier:
 
         values = params.read()
         if not EVALUATION.exists():
-            raise SystemExit(f"{EVALUATION}: not there; to make it: dvc repro")
+            raise SystemExit(f"{EVALUATION}: not there; to get it: dvc pull, or dvc repro")
         run = metrics.read_values(EVALUATION, "test_time_augmentation")
         name = run.get("recipe", "")
         if name not in values.recipes:
@@ -109,6 +113,9 @@ class Classifier:
 
         determinism.pin(values.threads, values.instructions)
         trained = network.load(network.FILE)
+        if dvc_lock.is_another(network.FILE):
+            said = "of another run than dvc.lock; to get that one: dvc checkout"
+            print(f"{network.FILE}: {said}", file=sys.stderr)
         self.data = preparation.read()
         self.classes = self.data.classes
         self.forward = network.forward(trained, values.replicas)
@@ -151,7 +158,7 @@ class Classifier:
         import numpy as np
 
         from digits import pictures
-        from digits.own_common import listed
+        from digits.output import listed
 
         image = self.taken_as_is(picture)
         if image is not None:
@@ -171,6 +178,16 @@ class Classifier:
         if np.median(trust) < UNLIKE or (len(images) >= SEVERAL and unsure > 0.5):
             raise ValueError(f"{NONE} ({listed(self.classes)})")
         return lines
+
+
+def files(path: Path) -> list[Path]:
+    """A file alone, or the pictures in and below a folder."""
+    from digits import own_files, pictures
+
+    if not path.is_dir():
+        return [path]
+    found = own_files.below(path, Counter())
+    return [file for file in found if own_files.ending(file) in pictures.ENDINGS] or [path]
 
 
 def as_json(path: Path, lines: list[Line], classes: list[str]) -> str:
@@ -197,7 +214,7 @@ def main() -> None:
 
     classifier = None
     status = 0
-    for path in options.images:
+    for path in chain(*map(files, options.images)):
         name = output.printable(path)
         try:
             picture = pictures.open(path)

@@ -11,11 +11,12 @@ import signal
 from collections import Counter
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
-from digits import yaml12
-from tools import configurations, exp_show, tables
+from tools import configurations, dvc_lock, exp_show, tables
 from tools.exp_show import Run
+
+# options of `dvc exp show`
+ROWS = "-n --num -A --all-commits -a --all-branches -T --all-tags --rev --hide-queued --hide-failed"
 
 
 def formatted(value: object) -> str:
@@ -24,13 +25,10 @@ def formatted(value: object) -> str:
 
 def without_metrics_of_others(workspace: Run) -> Run:
     """The workspace; not its metrics, where dvc.lock has other parameters than params.yaml now."""
-    lock = Path("dvc.lock")
-    stages = yaml12.load(lock.read_bytes())["stages"] if lock.exists() else {}
-    for stage in stages.values():
-        for path, value in stage.get("params", {}).get("params.yaml", {}).items():
-            own = [name for name in workspace.params if f"{name}.".startswith(f"{path}.")]
-            if {name: workspace.params[name] for name in own} != dict(exp_show.leaves(value, path)):
-                return replace(workspace, state="not run", metrics={})
+    for path, value in dvc_lock.params():
+        own = [name for name in workspace.params if f"{name}.".startswith(f"{path}.")]
+        if {name: workspace.params[name] for name in own} != dict(exp_show.leaves(value, path)):
+            return replace(workspace, state="not run", metrics={})
     return workspace
 
 
@@ -127,6 +125,9 @@ def main() -> None:
         "--rows", type=int, default=tables.MOST, help="experiments, at most; 0: all (default: 30)"
     )
     own, options = parser.parse_known_args()
+    for option in options:
+        if option.startswith("-") and not option.startswith(tuple(ROWS.split())):
+            parser.error(f"expected options that choose rows, {ROWS}; found {option}")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make show | head` ends without a word
     workspace, *others = exp_show.read(*options)
     runs = [without_metrics_of_others(workspace), *others]
@@ -135,6 +136,8 @@ def main() -> None:
     print(table(shown, compared))
     if rest:
         print(rest)
+    if failed := [run.name for run in shown if run.state == exp_show.FAILED]:
+        print(f"why {failed[0]} failed: dvc queue logs {failed[0]}")
     if not any(run.is_experiment for run in runs):
         print('no experiments of the present commit; of the last ten: make show ARGS="-n 10"')
 

@@ -4,7 +4,6 @@ A colour is a configuration, the same in both; orange is the reference.
 """
 
 import statistics
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,6 @@ from tools.configurations import Study, Values
 REFERENCE, GREY = "#d55e00", "#6b6b6b"
 COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#222222"]
 MOST_CELLS = 12  # of a heat map, in a direction
-TITLE = 60  # characters of a title's line: more run into the figure beside it
 WIDE = 20  # values that far apart, as a factor, stand on a logarithmic axis
 
 Epochs = list[tuple[float, float, float]]  # mean, least and most of the seeds
@@ -151,15 +149,11 @@ def draw_ranking(axes: Axes, study: Study) -> None:
         colour = palette.get(group, GREY)
         axes.plot(found, [place] * len(found), "o", color=colour, alpha=0.6)
         axes.plot([statistics.mean(found)] * 2, [place - 0.3, place + 0.3], color=colour)
-    axes.set_yticks(range(len(groups)), [name(group) for group in groups])
+    axes.set_yticks(range(len(groups)), [plain(study.described(group)) for group in groups])
     for text, group in zip(axes.get_yticklabels(), groups):
         text.set_color(palette.get(group, GREY))
-    cut = (
-        f"the {len(groups)} best of {len(study.groups)}: "
-        if len(groups) < len(study.groups)
-        else ""
-    )
-    axes.set_title(textwrap.fill(cut + ", ".join(study.names), TITLE), loc="right")
+    if len(groups) < len(study.groups):
+        axes.set_title(f"the {len(groups)} best of {len(study.groups)}", loc="right")
     axes.set(ylim=(len(groups) - 0.5, -0.5), xlabel=label(study.metric))
 
 

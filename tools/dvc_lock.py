@@ -1,0 +1,30 @@
+"""What dvc.lock says of the last run: the parameters that it used, and the sums of its outputs."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from digits import yaml12
+
+FILE = Path("dvc.lock")
+
+
+def stages() -> list[dict[str, Any]]:
+    """What it has of each stage; nothing where there is no such file."""
+    return list(yaml12.load(FILE.read_bytes())["stages"].values()) if FILE.exists() else []
+
+
+def params() -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of params.yaml that the stages used: a dotted path, and the value."""
+    for stage in stages():
+        yield from stage.get("params", {}).get("params.yaml", {}).items()
+
+
+def is_another(path: Path) -> bool:
+    """Whether a file is not the one that the last run made, as after `git checkout` alone."""
+    outs = {out["path"]: out["md5"] for stage in stages() for out in stage.get("outs", [])}
+    if str(path) not in outs or not path.exists():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest() != outs[str(path)]
