@@ -17,7 +17,7 @@ VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscal
 VERSIONS |= {"original", "processed", "raw", "resized", "segmented", "small"}
 # folders of outlines, and those of pictures beside which they lie
 MASKS = {"annotations", "groundtruth", "gt", "labels", "mask", "masks", "segmentation", "trimaps"}
-ALBUMS = ("image", "images", "img", "imgs")
+BESIDE_MASKS = ("image", "images", "img", "imgs")
 # 1_mask, mask_1, 1-segmentation_2
 MASK = re.compile(r"mask[-_](.+)|(.+)[-_](gt|labels?|masks?|seg|segmentation)(_\d+)?")
 # folders that are splits where they hold what train does
@@ -37,7 +37,10 @@ def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterato
     if outlines := sorted(MASKS & {name.casefold() for name in classes}):
         yield f"looks wrong: {listed(outlines)} is a class; if masks lie there, take them away"
     places = {one.path.relative_to(root).parts[:-1] for one in found}
-    inner = {name: {parts[-1] for parts in places if name in parts[:-1]} for name in classes}
+    inner: dict[str, set[str]] = {name: set() for name in classes}
+    for *outer, last in filter(None, places):
+        for name in inner.keys() & outer:
+            inner[name].add(last)
     names = sorted(set().union(*inner.values()), key=natural)
     if all(len(each) > 1 for each in inner.values()) and not any(map(is_split, names)):
         yield (
@@ -135,7 +138,7 @@ def repeats(folder: Path, siblings: set[str]) -> bool:
 def is_mask(path: Path, folder: Path) -> bool:
     """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png."""
     if path.parent != folder and path.parent.name.casefold() in MASKS:
-        return any(path.parent.with_name(name).is_dir() for name in ALBUMS)
+        return any(path.parent.with_name(name).is_dir() for name in BESIDE_MASKS)
     outlined = MASK.fullmatch(path.stem)
     name = (outlined[1] or outlined[2]) if outlined else ""
     return bool(name) and any(path.with_name(f"{name}{end}").exists() for end in pictures.ENDINGS)

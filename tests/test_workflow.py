@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from digits import idx
 from digits.figures import FIGURES
-from stages import __main__ as stages
+from stages import _inputs
 
 slow = pytest.mark.slow
 
@@ -300,12 +300,12 @@ def test_parameters_of_other_files_are_left_to_dvc(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
-    before = stages.followed("plot")
+    before = _inputs.noted("plot")
     text = (project.root / "dvc.yaml").read_text()
     declared = "    - plot.dpi\n"
     assert declared in text
     (project.root / "dvc.yaml").write_text(text.replace(declared, f"{declared}    - x.yaml: [a]\n"))
-    assert stages.followed("plot") == before
+    assert _inputs.noted("plot") == before
 
 
 def test_nor_is_what_changes_while_tensorflow_is_imported(project: Project) -> None:
