@@ -72,9 +72,10 @@ class PictureIndex:
                 self.by_end.setdefault("/".join(parts[start:]), []).append(path)
 
     def named(self, cell: str, split: str | None = None) -> list[Path]:
-        """Those that a cell may mean: of its ending and its folders, if it has such.
+        """The pictures that a cell may name; its ending and folders must fit, where it has any.
 
-        Folders of another machine do not count. A picture of another split is none.
+        A path of another machine is matched by its end. What folders put into another split does
+        not count.
         """
         *folders, name = re.split(r"[/\\]", composed(cell.strip()))
         found: list[Path] = []

@@ -110,7 +110,9 @@ def columns_in(file: Path, fields: list[str]) -> Columns | None:
         return None
     expected = "lines of a label and the pixels of a square image"
     hint = "; is one an index? leave it out" if square(len(fields) - 2) else ""
-    if len(fields) <= FEWEST_PIXELS:
+    if "pixels" in fields:
+        hint = "; give each pixel a column of its own"
+    elif len(fields) <= FEWEST_PIXELS:
         hint = TABLE_HINT
     raise wrong(file, expected, f"{len(fields):,} columns", hint)
 
@@ -121,8 +123,8 @@ def check_pixels(file: Path, fields: list[str], columns: Columns) -> None:
     words = [name for name in names if not re.search(r"\d", name)]
     if is_header(fields) and 2 * len(words) > len(names):
         raise wrong(file, "columns of pixels, as pixel0, pixel1", listed(words))
-    if math.prod(columns.shape) < FEWEST_PIXELS:
-        raise wrong(file, f"at least {FEWEST_PIXELS} pixels a line", f"{len(names)} columns")
+    if (count := math.prod(columns.shape)) < FEWEST_PIXELS:
+        raise wrong(file, f"at least {FEWEST_PIXELS} pixels a line", count)
 
 
 def label_column(fields: list[str]) -> int | None:

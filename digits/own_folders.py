@@ -147,10 +147,10 @@ def is_mask(path: Path, folder: Path) -> bool:
 def split_by_folders(
     root: Path, found: list[Picture], depth: int, strict: bool = False
 ) -> list[Picture]:
-    """The same, with the splits that folders so deep below `root` say of all; else to train on.
+    """The pictures, each with the split that its folders say; if none is of train, all are.
 
-    SystemExit where some lie in other folders than those of train and test; if `strict`, also where
-    there is none of train.
+    Only folders below `root` from a depth on count. SystemExit where some pictures lie in folders
+    of train and test, and some in others; if `strict`, also where there is none of train.
     """
     between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
     splits = [meaning(SPLITS, *parts) for parts in between]

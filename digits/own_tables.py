@@ -109,7 +109,7 @@ def split_folders(root: Path) -> list[Path]:
 
 
 def from_tables_aside(root: Path, job: Job) -> Data | None:
-    """The same of tables in folders that have no pictures, where a column is called label."""
+    """The pictures that tables in folders without pictures name, if a column is called label."""
     tops = [root, *split_folders(root)]
     aside = [each for top in tops for each in folders(top) if not has_pictures(each)]
     files = [file for folder in aside for file in table_files(below(folder, Counter()))]

@@ -11,6 +11,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -513,6 +514,7 @@ def test_a_table_of_one_folders_pictures_says_the_classes(gather: Gather, other:
     assert found.about["classes"] == ["c", "d"] and "1 .png that no row names" in found.said
 
 
+@fault("a table and folders say different classes")
 def test_folders_and_a_table_that_say_different_classes_are_refused(gather: Gather) -> None:
     paths = classes("anna", "ben", "carl")
     rows = [(path.relative_to("mine"), "cd"[at % 2]) for at, path in enumerate(paths)]
@@ -525,6 +527,7 @@ def test_folders_and_a_table_that_say_different_classes_are_refused(gather: Gath
     assert gather().about["classes"] == ["anna", "ben", "carl"]
 
 
+@fault("a table's numbers are names of files by chance")
 def test_numbers_of_rows_are_no_names_where_a_column_names_other_files(gather: Gather) -> None:
     classes("images")
     rows = [(at, f"DSC_{at + 7}.jpg", "cd"[at % 2]) for at in range(20)]
@@ -551,6 +554,7 @@ def test_of_several_tables_the_one_that_names_most_pictures_counts(gather: Gathe
     assert gather().about["classes"] == ["0", "1"]
 
 
+@fault("a table's column of splits has another word")
 def test_a_column_of_splits_with_a_word_that_is_none_is_refused(gather: Gather) -> None:
     words = ("train", "test", "dev", "train")
     rows = [(p.name, "cd"[at % 2], words[at % 4]) for at, p in enumerate(classes("images"))]
@@ -1790,6 +1794,19 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
         {"a": "file,label\n0.png,a\n"},
         "mine/a.csv: expected lines of a label and the pixels of a square image, found 2 columns; "
         "a table that names pictures lies beside or above them, and has their names in a column",
+    ),
+    "an image's pixels are in one cell": (
+        {"a": "emotion,pixels,Usage\n0,70 80 82,Training\n"},
+        "mine/a.csv: expected lines of a label and the pixels of a square image, found 3 columns; "
+        "give each pixel a column of its own",
+    ),
+    "its columns are measurements": (
+        {"a": f"quality,{','.join(ascii_lowercase[:16])}\n{line(3, *range(16))}"},
+        "mine/a.csv: expected columns of pixels, as pixel0, pixel1, found a, b, c",
+    ),
+    "it has too few numbers for an image": (
+        {"a": line(1, *range(9))},
+        "mine/a.csv: expected at least 16 pixels a line, found 9",
     ),
     "there is a header alone": (
         {"a": line("label", *[f"p{i}" for i in range(64)])},

@@ -18,7 +18,7 @@ def combinations(overrides: list[str]) -> list[list[str]]:
 
 
 def plain(overrides: list[str]) -> list[str]:
-    """They without the file, which must be params.yaml; SystemExit where a parameter comes twice.
+    """The overrides without `params.yaml:` before them; SystemExit where a parameter comes twice.
 
     DVC would silently take the last.
     """
