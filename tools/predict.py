@@ -206,7 +206,8 @@ def as_json(path: Path, lines: list[Line], classes: list[str]) -> str:
 def main() -> None:
     usage = 'python -m tools.predict [--json] IMAGE ...\n   or: make predict ARGS="IMAGE ..."'
     parser = argparse.ArgumentParser(usage=usage, description=__doc__)
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    what = "a picture, or a folder of pictures"
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help=what)
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
 
