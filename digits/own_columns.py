@@ -181,7 +181,8 @@ def check_names(file: Path, head: Row, rows: list[Row], picture: int) -> None:
     if any(stem(row[picture]) != row[picture] for row in rows):
         return
     for at, name in enumerate(head):
-        if all(stem(row[at]) != row[at] for row in rows):
+        called = name.strip().casefold() in PICTURE_COLUMNS | {"img", "photo", "picture"}
+        if called and all(stem(row[at]) != row[at] for row in rows):
             raise wrong(file, f"pictures that {name} names", f"none called {rows[0][at]}")
 
 

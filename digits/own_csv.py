@@ -26,6 +26,7 @@ from digits.own_common import (
 from digits.own_files import delimited, has_pictures, inside, opened, table_files
 from digits.own_labels import LONGEST_LABEL, as_labels
 
+FEW_COLUMNS = 100  # more of any name are pixels
 FEWEST_PIXELS = 16  # of an image: fewer numbers are of something else
 
 
@@ -121,7 +122,7 @@ def check_pixels(file: Path, fields: list[str], columns: Columns) -> None:
     """SystemExit where names or numbers of columns are none of pixels, but of measurements."""
     names = [name for at, name in enumerate(fields) if at not in (columns.label, columns.number)]
     words = [name for name in names if not re.search(r"\d", name)]
-    if is_header(fields) and 2 * len(words) > len(names):
+    if is_header(fields) and 2 * len({*words}) > len(names) and len(names) < FEW_COLUMNS:
         raise wrong(file, "columns of pixels, as pixel0, pixel1", listed(words))
     if (count := math.prod(columns.shape)) < FEWEST_PIXELS:
         raise wrong(file, f"at least {FEWEST_PIXELS} pixels a line", count)

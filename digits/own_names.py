@@ -16,7 +16,7 @@ from digits.own_pictures import Picture, from_pictures
 from digits.pictures import ENDINGS
 
 # a class and a number: cat.1, great_pyrenees_12, cat (1), 7_1
-NUMBERED = re.compile(r"([^\W\d_]\D*?)[ ._-]*\(?\d+\)?|(\d{1,2})[ ._-]\d+")
+NUMBERED = re.compile(r"([^\W\d_]\D*?)[ ._-]*\(?\d+\)?|(\d{1,3})[ ._-]\d+")
 # last words of what cameras and programs call any picture, or what is no picture of its own
 CALLED = (
     "bild bildschirmfoto capture cimg dcp depth dji download dsc dscf dscn file foto frame gopr "
@@ -70,6 +70,8 @@ def say_classes(found: list[Picture]) -> bool:
         return False
     if all(meaning(SPLITS, name) for name in counts):  # train_1.png, test_1.png
         return False
+    if all(re.fullmatch(r"\d{3}_\d{4}", picture.path.stem) for picture in found):
+        return False  # 101_0042.jpg: a camera's folder, and a number
     # 12_05.png may be a date; 7_0001.png counts pictures of a 7
     counting = any(re.search(r"\d{3}$", picture.path.stem) for picture in found)
     return counting or not all(name.isdecimal() for name in counts)

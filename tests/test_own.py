@@ -554,6 +554,13 @@ def test_of_several_tables_the_one_that_names_most_pictures_counts(gather: Gathe
     assert gather().about["classes"] == ["0", "1"]
 
 
+def test_a_column_of_addresses_or_masks_does_not_name_the_pictures(gather: Gather) -> None:
+    classes("images")
+    rows = [(at, f"https://a.org/{at}f.jpg", f"m{at}.png", "cd"[at % 2]) for at in range(20)]
+    table("labels.csv", ("id", "url", "mask", "label"), *rows)
+    assert gather().about["classes"] == ["c", "d"]
+
+
 @fault("a table's column of splits has another word")
 def test_a_column_of_splits_with_a_word_that_is_none_is_refused(gather: Gather) -> None:
     words = ("train", "test", "dev", "train")
@@ -727,6 +734,9 @@ NAMES_OF_FILES = {
     "IMG_{}.jpg, DSC0{}.jpg": [],  # and neither do the words of cameras,
     "FB_IMG_{}.jpg, _DSC0{}.jpg": [],
     "IMG_20260102_{}.jpg, IMG_20260103_{}.jpg": [],
+    "100_00{}.JPG, 101_00{}.JPG": [],
+    "SDC10{}.jpg, DCP_00{}.jpg": [],
+    "100_0{}.png, 101_0{}.png": ["100", "101"],
     "2026-01-{}.png, 2026-02-{}.png": [],
     "Train_{}.jpg, Test_{}.jpg": [],  # nor splits
     "cell_{}.png, mask_{}.png": [],
@@ -747,7 +757,7 @@ def test_names_of_files_may_say_the_classes(
 ) -> None:
     for number in range(10, 20):
         for file in files.format(number, number, number).split(", "):
-            draws = file.endswith((".png", ".jpg"))
+            draws = file.lower().endswith((".png", ".jpg"))
             picture(folder + file) if draws else in_folder(folder + file, b"x")
     if expected:
         found = gather(share=0.5)
