@@ -19,6 +19,7 @@ from tools.configurations import Study, Values
 REFERENCE, GREY = "#d55e00", "#6b6b6b"
 COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#222222"]
 MOST_CELLS = 12  # of a heat map, in a direction
+LABEL = 32  # characters of a line of a configuration's label
 WIDE = 20  # values that far apart, as a factor, stand on a logarithmic axis
 
 Epochs = list[tuple[float, float, float]]  # mean, least and most of the seeds
@@ -42,6 +43,11 @@ def plain(text: str) -> str:
 
 def name(group: Values) -> str:
     return plain(", ".join(tables.cut(value) or "empty" for value in group)) or "all"
+
+
+def described(study: Study, group: Values) -> list[str]:
+    """What a configuration has otherwise than the commit, in lines of a label."""
+    return tables.broken(plain(study.described(group)), LABEL)
 
 
 def epochs(study: Study, group: Values) -> dict[str, Epochs]:
@@ -149,7 +155,7 @@ def draw_ranking(axes: Axes, study: Study) -> None:
         colour = palette.get(group, GREY)
         axes.plot(found, [place] * len(found), "o", color=colour, alpha=0.6)
         axes.plot([statistics.mean(found)] * 2, [place - 0.3, place + 0.3], color=colour)
-    axes.set_yticks(range(len(groups)), [plain(study.described(group)) for group in groups])
+    axes.set_yticks(range(len(groups)), ["\n".join(described(study, group)) for group in groups])
     for text, group in zip(axes.get_yticklabels(), groups):
         text.set_color(palette.get(group, GREY))
     if len(groups) < len(study.groups):
@@ -173,8 +179,11 @@ def draw_results(axes: Axes, study: Study) -> None:
 
 def draw(studies: list[Study]) -> Figure:
     """A row for each data set."""
-    most = [min(tables.MOST, len(study.groups)) for study in studies]
-    heights = [max(4.5, 1.2 + 0.3 * count) for count in most]
+    lines = [
+        sum(len(described(study, group)) for group in list(study.groups)[: tables.MOST])
+        for study in studies
+    ]
+    heights = [max(4.5, 1.2 + 0.3 * count) for count in lines]
     figure = Figure(figsize=(13, sum(heights)), layout="constrained")
     rows = figure.subfigures(len(studies), 1, squeeze=False, height_ratios=heights)[:, 0]
     for row, study in zip(rows, studies):
