@@ -136,6 +136,21 @@ def columns_of(file: Path, known: PictureIndex) -> Table | None:
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
     columns = [name.strip().casefold() for name in head]
+    picture = picture_column(file, head, rows, known)
+    if picture is None:
+        return None
+    headed = not known.named(head[picture]) or not NAMES_OF_COLUMNS.isdisjoint(columns)
+    others = [at for at in range(len(head)) if at != picture]
+    split = next((at for at in others if is_split(columns[at], rows, at)), None)
+    others = [at for at in others if at != split]
+    others = [at for at in others if columns[at] not in INDEX] or others
+    labels, sure = class_columns(file, head, rows, others, headed)
+    return Table(file, head, headed, picture, split, labels, sure) if labels else None
+
+
+def picture_column(file: Path, head: Row, rows: list[Row], known: PictureIndex) -> int | None:
+    """The column that names pictures; None where there is none."""
+    columns = [name.strip().casefold() for name in head]
     naming = [at for at in range(len(head)) if names_pictures(columns[at], rows, at, known)]
     if len(naming) > 1:  # numbers may be names by chance
         naming = [at for at in naming if any(stem(row[at]) != row[at] for row in rows)] or naming
@@ -145,35 +160,32 @@ def columns_of(file: Path, known: PictureIndex) -> Table | None:
     if len(naming) > 1:
         found = listed(head[at] for at in naming)
         raise wrong(file, "one column that names pictures", found, "; call it image")
-    [picture] = naming
-    check_names(file, head, rows, picture)
-    headed = not known.named(head[picture]) or not NAMES_OF_COLUMNS.isdisjoint(columns)
-    others = [at for at in range(len(head)) if at != picture]
-    split = next((at for at in others if is_split(columns[at], rows, at)), None)
-    others = [at for at in others if at != split]
-    others = [at for at in others if columns[at] not in INDEX] or others
-    if not others:
-        return None
+    check_names(file, head, rows, naming[0])
+    return naming[0]
+
+
+def class_columns(
+    file: Path, head: Row, rows: list[Row], others: list[int], headed: bool
+) -> tuple[list[int], bool]:
+    """Which of the other columns say the classes, if any, and whether that is sure."""
+    columns = [name.strip().casefold() for name in head]
     called = [at for at in others if headed and columns[at] in CLASS_COLUMNS]
     one_hot = len(others) > 1 and all(len(marks(row, others)) == 1 for row in rows)
-    sure = True
     if one_hot and headed and (len(others) > 2 or not called):
-        labels = others
         if len({*columns}) < len(columns):
             raise wrong(file, "columns of different names", listed(head))
-    elif len(called) == 1:
-        labels = called
-    elif called:
+        return others, True
+    if len(called) > 1:
         found = listed(head[at] for at in called)
         raise wrong(file, "one column of classes", found, "; rename all but one")
-    elif len(others) == 1:
-        distinct = {row[others[0]] for row in rows}
-        if len(rows) > FEW and len(distinct) > MEASURED * len(rows):
-            return None  # a measurement, a sum or a caption of each
-        labels, sure = others, False
-    else:
+    if called or not others:
+        return called, True
+    if len(others) > 1:
         raise wrong(file, "a column called label", listed(head), "; rename that of the classes")
-    return Table(file, head, headed, picture, split, labels, sure)
+    distinct = {row[others[0]] for row in rows}
+    if len(rows) > FEW and len(distinct) > MEASURED * len(rows):
+        return [], False  # a measurement, a sum or a caption of each
+    return others, False
 
 
 def check_names(file: Path, head: Row, rows: list[Row], picture: int) -> None:
