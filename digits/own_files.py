@@ -13,8 +13,9 @@ from digits.own_common import natural
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
-# what cameras write beside a JPEG, or in place of it: such a file may hold a small picture first
-RAW = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
+# what lies beside a JPEG, or in place of it: a camera's raw file, which may hold a small picture
+# first; of a film, its first one; and what exiftool has changed
+RAW = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2", ".thm", ".jpg_original"}
 # by what a file's name ends with: what to do with one that is not read
 ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"], "unpack it")
 ADVICE |= dict.fromkeys([".dcm", ".heic", ".heif", ".jp2", ".pdf", ".svg"], "export it as JPEG")

@@ -83,6 +83,11 @@ def check(train: Split, test: Split, classes: int) -> None:
                 f"{idx.FOLDER}: expected {name} labels from 0 to {classes - 1}, one for each "
                 f"class, found {highest}"
             )
+    if not np.isin(test.labels, train.labels).any():
+        raise SystemExit(
+            f"{idx.FOLDER}: expected test images of classes that training images have, found none: "
+            "are both labelled alike?"
+        )
 
 
 def prepared(dataset: dict[str, Any], train: Split, invert: bool | None) -> Preparation:

@@ -582,8 +582,9 @@ def test_outlines_of_pictures_are_no_pictures_of_a_class(gather: Gather, outline
 
 def test_a_cameras_raw_files_are_left_out_though_they_hold_a_picture(gather: Gather) -> None:
     first, *_ = classes("a", "b")
-    first.with_suffix(".NEF").write_bytes(first.read_bytes())
-    assert "left out: 1 .nef" in gather().said
+    for end in (".NEF", ".THM", ".jpg_original"):
+        first.with_suffix(end).write_bytes(first.read_bytes())
+    assert "left out: 1 .jpg_original, 1 .nef, 1 .thm" in gather().said
 
 
 @pytest.mark.parametrize("tops", [("part1", "part2"), ("2022", "2023"), ("animal", "plant")])

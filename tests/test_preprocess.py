@@ -163,6 +163,16 @@ def test_test_images_of_another_size_are_refused():
     )
 
 
+def test_test_images_of_other_classes_than_those_of_training_are_refused():
+    """As where training is labelled by names, and the test by numbers."""
+    made = raw(classes=4)
+    write("train_labels", made["train_labels"] % 2)
+    write("test_labels", made["test_labels"] % 2 + 2)
+    about(classes=["cat", "dog", "0", "1"])
+    with pytest.raises(SystemExit, match="of classes that training images have, found none"):
+        run()
+
+
 @pytest.mark.parametrize("name", [*FILES.values(), "dataset.json"])
 def test_a_missing_file_is_named(name):
     raw()
