@@ -190,12 +190,15 @@ def class_columns(
 
 def check_names(file: Path, head: Row, rows: list[Row], picture: int) -> None:
     """SystemExit where another column names files: what seems to name pictures numbers the rows."""
-    if any(stem(row[picture]) != row[picture] for row in rows):
+    if not all(row[picture].strip().isdecimal() for row in rows):
         return
     for at, name in enumerate(head):
         called = name.strip().casefold() in PICTURE_COLUMNS | {"img", "photo", "picture"}
-        if called and all(stem(row[at]) != row[at] for row in rows):
-            raise wrong(file, f"pictures that {name} names", f"none called {rows[0][at]}")
+        files = all(stem(row[at]) != row[at] and "://" not in row[at] for row in rows)
+        alike = all(stem(re.split(r"[/\\]", row[at])[-1]) == row[picture] for row in rows)
+        if called and files and not alike:
+            hint = f"; if {head[picture]} names them, call the column {name} otherwise"
+            raise wrong(file, f"pictures that {name} names", f"none called {rows[0][at]}", hint)
 
 
 def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -> bool:
@@ -213,8 +216,10 @@ def is_split(column: str, rows: list[Row], at: int) -> bool:
         return False
     words = {row[at] for row in rows}
     said = {split_said(column, word) for word in words}
-    few = len(words) <= FEW or None not in said
-    return column in SPLIT_COLUMNS or (few and len(said - {None}) > 1)
+    plain = {SPLITS.get(word.strip().casefold()) for word in words}  # "test tube" is none
+    few = len(words) <= FEW and len(plain - {None}) > 1
+    every = None not in said and len(said) > 1
+    return column in SPLIT_COLUMNS or few or every
 
 
 def split_said(column: str, cell: str) -> str | None:

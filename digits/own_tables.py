@@ -25,7 +25,17 @@ from digits.own_columns import (
     split_said,
     stem,
 )
-from digits.own_common import KINDS, SPLITS, Data, Job, meaning, natural, words_of, wrong
+from digits.own_common import (
+    KINDS,
+    SPLITS,
+    Data,
+    Job,
+    composed,
+    meaning,
+    natural,
+    words_of,
+    wrong,
+)
 from digits.own_files import (
     CLASSES_FILE,
     below,
@@ -62,9 +72,17 @@ def says_class(root: Path, names: list[str] | None) -> bool:
     splits = {meaning(SPLITS, name) for name in classes} - {None}
     letters = {re.sub(r"[\W\d_]*$", "", name) for name in classes}
     parts = len(letters) == 1 and not PARTS.isdisjoint(words_of(min(letters))[-1:])
-    albums = [name.casefold() in ALBUMS or meaning(KINDS, name) == "images" for name in classes]
-    others = len(splits) > 1 or parts or all(albums)
+    others = len(splits) > 1 or parts or all(map(is_album, classes))
     return len(classes) > 1 and not others
+
+
+def is_album(folder: str) -> bool:
+    return folder.casefold() in ALBUMS or meaning(KINDS, folder) == "images"
+
+
+def plain(name: str) -> str:
+    """A name without what people spell now so, now otherwise: capitals, spaces, _ and -."""
+    return " ".join(re.split(r"[\W_]+", composed(name).casefold().strip()))
 
 
 def from_tables(root: Path, job: Job) -> Data | None:
@@ -91,11 +109,15 @@ def overrules(root: Path, files: list[Path], names: list[str] | None) -> bool:
         rows = [row for table in used for row in pictures_of(table, known, len(used) > 1)]
     except SystemExit:
         return False  # they are no tables of these pictures
-    pairs = {(folder_of[row.path], row.name) for row in rows}
+    if len({(row.path, row.name) for row in rows}) > len({row.path for row in rows}):
+        return False  # of boxes or parts: a picture has several
+    pairs = {(plain(folder_of[row.path]), plain(row.name)) for row in rows}
     by_folder = {folder for folder, _ in pairs}
     by_table = {label for _, label in pairs}
     if len(by_folder) == 1:
-        return len(by_table) > 1
+        return len(by_table) > 1 and is_album(*by_folder)
+    if any(len(table.labels) > 1 for table in used):
+        return False  # attributes in 0 and 1
     if len(by_folder) < len(pairs) or len(by_table) < len(pairs):
         called = listed(table.file.name for table in used)
         found = f"others in {called} than the folders {listed(sorted(by_folder, key=natural))}"

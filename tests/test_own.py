@@ -514,6 +514,39 @@ def test_a_table_of_one_folders_pictures_says_the_classes(gather: Gather, other:
     assert found.about["classes"] == ["c", "d"] and "1 .png that no row names" in found.said
 
 
+def test_a_table_of_one_class_or_of_boxes_does_not_overrule_folders(gather: Gather) -> None:
+    paths = classes("cat", "dog")
+    table(
+        "breeds.csv",
+        ("file", "breed"),
+        *(
+            (p.relative_to("mine"), "ab"[at % 2])
+            for at, p in enumerate(paths)
+            if p.parent.name == "cat"
+        ),
+    )
+    assert gather().about["classes"] == ["cat", "dog"]
+    boxes = [(p.relative_to("mine"), part) for p in paths for part in ("face", "tail")]
+    table("breeds.csv", ("file", "class"), *boxes)
+    assert gather().about["classes"] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("image", ["https://a.org/x/9{}.jpg", "p{}.jpg"])
+def test_a_column_of_ids_may_name_pictures_that_another_calls_otherwise(
+    gather: Gather, image: str
+) -> None:
+    rows = [(picture(f"images/p{at}.png").stem, image.format(at), "cd"[at % 2]) for at in range(20)]
+    table("labels.csv", ("id", "image", "label"), *rows)
+    assert gather().about["classes"] == ["c", "d"]
+
+
+def test_a_class_may_have_the_word_of_a_split_in_its_name(gather: Gather) -> None:
+    names = ("train station", "test tube", "beach")
+    rows = [(p.name, names[at % 3]) for at, p in enumerate(classes("images"))]
+    table("labels.csv", ("image", "scene"), *rows)
+    assert gather().about["classes"] == sorted(names)
+
+
 @fault("a table and folders say different classes")
 def test_folders_and_a_table_that_say_different_classes_are_refused(gather: Gather) -> None:
     paths = classes("anna", "ben", "carl")

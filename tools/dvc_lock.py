@@ -5,14 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from digits import yaml12
 
 FILE = Path("dvc.lock")
 
 
 def stages() -> list[dict[str, Any]]:
-    """What it has of each stage; nothing where there is no such file."""
-    return list(yaml12.load(FILE.read_bytes())["stages"].values()) if FILE.exists() else []
+    """What it has of each stage; nothing where there is no such file, or it cannot be read."""
+    try:
+        found = yaml12.load(FILE.read_bytes()) or {}
+    except (OSError, yaml.YAMLError):
+        return []
+    return list(found.get("stages", {}).values())
 
 
 def params() -> Iterator[tuple[str, Any]]:

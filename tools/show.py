@@ -46,7 +46,9 @@ def bases(runs: list[Run]) -> dict[str, Run]:
 
 
 def differing(run: Run, base: Run) -> list[str]:
-    """The dotted paths of the parameters that differ."""
+    """The dotted paths of the parameters that differ; none where those of one cannot be read."""
+    if not run.params or not base.params:
+        return []
     paths = {**run.params, **base.params}
     return [path for path in paths if run.params.get(path) != base.params.get(path)]
 
