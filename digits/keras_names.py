@@ -30,8 +30,8 @@ LAYERS: dict[str, Arguments] = {**NAMES["layers"], "Residual": RESIDUAL}
 BARE = [name for name, arguments in NAMES["layers"].items() if not any(arguments.values())]
 
 # Keys that DVC leaves out when it looks for an earlier run in its cache: runs that differ in these
-# alone would be taken for one. What to write in their place:
-UNHEEDED = {"size": "; of UpSampling2D: factor", "nfiles": ""}
+# alone would be taken for one.
+UNHEEDED = {"size", "nfiles"}
 
 Sizes = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
 Function = Literal[*NAMES["activations"]]  # type: ignore[valid-type]

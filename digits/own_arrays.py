@@ -32,7 +32,7 @@ class Arrays(NamedTuple):
 
 def from_arrays(form: str, place: Path, found: list[Arrays], job: Job) -> Data:
     """Look at all values for what they have in common; they are written a chunk at a time."""
-    flat = form == "CSV" or found[0].images.ndim == 2
+    flat = form == "CSV" or found[0].images.ndim < 4
     found = [as_images(place, one) for one in found]
     given = found[0].images.shape[1:]
     for one in found:

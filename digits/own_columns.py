@@ -135,24 +135,31 @@ def columns_of(file: Path, known: PictureIndex) -> Table | None:
     """Which columns say what; None where none names pictures, or nothing is said of them."""
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
-    columns = [name.strip().casefold() for name in head]
+    columns = names_in(head)
     picture = picture_column(file, head, rows, known)
     if picture is None:
         return None
     headed = not known.named(head[picture]) or not NAMES_OF_COLUMNS.isdisjoint(columns)
     others = [at for at in range(len(head)) if at != picture]
     split = next((at for at in others if is_split(columns[at], rows, at)), None)
+    if len(others) == 1 and columns[others[0]] not in SPLIT_COLUMNS | SPLIT_FLAGS.keys():
+        split = None  # a train is a class among vehicles
     others = [at for at in others if at != split]
     others = [at for at in others if columns[at] not in INDEX] or others
     labels, sure = class_columns(file, head, rows, others, headed)
     return Table(file, head, headed, picture, split, labels, sure) if labels else None
 
 
+def names_in(head: Row) -> list[str]:
+    return [name.strip().casefold() for name in head]
+
+
 def picture_column(file: Path, head: Row, rows: list[Row], known: PictureIndex) -> int | None:
     """The column that names pictures; None where there is none."""
-    columns = [name.strip().casefold() for name in head]
+    columns = names_in(head)
     naming = [at for at in range(len(head)) if names_pictures(columns[at], rows, at, known)]
     if len(naming) > 1:  # numbers may be names by chance
+        naming = [at for at in naming if all(known.named(row[at]) for row in rows)] or naming
         naming = [at for at in naming if any(stem(row[at]) != row[at] for row in rows)] or naming
         naming = [at for at in naming if columns[at] in PICTURE_COLUMNS] or naming
     if not naming:
@@ -168,7 +175,7 @@ def class_columns(
     file: Path, head: Row, rows: list[Row], others: list[int], headed: bool
 ) -> tuple[list[int], bool]:
     """Which of the other columns say the classes, if any, and whether that is sure."""
-    columns = [name.strip().casefold() for name in head]
+    columns = names_in(head)
     called = [at for at in others if headed and columns[at] in CLASS_COLUMNS]
     one_hot = len(others) > 1 and all(len(marks(row, others)) == 1 for row in rows)
     if one_hot and headed and (len(others) > 2 or not called):

@@ -142,7 +142,7 @@ def is_header(fields: list[str]) -> bool:
     if len({*fields}) == len(fields) and {"0", "0.1", "0.2"} <= {*fields}:
         return True  # that Pandas made of a first line with many 0
     digits = [name for name in fields if name.isdecimal()]
-    if len(digits) >= len(fields) - 1:
+    if len(digits) >= len(fields) - 2:  # a label, and an index
         start = int(digits[:1] == ["1"])
         return digits == [str(start + at) for at in range(len(digits))]
     return not re.fullmatch(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", fields[len(fields) // 2])

@@ -34,8 +34,9 @@ def from_folders(root: Path, job: Job) -> Data:
 
 def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterator[str]:
     """Yield what may be no classes, and what to do about it."""
-    if outlines := sorted(MASKS & {name.casefold() for name in classes}):
-        yield f"looks wrong: {listed(outlines)} is a class; if masks lie there, take them away"
+    called = [name for name in classes if name.casefold() in MASKS]
+    if outlines := [name for name in called if sum(name in other for other in classes) == 1]:
+        yield f"looks wrong: classes called {listed(outlines)}; if masks lie there, take them away"
     places = {one.path.relative_to(root).parts[:-1] for one in found}
     inner: dict[str, set[str]] = {name: set() for name in classes}
     for *outer, last in filter(None, places):
@@ -102,8 +103,10 @@ def find(
                 left[f"{folder.name}/"] += 1
                 continue
             classes.add(folder.name)
-            for path in below(folder, left):
-                if is_mask(path, folder):
+            files = below(folder, left)
+            there = {path.with_suffix("") for path in files if ending(path) in pictures.ENDINGS}
+            for path in files:
+                if is_mask(path, folder, there):
                     left["masks"] += 1
                 else:
                     found.append(Picture(path, folder.name, split))
@@ -135,13 +138,17 @@ def repeats(folder: Path, siblings: set[str]) -> bool:
     return len(others) > 1 and others <= {composed(inner.name) for inner in folders(folder)}
 
 
-def is_mask(path: Path, folder: Path) -> bool:
-    """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png."""
+def is_mask(path: Path, folder: Path, there: set[Path]) -> bool:
+    """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png.
+
+    `there` are the paths of the class's pictures, less their endings.
+    """
+    if ending(path) not in pictures.ENDINGS:
+        return False
     if path.parent != folder and path.parent.name.casefold() in MASKS:
         return any(path.parent.with_name(name).is_dir() for name in BESIDE_MASKS)
     outlined = MASK.fullmatch(path.stem)
-    name = (outlined[1] or outlined[2]) if outlined else ""
-    return bool(name) and any(path.with_name(f"{name}{end}").exists() for end in pictures.ENDINGS)
+    return outlined is not None and path.with_name(outlined[1] or outlined[2]) in there
 
 
 def split_by_folders(

@@ -3,6 +3,7 @@
 import errno
 import shutil
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,9 +25,13 @@ from digits.own_common import (
     words_of,
     wrong,
 )
-from digits.own_files import TABLES, ending, folders, has_pictures, inside
+from digits.own_files import TABLES, ending, has_pictures, inside
 
-ABOUT = {"id", "ids", "mean", "names", "std"}  # last words of what is said of images or labels
+# words in the names of arrays that say something of images or labels, if these are there too
+ABOUT = {"id", "ids", "mean", "names", "std"}
+
+Key = tuple[str, str]  # a split, and images or labels
+Place = tuple[Path, str]  # a file, and the name of an array in it
 
 
 def from_numpy(path: Path, job: Job) -> Data | None:
@@ -39,52 +44,54 @@ def from_numpy(path: Path, job: Job) -> Data | None:
         several = single
     if not several:
         return None
-    if path.is_dir() and any(map(has_pictures, folders(path))) and not all_kinds(several):
+    chosen = choose(several)
+    whole = {kind for _, kind in chosen} >= {"images", "labels"}
+    if not whole and any(map(has_pictures, filter(Path.is_dir, inside(path)))):
         job.said.append(f"left out: {listed(file.name for file in several)}")
         return None
-    return from_arrays("NumPy arrays", path, named_arrays(several, job), job)
+    return from_arrays("NumPy arrays", path, load_all(several, chosen, job), job)
 
 
-def all_kinds(files: list[Path]) -> bool:
-    """Whether some of the arrays are called images, and some labels."""
-    kinds = set()
+def choose(files: list[Path]) -> dict[Key, Place]:
+    """Which array is the images or the labels of a split, by its name or else its file's."""
+    found: dict[Key, list[Place]] = defaultdict(list)
     for file in files:
         with readable(file):
-            kinds |= {said_of(name, file) for name, _ in members(file)}
-    return kinds >= {"images", "labels"}
+            for name, _ in members(file):
+                split = meaning(SPLITS, name, file.stem) or "train"
+                if kind := kind_of(name, file.stem):
+                    found[split, kind].append((file, name))
+    chosen = {}
+    for (split, kind), places in found.items():
+        first, *others = [each for each in places if ABOUT.isdisjoint(words_of(each[1]))] or places
+        if others:
+            expected = f"one array of {split} {kind} in all: join them"
+            raise wrong(others[0][0], expected, f"{first[1]} and {others[0][1]}")
+        chosen[split, kind] = first
+    return chosen
 
 
-def said_of(name: str, file: Path) -> str | None:
-    """Images or labels, as an array or else its file is called."""
-    about = not ABOUT.isdisjoint(words_of(name))
-    return None if about else kind_of(name, file.stem)
-
-
-def named_arrays(files: list[Path], job: Job) -> list[Arrays]:
-    """Arrays whose names, or else whose file's, say train, val or test, and images or labels."""
-    arrays: dict[tuple[str, str | None], np.ndarray] = {}
-    called: dict[tuple[str, str | None], str] = {}
+def load_all(files: list[Path], chosen: dict[Key, Place], job: Job) -> list[Arrays]:
+    """The arrays that are chosen, each split's images and labels; the others are told."""
+    keys = {place: key for key, place in chosen.items()}
+    arrays: dict[Key, np.ndarray] = {}
     left = []
     for file in files:
         with readable(file):
             for name, load in members(file):
-                split = meaning(SPLITS, name, file.stem) or "train"
-                key = split, said_of(name, file)
-                if key in arrays:
-                    expected = f"one array of {' '.join(map(str, key))} in all: join them"
-                    raise wrong(file, expected, f"{called[key]} and {name}")
-                if key[1]:
-                    called[key] = name
-                    arrays[key] = load(job.scratch / "-".join(map(str, key)))
+                if key := keys.get((file, name)):
+                    arrays[key] = load(job.scratch / "-".join(key))
                 else:
                     left.append(name)
-    if left:
-        job.said.append(f"left out: {listed(left)} (called neither images nor labels)")
+    others = f"{listed(left)} (called neither images nor labels)"
     splits = list(dict.fromkeys(split for split, _ in arrays)) or ["train"]
     for split, kind in product(splits, ("images", "labels")):
         if (split, kind) not in arrays:
             names = "x_train and y_train, or train_images and train_labels"
-            raise wrong(files[0], f"arrays called {names}", f"no {kind} of {split}")
+            found = f"no {kind} of {split}, but {others}" if left else f"no {kind} of {split}"
+            raise wrong(files[0], f"arrays called {names}", found)
+    if left:
+        job.said.append(f"left out: {others}")
     return [Arrays(split, arrays[split, "images"], arrays[split, "labels"]) for split in splits]
 
 

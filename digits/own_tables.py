@@ -32,7 +32,6 @@ from digits.own_common import (
     Job,
     composed,
     meaning,
-    natural,
     words_of,
     wrong,
 )
@@ -51,7 +50,8 @@ from digits.own_pictures import Picture, from_pictures
 
 # a model's own labels, or what a competition would be handed
 PREDICTED = {"pred", "preds", "predicted", "prediction", "predictions"}
-PREDICTED |= {"output", "result", "results"}
+# a model's where another table is; alone, perhaps those of a survey
+RESULTS = {"output", "result", "results"}
 OUTPUTS = {"logs", "output", "outputs", "predictions", "results"}
 
 # names of folders that say no class
@@ -61,19 +61,23 @@ ALBUMS |= {"preview", "previews", "thumbnail", "thumbnails", "thumbs"}
 PARTS = {"batch", "chunk", "folder", "image", "images", "img", "imgs", "part", "shard"}
 
 
-def says_class(root: Path, names: list[str] | None) -> bool:
-    """Whether folders say the classes: not one alone, and no splits, parts, albums or masks."""
+def by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
+    """The class of each picture, where folders say it; else nothing.
+
+    They do not if one is alone, or if they are splits, parts, albums or masks.
+    """
     try:
         found, _ = find(root, names, Counter())
     except SystemExit:
-        return False
+        return {}
     # a folder of annotations or models is no class
-    classes = {picture.name for picture in found if ending(picture.path) in pictures.ENDINGS}
+    class_of = {one.path: one.name for one in found if ending(one.path) in pictures.ENDINGS}
+    classes = {*class_of.values()}
     splits = {meaning(SPLITS, name) for name in classes} - {None}
     letters = {re.sub(r"[\W\d_]*$", "", name) for name in classes}
     parts = len(letters) == 1 and not PARTS.isdisjoint(words_of(min(letters))[-1:])
     others = len(splits) > 1 or parts or all(map(is_album, classes))
-    return len(classes) > 1 and not others
+    return class_of if len(classes) > 1 and not others else {}
 
 
 def is_album(folder: str) -> bool:
@@ -90,19 +94,20 @@ def from_tables(root: Path, job: Job) -> Data | None:
     if not root.is_dir():
         return None
     files = [file for top in (root, *split_folders(root)) for file in table_files(visible(top))]
-    if files and says_class(root, job.names) and not overrules(root, files, job.names):
+    if not files:
+        return None
+    class_of = by_folders(root, job.names)
+    if class_of and not overrules(root, files, class_of):
         job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
-    return from_listed(root, files, job, sure=False) if files else None
+    return from_listed(root, files, job, sure=False)
 
 
-def overrules(root: Path, files: list[Path], names: list[str] | None) -> bool:
-    """Whether tables say the classes, not folders: all that they name lies in one of these.
+def overrules(root: Path, files: list[Path], folder_of: dict[Path, str]) -> bool:
+    """Whether tables say the classes, not the folder of each: all that they name lie in one album.
 
     SystemExit where both may, and say different classes.
     """
-    inside, _ = find(root, names, Counter())
-    folder_of = {one.path: one.name for one in inside if ending(one.path) in pictures.ENDINGS}
     known = PictureIndex(root, [*folder_of])
     try:
         used = [table for table in fitting(files, known) if table.sure]
@@ -112,15 +117,17 @@ def overrules(root: Path, files: list[Path], names: list[str] | None) -> bool:
     if len({(row.path, row.name) for row in rows}) > len({row.path for row in rows}):
         return False  # of boxes or parts: a picture has several
     pairs = {(plain(folder_of[row.path]), plain(row.name)) for row in rows}
-    by_folder = {folder for folder, _ in pairs}
-    by_table = {label for _, label in pairs}
-    if len(by_folder) == 1:
-        return len(by_table) > 1 and is_album(*by_folder)
+    used_folders = {folder for folder, _ in pairs}
+    labels = {label for _, label in pairs}
+    if len(used_folders) == 1:
+        return len(labels) > 1 and is_album(*used_folders)
     if any(len(table.labels) > 1 for table in used):
         return False  # attributes in 0 and 1
-    if len(by_folder) < len(pairs) or len(by_table) < len(pairs):
-        called = listed(table.file.name for table in used)
-        found = f"others in {called} than the folders {listed(sorted(by_folder, key=natural))}"
+    if len(used_folders) < len(pairs) or len(labels) < len(pairs):
+        called = listed(table.file.relative_to(root) for table in used)
+        example = next(row for row in rows if plain(row.name) != plain(folder_of[row.path]))
+        said = f"{example.path.relative_to(root)} is {example.name}"
+        found = f"others: by {called}, {said}, and lies in {folder_of[example.path]}"
         hint = f"; take {called} away, or put the folders into one called images"
         raise wrong(root, "classes that folders and tables say alike", found, hint)
     return False
@@ -135,7 +142,7 @@ def from_tables_aside(root: Path, job: Job) -> Data | None:
     tops = [root, *split_folders(root)]
     aside = [each for top in tops for each in folders(top) if not has_pictures(each)]
     files = [file for folder in aside for file in table_files(below(folder, Counter()))]
-    if not files or says_class(root, job.names):
+    if not files or by_folders(root, job.names):
         return None
     return from_listed(root, files, job, sure=True)
 
@@ -168,17 +175,19 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     return from_pictures(root, [*found.values()], classes, left, job)
 
 
-def count_rows(table: Table) -> int:
-    return sum(1 for _ in rows_of(table.file))
+def named_by(tables: list[Table]) -> tuple[int, int]:
+    """How many pictures they name, then how few rows they need for it."""
+    names = [name for table in tables for name in cells(table)]
+    return len({*names}), -len(names)
 
 
 def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
     """The tables that say the classes alike: of several, in a column that is called so."""
     tables, reasons = [], []
-    for file in files:
-        folders = {part.casefold() for part in file.relative_to(known.root).parts[:-1]}
+    for file in [file for file in files if RESULTS.isdisjoint(words_of(file.stem))] or files:
+        above = {part.casefold() for part in file.relative_to(known.root).parts[:-1]}
         made_up = "submission" in file.name.casefold() or PREDICTED & {*words_of(file.stem)}
-        if made_up or OUTPUTS & folders:
+        if made_up or OUTPUTS & above:
             continue
         try:
             if table := columns_of(file, known):
@@ -196,7 +205,7 @@ def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
     groups: dict[tuple[str, ...], list[Table]] = {}
     for table in sure:
         groups.setdefault(table.key, []).append(table)
-    alike = max(groups.values(), key=lambda some: sum(map(count_rows, some)), default=[])
+    alike = max(groups.values(), key=named_by, default=[])
     unsplit = [one for one in alike if one.split is None and not known.split_of(one.file)]
     if not alike or (len(alike) > 1 and unsplit):
         found = listed(table.file.relative_to(known.root) for table in tables)

@@ -213,7 +213,7 @@ def unheeded(path: str, values: Any) -> Iterator[Refusal]:
     """Yield the keys that DVC leaves out when it looks for an earlier run in its cache."""
     for key, value in values.items() if isinstance(values, dict) else ():
         if key in keras_names.UNHEEDED:
-            hint = keras_names.UNHEEDED[key]
+            hint = "; write factor" if values.get("class") == "UpSampling2D" else ""
             yield Refusal(f"{path}.{key}", f"DVC's cache does not heed a key of this name{hint}")
         yield from unheeded(f"{path}.{key}", value)
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import string
 import struct
 import tracemalloc
@@ -553,8 +554,8 @@ def test_folders_and_a_table_that_say_different_classes_are_refused(gather: Gath
     rows = [(path.relative_to("mine"), "cd"[at % 2]) for at, path in enumerate(paths)]
     table("labels.csv", ("path", "label"), *rows)
     assert refusal().startswith(
-        "mine: expected classes that folders and tables say alike, found others in labels.csv than "
-        "the folders anna, ben, carl; take labels.csv away, or"
+        "mine: expected classes that folders and tables say alike, found others: by labels.csv, "
+        "anna/0.png is c, and lies in anna; take labels.csv away, or"
     )
     table("labels.csv", ("path", "label"), *((path, str(path)[0]) for path, _ in rows))
     assert gather().about["classes"] == ["anna", "ben", "carl"]
@@ -603,7 +604,16 @@ def test_a_column_of_splits_with_a_word_that_is_none_is_refused(gather: Gather) 
 
 
 @pytest.mark.parametrize(
-    "outline", ["a/0_gt", "a/mask_0", "a/0-segmentation", "a/image/0 a/mask/0", "a/img/0 a/masks/0"]
+    "outline",
+    [
+        "a/0_gt",
+        "a/mask_0",
+        "a/0-segmentation",
+        "a/0_label",
+        "a/0_mask_2",
+        "a/image/0 a/mask/0",
+        "a/img/0 a/masks/0",
+    ],
 )
 def test_outlines_of_pictures_are_no_pictures_of_a_class(gather: Gather, outline: str) -> None:
     classes("a", "b")
@@ -611,6 +621,19 @@ def test_outlines_of_pictures_are_no_pictures_of_a_class(gather: Gather, outline
         picture(f"{path}.png")
     found = gather()
     assert "1 masks" in found.said
+
+
+def test_notes_beside_pictures_are_no_masks(gather: Gather) -> None:
+    classes("a/images", "b/images")
+    in_folder("a/annotations/0.xml", b"<a/>")
+    assert "left out: 1 .xml" in gather().said
+
+
+def test_classes_that_are_called_as_masks_are_told(gather: Gather) -> None:
+    classes("Mask", "face")
+    assert "looks wrong: classes called Mask; if masks lie there" in gather().said
+    shutil.move("mine/face", "mine/no_Mask")  # of people with one and without
+    assert "looks wrong" not in gather().said
 
 
 def test_a_cameras_raw_files_are_left_out_though_they_hold_a_picture(gather: Gather) -> None:
@@ -625,6 +648,40 @@ def test_folders_in_each_class_are_told(gather: Gather, tops: tuple[str, str]) -
     classes(*(f"{top}/{name}" for top in tops for name in ("cat", "dog")))
     said = f"looks wrong: in {', '.join(tops)} lie folders, cat, dog, that are no classes"
     assert said in gather().said
+
+
+def test_folders_of_splits_in_each_class_are_not_told(gather: Gather) -> None:
+    classes("a/train", "a/test", "b/train", "b/test")
+    assert "looks wrong" not in gather().said
+
+
+@pytest.mark.parametrize("name", ["labels", "survey_results"])
+def test_a_models_results_count_only_where_no_other_table_is(gather: Gather, name: str) -> None:
+    paths = classes("images")
+    table("survey_results.csv", ("file", "label"), *((path.name, "x") for path in paths))
+    table(f"{name}.csv", ("file", "label"), *((p.name, "cd"[at % 2]) for at, p in enumerate(paths)))
+    assert gather().about["classes"] == ["c", "d"]
+
+
+def test_a_table_of_two_rows_a_picture_gives_way_to_one_of_one(gather: Gather) -> None:
+    paths = classes("images")
+    table("labels.csv", ("image", "label"), *((p.name, "cd"[at % 2]) for at, p in enumerate(paths)))
+    boxes = [(path.name, part) for path in paths for part in ("face", "tail")]
+    table("boxes.csv", ("image", "class"), *boxes)
+    assert gather().about["classes"] == ["c", "d"]
+
+
+def test_each_row_of_a_table_may_stand_twice(gather: Gather) -> None:
+    rows = [(path.name, "cd"[at % 2]) for at, path in enumerate(classes("images"))]
+    table("labels.csv", ("file", "label"), *rows, *rows)
+    assert gather().about["classes"] == ["c", "d"]
+
+
+def test_a_column_alone_is_of_classes_though_it_has_words_of_splits(gather: Gather) -> None:
+    kinds = ("train", "validation", "bus")
+    rows = [(path.name, kinds[at % 3]) for at, path in enumerate(classes("images"))]
+    table("labels.csv", ("image", "kind"), *rows)
+    assert gather().about["classes"] == sorted(kinds)
 
 
 @pytest.mark.parametrize("place", ["x/", "images/"])
@@ -643,11 +700,21 @@ def test_flat_images_are_square_however_they_are_stored(
     assert "of 8 x 8, grey" in gather().said
 
 
+def test_flat_images_in_colour_are_told_however_they_are_stored(gather: Gather) -> None:
+    npz(x_train=noise(30, 1, 192), x_test=noise(30, 1, 192))
+    assert "each pixel's red, green and blue are taken to stand side by side" in gather().said
+
+
 def test_arrays_of_something_else_do_not_hide_pictures(gather: Gather) -> None:
     classes("a", "b")
     np.savez("mine/features.npz", features=np.zeros((40, 8)), names=np.array(["a", "b"]))
     found = gather()
     assert found.about["classes"] == ["a", "b"] and "left out: features.npz" in found.said
+
+
+def test_labels_may_be_called_ids_where_none_are_called_otherwise(gather: Gather) -> None:
+    npz(y_train=None, train_label_ids=np.arange(30) % 3)
+    assert len(gather().about["classes"]) == 3
 
 
 def test_what_is_said_of_images_or_labels_is_neither(gather: Gather) -> None:
@@ -665,6 +732,14 @@ def test_idx_files_are_found_in_each_spelling(gather: Gather, name: str) -> None
             called = name.format(split, kind)
             idx_file(called.upper() if "IDX" in name else called, array)
     assert len(gather().pairs("train")) == 120
+
+
+def test_the_header_of_pandas_with_an_index_and_numbers_is_no_image(gather: Gather) -> None:
+    images = noise(30, 64)
+    table("a.csv", ("", "label", *range(64)), *((at, at % 3, *images[at]) for at in range(30)))
+    found = gather()
+    assert found.about["classes"] == ["0", "1", "2"]
+    assert len(found.pairs("train") + found.pairs("test")) == 30
 
 
 def test_arrays_that_are_called_neither_images_nor_labels_are_told(gather: Gather) -> None:

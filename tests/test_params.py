@@ -80,7 +80,7 @@ def like(word):
     return f"unknown key; did you mean {word!r}?"
 
 
-UNHEEDED = "DVC's cache does not heed a key of this name; of UpSampling2D: factor"
+UNHEEDED = "DVC's cache does not heed a key of this name"
 UNKNOWN_KEY = [
     case("tread", 2, like("threads")),
     case("cafeteria", 2, "unknown key"),
@@ -101,6 +101,14 @@ UNKNOWN_KEY = [
     case(f"{OPTIMIZER}.rho", 0.9, "unknown key"),
     case(f"{OPTIMIZER}.learning_rat", 0.1, like("learning_rate")),
 ]
+
+
+def test_the_size_of_upsampling_has_a_name_that_dvcs_cache_heeds() -> None:
+    layer = {"class": "UpSampling2D", "size": 2}
+    [refusal] = params.unheeded("up", layer)
+    assert refusal.remark == f"{UNHEEDED}; write factor"
+
+
 MISSING = [
     *[
         case(path, DELETED, "missing")

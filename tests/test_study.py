@@ -14,6 +14,8 @@ from conftest import ROOT, Project, new_project
 
 from digits import yaml12
 from tools import pairs
+from tools.exp_show import DONE, Run
+from tools.show import bases, changes
 
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 RATE = "recipes.original.optimizer.learning_rate"
@@ -334,6 +336,19 @@ def test_metrics_do_not_stand_beside_parameters_that_they_are_not_of(project: Pr
     assert head.split() == ["experiment", "accuracy", "loss", "changed"]
     assert workspace.split() == ["workspace", "not", "run"]
     assert commit.split()[1:] == ["0.9000", "0.3000"]
+
+
+@pytest.mark.parametrize("lock", [None, "", "<<<<<<< HEAD\n", "stages:\n"])
+def test_a_lost_or_damaged_dvc_lock_breaks_no_table(project: Project, lock: str | None) -> None:
+    file = project.root / "dvc.lock"
+    file.unlink() if lock is None else file.write_text(lock)
+    assert show(project)[2].split()[0] == "workspace"
+
+
+def test_a_run_whose_parameters_cannot_be_read_has_none_changed() -> None:
+    runs = [Run("workspace", DONE, False, {}, {}, "workspace")]
+    runs += [Run("main", DONE, False, {"recipe": "fast"}, {}, "main")]
+    assert changes(runs, bases(runs)) == ["", ""]
 
 
 @pytest.mark.parametrize("columns", [80, 120])

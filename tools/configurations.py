@@ -42,6 +42,10 @@ class Study:
         """
         return self.commit if self.committed else max(self.groups, key=self.count)
 
+    @property
+    def as_committed(self) -> str:
+        return "otherwise as committed" if self.shared else "as committed"
+
     def count(self, group: Values) -> int:
         return len(self.groups[group])
 
@@ -84,7 +88,7 @@ class Study:
             for name, value, other in zip(self.names, group, self.commit)
             if value not in (other, ABSENT)
         ]
-        return ", ".join(parts) or "as committed"
+        return ", ".join(parts) or self.as_committed
 
     def shown(self, value: float) -> str:
         return f"{100 * value:.3f} %" if exp_show.in_percent(self.metric) else f"{value:.5g}"
@@ -106,9 +110,7 @@ class Study:
         """What a reader of the table must know."""
         found = []
         if len(self.groups) > 1:
-            otherwise = "otherwise " if self.shared else ""
-            best = "the best of those with most seeds"
-            what = f"{otherwise}as committed" if self.committed else best
+            what = self.as_committed if self.committed else "the best of those with most seeds"
             unit = "percentage points" if exp_show.in_percent(self.metric) else self.metric
             found.append(f"reference: {what}; better by: {unit}, on the seeds that both have")
             if not self.comparisons:

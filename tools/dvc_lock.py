@@ -15,10 +15,10 @@ FILE = Path("dvc.lock")
 def stages() -> list[dict[str, Any]]:
     """What it has of each stage; nothing where there is no such file, or it cannot be read."""
     try:
-        found = yaml12.load(FILE.read_bytes()) or {}
+        found = yaml12.load(FILE.read_bytes())
     except (OSError, yaml.YAMLError):
         return []
-    return list(found.get("stages", {}).values())
+    return list((found.get("stages") or {}).values()) if isinstance(found, dict) else []
 
 
 def params() -> Iterator[tuple[str, Any]]:

@@ -86,7 +86,7 @@ def concerns(path: str, params: dict[str, str]) -> bool:
 
 def ordered(metrics: Iterable[str]) -> list[str]:
     """Each once: first the one to choose by, then that of the test images."""
-    found = list(dict.fromkeys(metrics))
+    found = list(metrics)
     first = [name for name in ("val_accuracy", "test_accuracy") if name in found]
     return list(dict.fromkeys([*first, *found]))
 

@@ -215,7 +215,7 @@ def main() -> None:
 
     classifier = None
     status = 0
-    for path in chain(*map(files, options.images)):
+    for path in chain.from_iterable(map(files, options.images)):
         name = output.printable(path)
         try:
             picture = pictures.open(path)

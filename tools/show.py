@@ -24,8 +24,13 @@ def formatted(value: object) -> str:
 
 
 def without_metrics_of_others(workspace: Run) -> Run:
-    """The workspace; not its metrics, where dvc.lock has other parameters than params.yaml now."""
+    """The workspace; not its metrics, where dvc.lock has other parameters than params.yaml now.
+
+    Those of figures change no metric.
+    """
     for path, value in dvc_lock.params():
+        if path.startswith("plot."):
+            continue
         own = [name for name in workspace.params if f"{name}.".startswith(f"{path}.")]
         if {name: workspace.params[name] for name in own} != dict(exp_show.leaves(value, path)):
             return replace(workspace, state="not run", metrics={})
