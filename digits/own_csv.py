@@ -11,7 +11,8 @@ import numpy as np
 
 from digits import idx
 from digits.output import listed
-from digits.own_arrays import Arrays, from_arrays, spool, square, turned
+from digits.own_arrays import Arrays, chunks, from_arrays, spool, square, turned
+from digits.own_columns import SPLIT_COLUMNS
 from digits.own_common import (
     INDEX,
     KINDS,
@@ -23,30 +24,33 @@ from digits.own_common import (
     meaning,
     wrong,
 )
-from digits.own_files import delimited, has_pictures, inside, opened, table_files
+from digits.own_files import called, delimited, has_pictures, inside, names_of, opened
 from digits.own_labels import LONGEST_LABEL, as_labels
 
 FEW_COLUMNS = 100  # more of any name are pixels
 FEWEST_PIXELS = 16  # of an image: fewer numbers are of something else
+SAY_SPLITS = SPLIT_COLUMNS | {"usage"}  # names of columns; the last is FER2013's
+PIXELS = re.compile(rf"[-+.\de]+( +[-+.\de]+){{{FEWEST_PIXELS - 1},}}")  # of an image, in a cell
 
 
 def from_csv(path: Path, job: Job) -> Data | None:
     """train.csv, a label and its pixels a line: one file, or those called train, val or test."""
-    files = table_files(inside(path))
+    files = called(path, ".csv") or called(path, ".tsv")
     if not files or any(map(has_pictures, filter(Path.is_dir, inside(path)))):
         return None
     found: dict[str, Arrays] = {}
     left = []
     for file in files:
-        split = "train" if len(files) == 1 else meaning(SPLITS, file.stem)
+        split = "train" if len(files) == 1 else meaning(SPLITS, *names_of(file, path))
         if not split:
             left.append(f"{file.name} (called neither train nor test)")
-        elif split in found:
-            raise wrong(file, f"one CSV file of {split} images", "two")
-        elif read := read_csv(file, split, job):
-            found[split] = read
-        else:
+            continue
+        read = read_csv(file, split, job)
+        if not read:
             left.append(f"{file.name} (without labels)")
+        if twice := read.keys() & found.keys():
+            raise wrong(file, f"one CSV file of {min(twice)} images", "two")
+        found |= read
     if "train" not in found:
         names = listed(file.name for file in files)
         raise wrong(files[0].parent, "a CSV file with labels, or train.csv and test.csv", names)
@@ -56,37 +60,86 @@ def from_csv(path: Path, job: Job) -> Data | None:
 
 
 class Columns(NamedTuple):
-    """Where a CSV has the label, and perhaps the number of the row; its images have this shape."""
+    """Which columns of a CSV hold no pixels; its images have this shape."""
 
     label: int | None  # None: the first, as no name says which
-    number: int | None
+    number: int | None  # of the row
+    split: int | None
     shape: tuple[int, ...]
 
 
-def read_csv(file: Path, split: str, job: Job) -> Arrays | None:
-    """Lines of a label, as text, and the pixels of an image; None where they are pixels alone."""
+def read_csv(file: Path, split: str, job: Job) -> dict[str, Arrays]:
+    """Lines of a label, as text, and the pixels of an image; none where they are pixels alone.
+
+    All are of `split`, but where a column says otherwise.
+    """
     with opened(file) as text:
         mark, start, rest = delimited(text)
+        rest = spread(rest, mark)
         first = next(rest, "")
-        fields = [field.strip(' "\n').casefold() for field in first.split(mark)]
+        fields = [bare(field).casefold() for field in first.split(mark)]
         columns = columns_in(file, fields)
         if columns is None:
-            return None
+            return {}
         check_pixels(file, fields, columns)
         if columns.number is not None:
             job.said.append(f"column {columns.number + 1} of {file.name} numbers the rows")
         lines = enumerate(chain([first], rest), start)
         if is_header(fields):
             next(lines)
-        texts: list[str] = []
-        rows = csv_rows(file, lines, mark, len(fields), columns, texts)
-        pixels = spool(rows, job.scratch / split, np.float32, (math.prod(columns.shape),))
-    labels = as_labels(texts)
+        said: dict[int, list[str]] = {columns.label or 0: []}
+        if columns.split is not None:
+            said[columns.split] = []
+            job.said.append(f"splits by {fields[columns.split]} of {file.name}")
+        rows = csv_rows(file, lines, mark, len(fields), columns, said)
+        pixels = spool(rows, job.scratch / f"{split}-rows", np.float32, (math.prod(columns.shape),))
+    labels = as_labels(said[columns.label or 0])
     last = pixels[:, -1]
     if columns.label is None and not count_classes(labels) and count_classes(last):
         expected = "labels in the first column, or a header that says where"
         raise wrong(file, expected, f"{len(np.unique(last))} classes in the last")
-    return Arrays(split, turned(file, pixels.reshape(-1, *columns.shape), job), labels)
+    read = Arrays(split, turned(file, pixels.reshape(-1, *columns.shape), job), labels)
+    return {split: read} if columns.split is None else parted(file, read, said[columns.split], job)
+
+
+def parted(file: Path, read: Arrays, words: list[str], job: Job) -> dict[str, Arrays]:
+    """The images and labels of each split, as a word for each says."""
+    split_of = {word: meaning(SPLITS, word) for word in words}
+    if others := [word for word, split in split_of.items() if not split]:
+        raise wrong(file, "train, val or test in the column of splits", listed(others))
+    splits = np.array([split_of[word] for word in words])
+    found = {}
+    for split in sorted({*splits.tolist()}):
+        of_it = splits == split
+        rows = (some[of_it[start : start + len(some)]] for start, some in chunks(read.images))
+        images = spool(rows, job.scratch / split, np.float32, read.images.shape[1:])
+        found[split] = Arrays(split, images, read.labels[of_it])
+    return found
+
+
+def spread(lines: Iterator[str], mark: str) -> Iterator[str]:
+    """The lines with a cell for each pixel, where one cell has all of an image, as FER2013's."""
+    head, first = next(lines, ""), next(lines, "")
+    cells = [bare(cell) for cell in first.split(mark)]
+    packed = [at for at, cell in enumerate(cells) if PIXELS.fullmatch(cell)]
+    lines = chain([first], lines)
+    if len(packed) != 1:
+        return chain([head], lines)
+    [at] = packed
+    names = head.split(mark)
+    if len(names) == len(cells) and not PIXELS.fullmatch(bare(names[at])):
+        names[at] = " ".join(f"pixel{number}" for number in range(len(cells[at].split())))
+
+    def apart(line: str) -> str:
+        cells = line.split(mark)
+        cells[at : at + 1] = bare("".join(cells[at : at + 1])).split()
+        return mark.join(cells)
+
+    return map(apart, chain([mark.join(names)], lines))
+
+
+def bare(cell: str) -> str:
+    return cell.strip(' "\n')
 
 
 def count_classes(labels: np.ndarray) -> bool:
@@ -101,26 +154,30 @@ def columns_in(file: Path, fields: list[str]) -> Columns | None:
     """What the fields of a first line say of the columns; None where no column has labels."""
     label = label_column(fields)
     index = [at for at, name in enumerate(fields) if name in INDEX]
-    shape = square(len(fields) - 2)
+    split = next((at for at, name in enumerate(fields) if name in SAY_SPLITS), None)
+    others = len(fields) - (split is not None)
+    shape = square(others - 2)
     if shape and len(index) == 1 and label not in (None, *index):
-        return Columns(label, index[0], shape)
-    if shape := square(len(fields) - 1):
+        return Columns(label, index[0], split, shape)
+    if shape := square(others - 1):
         ids_alone = label is not None and fields[label] in INDEX
-        return None if ids_alone else Columns(label, None, shape)
-    if label is None and square(len(fields)):
+        return None if ids_alone else Columns(label, None, split, shape)
+    if label is None and square(others):
         return None
     expected = "lines of a label and the pixels of a square image"
-    hint = "; is one an index? leave it out" if square(len(fields) - 2) else ""
-    if "pixels" in fields:
-        hint = "; give each pixel a column of its own"
-    elif len(fields) <= FEWEST_PIXELS:
+    words = [name for name in fields if not re.search(r"\d", name)]
+    hint = "; is one an index? leave it out" if square(others - 2) else ""
+    if len(fields) <= FEWEST_PIXELS:
         hint = TABLE_HINT
+    elif is_header(fields) and 2 <= len(words) <= FEWEST_PIXELS:
+        hint = f"; of {listed(words)} leave out all but the label"
     raise wrong(file, expected, f"{len(fields):,} columns", hint)
 
 
 def check_pixels(file: Path, fields: list[str], columns: Columns) -> None:
     """SystemExit where names or numbers of columns are none of pixels, but of measurements."""
-    names = [name for at, name in enumerate(fields) if at not in (columns.label, columns.number)]
+    aside = (columns.label, columns.number, columns.split)
+    names = [name for at, name in enumerate(fields) if at not in aside]
     words = [name for name in names if not re.search(r"\d", name)]
     if is_header(fields) and 2 * len({*words}) > len(names) and len(names) < FEW_COLUMNS:
         raise wrong(file, "columns of pixels, as pixel0, pixel1", listed(words))
@@ -133,6 +190,7 @@ def label_column(fields: list[str]) -> int | None:
     called = [at for at, name in enumerate(fields) if KINDS.get(name) == "labels"]
     if not called and is_header(fields):  # it is called otherwise than pixel1, pixel2, ...
         called = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
+        called = [at for at in called if fields[at] not in SAY_SPLITS]
         called = [at for at in called if fields[at] not in INDEX] or called
     return called[0] if called else None
 
@@ -154,23 +212,22 @@ def csv_rows(
     mark: str,
     width: int,
     columns: Columns,
-    labels: list[str],
+    said: dict[int, list[str]],
 ) -> Iterator[np.ndarray]:
-    """Yield pixels float32 (n, P); add each line's label to `labels`."""
-    at = columns.label or 0
-    pixels = [column for column in range(width) if column not in (at, columns.number)]
+    """Yield pixels float32 (n, P); add what each line has in the columns of `said`."""
+    pixels = [column for column in range(width) if column not in (*said, columns.number)]
     full = ((number, line.replace('"', "")) for number, line in lines if line.strip())
     while batch := list(islice(full, max(1, idx.CHUNK // 4 // width))):
         for number, line in batch:
             cells = line.split(mark)
             if len(cells) != width:
                 raise wrong(f"{file}, line {number}", f"{width:,} columns", f"{len(cells):,}")
-            if len(cells[at]) > LONGEST_LABEL:
-                found = f"one of {len(cells[at]):,}"
-                raise wrong(
-                    f"{file}, line {number}", f"a label of at most {LONGEST_LABEL} letters", found
-                )
-            labels.append(cells[at].strip())
+            for at, words in said.items():
+                if len(cells[at]) > LONGEST_LABEL:
+                    expected = f"a label of at most {LONGEST_LABEL} letters"
+                    found = f"one of {len(cells[at]):,}"
+                    raise wrong(f"{file}, line {number}", expected, found)
+                words.append(cells[at].strip())
         texts = [line for _, line in batch]
         try:
             yield np.loadtxt(

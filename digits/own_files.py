@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from digits import pictures
-from digits.own_common import natural
+from digits.own_common import KINDS, SPLITS, meaning, natural
 
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
@@ -87,6 +87,21 @@ def table_files(inside: list[Path]) -> list[Path]:
 def inside(path: Path) -> list[Path]:
     """What lies in a folder; a file alone."""
     return visible(path) if path.is_dir() else [path]
+
+
+def called(path: Path, end: str) -> list[Path]:
+    """Files that end so in a folder, or else in its train, test, images or labels; a file alone."""
+    here = inside(path)
+    parts = [each for each in here if each.is_dir() and meaning(SPLITS | KINDS, each.name)]
+    for files in (here, [file for folder in parts for file in visible(folder)]):
+        if found := [file for file in files if ending(file) == end and file.is_file()]:
+            return found
+    return []
+
+
+def names_of(file: Path, root: Path) -> list[str]:
+    """How it is called, then its folder, if that is not `root`."""
+    return [file.stem, *file.relative_to(root).parts[:-1]]
 
 
 def folders(folder: Path) -> list[Path]:

@@ -25,7 +25,7 @@ from digits.own_common import (
     words_of,
     wrong,
 )
-from digits.own_files import TABLES, ending, has_pictures, inside
+from digits.own_files import TABLES, called, ending, has_pictures, inside, names_of
 
 # words in the names of arrays that say something of images or labels, if these are there too
 ABOUT = {"id", "ids", "mean", "names", "std"}
@@ -36,15 +36,14 @@ Place = tuple[Path, str]  # a file, and the name of an array in it
 
 def from_numpy(path: Path, job: Job) -> Data | None:
     """mine.npz, or x_train.npy and y_train.npy: names say train, val or test, and which it is."""
-    several = [file for file in inside(path) if ending(file) == ".npz"]
-    single = [file for file in inside(path) if ending(file) == ".npy"]
+    several, single = called(path, ".npz"), called(path, ".npy")
     if several and single:
         job.said.append(f"left out: {listed(file.name for file in single)}")
-    elif {"images", "labels"} <= {kind_of(file.stem) for file in single}:
+    elif {"images", "labels"} <= {kind_of(*names_of(file, path)) for file in single}:
         several = single
     if not several:
         return None
-    chosen = choose(several)
+    chosen = choose(path, several)
     whole = {kind for _, kind in chosen} >= {"images", "labels"}
     if not whole and any(map(has_pictures, filter(Path.is_dir, inside(path)))):
         job.said.append(f"left out: {listed(file.name for file in several)}")
@@ -52,14 +51,15 @@ def from_numpy(path: Path, job: Job) -> Data | None:
     return from_arrays("NumPy arrays", path, load_all(several, chosen, job), job)
 
 
-def choose(files: list[Path]) -> dict[Key, Place]:
-    """Which array is the images or the labels of a split, by its name or else its file's."""
+def choose(root: Path, files: list[Path]) -> dict[Key, Place]:
+    """Which array is the images or the labels of a split, by its name, its file's or folder's."""
     found: dict[Key, list[Place]] = defaultdict(list)
     for file in files:
         with readable(file):
             for name, _ in members(file):
-                split = meaning(SPLITS, name, file.stem) or "train"
-                if kind := kind_of(name, file.stem):
+                names = [name, *names_of(file, root)]
+                split = meaning(SPLITS, *names) or "train"
+                if kind := kind_of(*names):
                     found[split, kind].append((file, name))
     chosen = {}
     for (split, kind), places in found.items():

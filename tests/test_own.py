@@ -160,6 +160,29 @@ def as_csv() -> None:
         csv(f"{split}.csv", labels, images)
 
 
+def as_one_csv(mark: str) -> None:
+    """Of three splits, as FER2013's, with pixels in a cell where the mark is a space."""
+    pixels = "pixels" if mark == " " else ",".join(f"pixel{number}" for number in range(28 * 28))
+    lines = [f"emotion,{pixels},Usage"]
+    for split, (images, labels) in DRAWN.items():
+        for number, (image, label) in enumerate(zip(images, labels)):
+            usage = "Training" if split == "train" else ["PublicTest", "PrivateTest"][number % 2]
+            lines.insert(1, f"{label},{mark.join(map(str, image.ravel()))},{usage}")
+    Path("mine/one.csv").write_text("\n".join(lines) + "\n")
+
+
+def in_folders(form: Callable[[], None], **folders: str) -> None:
+    """The same, with each file in a folder by a word of its name."""
+    form()
+    for file in [*Path("mine").iterdir()]:
+        folder = next(folder for word, folder in folders.items() if word in file.name)
+        Path("mine", folder).mkdir(exist_ok=True)
+        file.rename(f"mine/{folder}/{file.name}")
+
+
+SPLIT_FOLDERS = {"train": "train", "test": "test", "t10k": "test"}
+
+
 def as_table() -> None:
     rows = [("id_code", "digit", "split")]
     for split, (images, labels) in DRAWN.items():
@@ -186,8 +209,14 @@ FORMS: dict[str, Callable[[], None]] = {
     "NumPy floats": lambda: npz(
         **NAMED | {"x_train": NAMED["x_train"] / 255, "x_test": NAMED["x_test"] / 255}
     ),
+    "NumPy files in folders of splits": lambda: in_folders(as_files, **SPLIT_FOLDERS),
+    "NumPy files in folders of kinds": lambda: in_folders(as_files, x="images", y="labels"),
     "CSV": as_csv,
+    "CSV in folders of splits": lambda: in_folders(as_csv, **SPLIT_FOLDERS),
+    "CSV with a column of splits": lambda: as_one_csv(","),
+    "CSV with the pixels in a cell": lambda: as_one_csv(" "),
     "IDX": as_idx,
+    "IDX in folders of splits": lambda: in_folders(as_idx, **SPLIT_FOLDERS),
 }
 
 
@@ -1914,10 +1943,14 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
         "mine/a.csv: expected lines of a label and the pixels of a square image, found 2 columns; "
         "a table that names pictures lies beside or above them, and has their names in a column",
     ),
-    "an image's pixels are in one cell": (
-        {"a": "emotion,pixels,Usage\n0,70 80 82,Training\n"},
-        "mine/a.csv: expected lines of a label and the pixels of a square image, found 3 columns; "
-        "give each pixel a column of its own",
+    "it has several columns beside the pixels": (
+        {"a": f"age,gender,pixels\n20,1,{' '.join(map(str, range(16)))}\n"},
+        "mine/a.csv: expected lines of a label and the pixels of a square image, found 18 columns; "
+        "of age, gender leave out all but the label",
+    ),
+    "a column of splits has a word that is none": (
+        {"a": line("label", *[f"p{i}" for i in range(64)], "split") + f"{GOOD[:-1]},dev\n"},
+        "mine/a.csv: expected train, val or test in the column of splits, found dev",
     ),
     "its columns are measurements": (
         {"a": f"quality,{','.join(ascii_lowercase[:16])}\n{line(3, *range(16))}"},
