@@ -54,14 +54,11 @@ TEST_NAMES = "test_names.txt"  # of chosen test images and of pictures: what eac
 
 def candidates(folder: Path, split: str, kind: str) -> list[Path]:
     """All files in a folder that by their names are the images or labels of a split."""
+    # Kaggle packs each file into a folder that is called as a file is
     there = [*folder.glob("*")]
-    deeper = []
-    for outer in there:
-        # Kaggle packs each file into a folder that is called as a file is
-        if outer.name in ("train", "test") or SPELLING.fullmatch(outer.name):
-            deeper += [*outer.glob("*")]
+    packed = [path for outer in there if SPELLING.fullmatch(outer.name) for path in outer.glob("*")]
     found = []
-    for path in sorted([*there, *deeper]):
+    for path in sorted([*there, *packed]):
         name = SPELLING.fullmatch(path.name)
         if name and spelt(name) == (split, kind):
             found.append(path)

@@ -27,10 +27,12 @@ from digits.own_common import (
 )
 from digits.own_csv import from_csv
 from digits.own_files import (
+    ARRAYS,
     CLASSES_FILE,
     TABLE_LIKE,
     TABLES,
     advice,
+    array_files,
     below,
     delimited,
     ending,
@@ -43,10 +45,10 @@ from digits.own_folders import from_folders
 from digits.own_idx import from_idx
 from digits.own_names import from_names
 from digits.own_numpy import from_drawings, from_numpy
-from digits.own_tables import from_tables, from_tables_aside
+from digits.own_tables import from_tables, from_tables_aside, is_predicted
 from digits.pictures import ENDINGS
 
-READ = ENDINGS | TABLES | {".npy", ".npz"}
+READ = ENDINGS | ARRAYS
 # Each is given the path, and returns what it finds there, or None. The first that finds something
 # is right: so those come first that are sure of what they see.
 READERS = (
@@ -133,7 +135,9 @@ def instead_of(path: Path, only: str) -> str:
 
 
 def unnamed(path: Path, table: Path) -> str:
-    """How a table begins of which no column names pictures, and how these are called."""
+    """Why a table is not used: as it is called, or begins while a picture is called otherwise."""
+    if is_predicted(table.relative_to(path)):
+        return f"; {printable(table.name)} is called as a model's results: if it is none, rename it"
     with opened(table) as text:
         _, _, lines = delimited(text)
         *_, line = ["", *islice(lines, 2)]
@@ -168,7 +172,17 @@ def look(path: Path, job: Job) -> Data:
         found = "another file" if path.exists() else "nothing"
         hint = advice([ending(path)]) or "; set datasets.folder.path"
         raise wrong(path, "a folder, or a file .npz or .csv", found, hint)
-    return next(data for reader in READERS if (data := reader(path, job)))
+    data = next(data for reader in READERS if (data := reader(path, job)))
+    if data.form != "pictures" and (others := unread(path)):
+        job.said.append(f"left out: {listed(others)} (what lies above counts)")
+    return data
+
+
+def unread(path: Path) -> list[str]:
+    """Folders that hold arrays or tables, if some lie above them: these alone are read."""
+    if path not in {file.parent for file in array_files(path)}:
+        return []
+    return [f"{inner.name}/" for inner in folders(path) if ARRAYS & {*map(ending, visible(inner))}]
 
 
 def class_names(file: Path) -> list[str] | None:

@@ -142,7 +142,7 @@ def columns_of(file: Path, known: PictureIndex) -> Table | None:
     headed = not known.named(head[picture]) or not NAMES_OF_COLUMNS.isdisjoint(columns)
     others = [at for at in range(len(head)) if at != picture]
     split = next((at for at in others if is_split(columns[at], rows, at)), None)
-    if len(others) == 1 and columns[others[0]] not in SPLIT_COLUMNS | SPLIT_FLAGS.keys():
+    if split is not None and len(others) == 1 and not says_splits(columns[split], rows, split):
         split = None  # a train is a class among vehicles
     others = [at for at in others if at != split]
     others = [at for at in others if columns[at] not in INDEX] or others
@@ -215,6 +215,11 @@ def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -
     cells = [row[at] for row in rows]
     hits = {cell for cell in cells if known.named(cell)}
     return bool(hits) and 2 * len(hits) >= len(cells)
+
+
+def says_splits(column: str, rows: list[Row], at: int) -> bool:
+    """Whether it is called so, or each word is a split."""
+    return column in SPLIT_COLUMNS or all(split_said(column, row[at]) for row in rows)
 
 
 def is_split(column: str, rows: list[Row], at: int) -> bool:

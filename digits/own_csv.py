@@ -24,36 +24,48 @@ from digits.own_common import (
     meaning,
     wrong,
 )
-from digits.own_files import called, delimited, has_pictures, inside, names_of, opened
+from digits.own_files import (
+    TABLES,
+    array_files,
+    delimited,
+    ending,
+    has_pictures,
+    inside,
+    names_of,
+    opened,
+)
 from digits.own_labels import LONGEST_LABEL, as_labels
 
 FEW_COLUMNS = 100  # more of any name are pixels
 FEWEST_PIXELS = 16  # of an image: fewer numbers are of something else
 SAY_SPLITS = SPLIT_COLUMNS | {"usage"}  # names of columns; the last is FER2013's
-PIXELS = re.compile(rf"[-+.\de]+( +[-+.\de]+){{{FEWEST_PIXELS - 1},}}")  # of an image, in a cell
+NUMBER = re.compile(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", re.IGNORECASE)
 
 
 def from_csv(path: Path, job: Job) -> Data | None:
     """train.csv, a label and its pixels a line: one file, or those called train, val or test."""
-    files = called(path, ".csv") or called(path, ".tsv")
+    files = [file for file in array_files(path) if ending(file) in TABLES]
+    files = [file for file in files if ending(file) == ending(files[0])]
     if not files or any(map(has_pictures, filter(Path.is_dir, inside(path)))):
         return None
     found: dict[str, Arrays] = {}
     left = []
     for file in files:
-        split = "train" if len(files) == 1 else meaning(SPLITS, *names_of(file, path))
-        if not split:
+        name, *above = names_of(file, path)
+        split = meaning(SPLITS, *above) or "train"
+        if len(files) > 1 and not (split := meaning(SPLITS, name, *above) or ""):
             left.append(f"{file.name} (called neither train nor test)")
             continue
         read = read_csv(file, split, job)
         if not read:
             left.append(f"{file.name} (without labels)")
         if twice := read.keys() & found.keys():
-            raise wrong(file, f"one CSV file of {min(twice)} images", "two")
+            raise wrong(file, f"one CSV file of {min(twice)} images", "two", "; join them")
         found |= read
     if "train" not in found:
-        names = listed(file.name for file in files)
-        raise wrong(files[0].parent, "a CSV file with labels, or train.csv and test.csv", names)
+        names = listed(file.relative_to(path) for file in files)
+        instead = f"images of {listed(found)} alone" if found else names
+        raise wrong(path, "a CSV file with labels, or train.csv and test.csv", instead)
     if left:
         job.said.append(f"left out: {listed(left)}")
     return from_arrays("CSV", path, list(found.values()), job)
@@ -62,7 +74,8 @@ def from_csv(path: Path, job: Job) -> Data | None:
 class Columns(NamedTuple):
     """Which columns of a CSV hold no pixels; its images have this shape."""
 
-    label: int | None  # None: the first, as no name says which
+    label: int
+    named: bool  # that the label is there; else it is the first that may be it
     number: int | None  # of the row
     split: int | None
     shape: tuple[int, ...]
@@ -84,29 +97,31 @@ def read_csv(file: Path, split: str, job: Job) -> dict[str, Arrays]:
         check_pixels(file, fields, columns)
         if columns.number is not None:
             job.said.append(f"column {columns.number + 1} of {file.name} numbers the rows")
+        if columns.split is not None:
+            job.said.append(f"splits by {fields[columns.split]} of {file.name}")
         lines = enumerate(chain([first], rest), start)
         if is_header(fields):
             next(lines)
-        said: dict[int, list[str]] = {columns.label or 0: []}
+        words: dict[int, list[str]] = {columns.label: []}
         if columns.split is not None:
-            said[columns.split] = []
-            job.said.append(f"splits by {fields[columns.split]} of {file.name}")
-        rows = csv_rows(file, lines, mark, len(fields), columns, said)
+            words[columns.split] = []
+        rows = csv_rows(file, lines, mark, len(fields), columns, words)
         pixels = spool(rows, job.scratch / f"{split}-rows", np.float32, (math.prod(columns.shape),))
-    labels = as_labels(said[columns.label or 0])
+    labels = as_labels(words[columns.label])
     last = pixels[:, -1]
-    if columns.label is None and not count_classes(labels) and count_classes(last):
+    if not columns.named and not count_classes(labels) and count_classes(last):
         expected = "labels in the first column, or a header that says where"
         raise wrong(file, expected, f"{len(np.unique(last))} classes in the last")
     read = Arrays(split, turned(file, pixels.reshape(-1, *columns.shape), job), labels)
-    return {split: read} if columns.split is None else parted(file, read, said[columns.split], job)
+    return {split: read} if columns.split is None else parted(file, read, words[columns.split], job)
 
 
 def parted(file: Path, read: Arrays, words: list[str], job: Job) -> dict[str, Arrays]:
     """The images and labels of each split, as a word for each says."""
     split_of = {word: meaning(SPLITS, word) for word in words}
     if others := [word for word, split in split_of.items() if not split]:
-        raise wrong(file, "train, val or test in the column of splits", listed(others))
+        hint = "; or call that column otherwise"
+        raise wrong(file, "train, val or test in the column of splits", listed(others), hint)
     splits = np.array([split_of[word] for word in words])
     found = {}
     for split in sorted({*splits.tolist()}):
@@ -120,22 +135,29 @@ def parted(file: Path, read: Arrays, words: list[str], job: Job) -> dict[str, Ar
 def spread(lines: Iterator[str], mark: str) -> Iterator[str]:
     """The lines with a cell for each pixel, where one cell has all of an image, as FER2013's."""
     head, first = next(lines, ""), next(lines, "")
-    cells = [bare(cell) for cell in first.split(mark)]
-    packed = [at for at, cell in enumerate(cells) if PIXELS.fullmatch(cell)]
     lines = chain([first], lines)
-    if len(packed) != 1:
+    cells = first.split(mark)
+    images = [at for at, cell in enumerate(cells) if is_image(cell)]
+    if len(images) != 1:
         return chain([head], lines)
-    [at] = packed
+    [at] = images
     names = head.split(mark)
-    if len(names) == len(cells) and not PIXELS.fullmatch(bare(names[at])):
+    if len(names) == len(cells) and not is_image(names[at]):
         names[at] = " ".join(f"pixel{number}" for number in range(len(cells[at].split())))
 
     def apart(line: str) -> str:
-        cells = line.split(mark)
-        cells[at : at + 1] = bare("".join(cells[at : at + 1])).split()
-        return mark.join(cells)
+        parts = line.split(mark)
+        if at < len(parts):  # a line that is cut off is told later
+            parts[at] = mark.join(bare(parts[at]).split())
+        return mark.join(parts)
 
     return map(apart, chain([mark.join(names)], lines))
+
+
+def is_image(cell: str) -> bool:
+    """Whether it holds as many numbers as the fewest pixels that an image has, or more."""
+    numbers = bare(cell).split()
+    return len(numbers) >= FEWEST_PIXELS and all(map(NUMBER.fullmatch, numbers[:FEWEST_PIXELS]))
 
 
 def bare(cell: str) -> str:
@@ -152,25 +174,30 @@ def count_classes(labels: np.ndarray) -> bool:
 
 def columns_in(file: Path, fields: list[str]) -> Columns | None:
     """What the fields of a first line say of the columns; None where no column has labels."""
-    label = label_column(fields)
-    index = [at for at, name in enumerate(fields) if name in INDEX]
     split = next((at for at, name in enumerate(fields) if name in SAY_SPLITS), None)
-    others = len(fields) - (split is not None)
-    shape = square(others - 2)
-    if shape and len(index) == 1 and label not in (None, *index):
-        return Columns(label, index[0], split, shape)
-    if shape := square(others - 1):
-        ids_alone = label is not None and fields[label] in INDEX
-        return None if ids_alone else Columns(label, None, split, shape)
-    if label is None and square(others):
+    if square(len(fields) - 1):
+        split = None  # it is the label, as the usage of land
+    others = [at for at in range(len(fields)) if at != split]
+    index = [at for at in others if fields[at] in INDEX]
+    called = called_labels(fields, others)
+    named, label = bool(called), [*called, *others][0]
+    shape = square(len(others) - 2)
+    if shape and len(index) == 1 and named and label not in index:
+        return Columns(label, named, index[0], split, shape)
+    if shape := square(len(others) - 1):
+        ids_alone = named and label in index
+        return None if ids_alone else Columns(label, named, None, split, shape)
+    if not named and square(len(others)):
         return None
     expected = "lines of a label and the pixels of a square image"
     words = [name for name in fields if not re.search(r"\d", name)]
-    hint = "; is one an index? leave it out" if square(others - 2) else ""
-    if len(fields) <= FEWEST_PIXELS:
+    hint = "; is one an index? leave it out" if square(len(others) - 2) else ""
+    if "pixels" in fields:
+        hint = "; write all of an image in a cell as 0 255 0, or give each a column"
+    elif len(fields) <= FEWEST_PIXELS:
         hint = TABLE_HINT
-    elif is_header(fields) and 2 <= len(words) <= FEWEST_PIXELS:
-        hint = f"; of {listed(words)} leave out all but the label"
+    elif is_header(fields) and len(words) > 1:
+        hint = f"; leave out all of {listed(words)} but the label, and splits in a column split"
     raise wrong(file, expected, f"{len(fields):,} columns", hint)
 
 
@@ -185,14 +212,13 @@ def check_pixels(file: Path, fields: list[str], columns: Columns) -> None:
         raise wrong(file, f"at least {FEWEST_PIXELS} pixels a line", count)
 
 
-def label_column(fields: list[str]) -> int | None:
-    """The column of labels by its name; None where names say nothing, and it is the first."""
-    called = [at for at, name in enumerate(fields) if KINDS.get(name) == "labels"]
-    if not called and is_header(fields):  # it is called otherwise than pixel1, pixel2, ...
-        called = [at for at, name in enumerate(fields) if not re.search(r"\d", name)]
-        called = [at for at in called if fields[at] not in SAY_SPLITS]
+def called_labels(fields: list[str], others: list[int]) -> list[int]:
+    """Which of these columns are called as labels are, or else otherwise than pixels."""
+    called = [at for at in others if KINDS.get(fields[at]) == "labels"]
+    if not called and is_header(fields):  # pixels are called pixel1, pixel2, ...
+        called = [at for at in others if not re.search(r"\d", fields[at])]
         called = [at for at in called if fields[at] not in INDEX] or called
-    return called[0] if called else None
+    return called
 
 
 def is_header(fields: list[str]) -> bool:
@@ -200,10 +226,10 @@ def is_header(fields: list[str]) -> bool:
     if len({*fields}) == len(fields) and {"0", "0.1", "0.2"} <= {*fields}:
         return True  # that Pandas made of a first line with many 0
     digits = [name for name in fields if name.isdecimal()]
-    if len(digits) >= len(fields) - 2:  # a label, and an index
+    if len(digits) >= len(fields) - 3:  # a label, an index and a split
         start = int(digits[:1] == ["1"])
         return digits == [str(start + at) for at in range(len(digits))]
-    return not re.fullmatch(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", fields[len(fields) // 2])
+    return not NUMBER.fullmatch(fields[len(fields) // 2])
 
 
 def csv_rows(
@@ -212,26 +238,26 @@ def csv_rows(
     mark: str,
     width: int,
     columns: Columns,
-    said: dict[int, list[str]],
+    words: dict[int, list[str]],
 ) -> Iterator[np.ndarray]:
-    """Yield pixels float32 (n, P); add what each line has in the columns of `said`."""
-    pixels = [column for column in range(width) if column not in (*said, columns.number)]
+    """Yield pixels float32 (n, P); add what each line has in the columns of `words`."""
+    pixels = [column for column in range(width) if column not in (*words, columns.number)]
     full = ((number, line.replace('"', "")) for number, line in lines if line.strip())
     while batch := list(islice(full, max(1, idx.CHUNK // 4 // width))):
         for number, line in batch:
             cells = line.split(mark)
             if len(cells) != width:
                 raise wrong(f"{file}, line {number}", f"{width:,} columns", f"{len(cells):,}")
-            for at, words in said.items():
+            for at, texts in words.items():
                 if len(cells[at]) > LONGEST_LABEL:
                     expected = f"a label of at most {LONGEST_LABEL} letters"
                     found = f"one of {len(cells[at]):,}"
                     raise wrong(f"{file}, line {number}", expected, found)
-                words.append(cells[at].strip())
-        texts = [line for _, line in batch]
+                texts.append(cells[at].strip())
+        rest = [line for _, line in batch]
         try:
             yield np.loadtxt(
-                texts, np.float32, comments=None, delimiter=mark, usecols=pixels, ndmin=2
+                rest, np.float32, comments=None, delimiter=mark, usecols=pixels, ndmin=2
             )
         except ValueError as error:
             why, _, row = str(error).partition(" at row ")

@@ -12,6 +12,9 @@ from digits.own_common import KINDS, SPLITS, meaning, natural
 
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
+ARRAYS = TABLES | {".npy", ".npz"}
+# words in the names of folders of these
+PARTS = SPLITS | {word: kind for word, kind in KINDS.items() if word != "data"}
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
 # what lies beside a JPEG, or in place of it: a camera's raw file, which may hold a small picture
 # first; of a film, its first one; and what exiftool has changed
@@ -89,14 +92,16 @@ def inside(path: Path) -> list[Path]:
     return visible(path) if path.is_dir() else [path]
 
 
-def called(path: Path, end: str) -> list[Path]:
-    """Files that end so in a folder, or else in its train, test, images or labels; a file alone."""
-    here = inside(path)
-    parts = [each for each in here if each.is_dir() and meaning(SPLITS | KINDS, each.name)]
-    for files in (here, [file for folder in parts for file in visible(folder)]):
-        if found := [file for file in files if ending(file) == end and file.is_file()]:
-            return found
-    return []
+def array_files(path: Path) -> list[Path]:
+    """Files of arrays, and tables: those in a folder, or else in its train, test, images, labels.
+
+    A file alone is itself. None lie deeper where there are pictures.
+    """
+    here = [file for file in inside(path) if ending(file) in ARRAYS and file.is_file()]
+    if here or not path.is_dir() or has_pictures(path):
+        return here
+    parts = [folder for folder in folders(path) if meaning(PARTS, folder.name)]
+    return [file for part in parts for file in visible(part) if ending(file) in ARRAYS]
 
 
 def names_of(file: Path, root: Path) -> list[str]:

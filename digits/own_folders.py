@@ -148,7 +148,7 @@ def is_mask(path: Path, folder: Path, there: set[Path]) -> bool:
     if path.parent != folder and path.parent.name.casefold() in MASKS:
         return any(path.parent.with_name(name).is_dir() for name in BESIDE_MASKS)
     outlined = MASK.fullmatch(path.stem)
-    return outlined is not None and path.with_name(outlined[1] or outlined[2]) in there
+    return outlined is not None and path.parent / (outlined[1] or outlined[2]) in there
 
 
 def split_by_folders(

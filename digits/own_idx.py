@@ -8,12 +8,13 @@ import numpy as np
 
 from digits import idx
 from digits.own_arrays import Arrays, bomb, from_arrays, spool, turned
-from digits.own_common import Data, Job, wrong
+from digits.own_common import SPLITS, Data, Job, meaning, wrong
+from digits.own_files import folders, has_pictures
 
 
 def from_idx(root: Path, job: Job) -> Data | None:
     """train-images-idx3-ubyte, ... in any spelling."""
-    if not root.is_dir() or not idx.candidates(root, "train", "images"):
+    if not root.is_dir() or not folder_of(root, "train"):
         return None
     try:
         return from_arrays("IDX", root, read_all(root, job), job)
@@ -22,14 +23,21 @@ def from_idx(root: Path, job: Job) -> Data | None:
         raise SystemExit(f"{str(error).removesuffix(page)}{page}") from None
 
 
+def folder_of(root: Path, split: str) -> Path | None:
+    """Where the files of a split lie: at the top, or else in a folder that is called so."""
+    inner = [folder for folder in folders(root) if meaning(SPLITS, folder.name) == split]
+    places = [root, *(folder for folder in inner if not has_pictures(folder))]
+    return next((place for place in places if idx.candidates(place, split, "images")), None)
+
+
 def read_all(root: Path, job: Job) -> list[Arrays]:
     found = []
     for split in ("train", "test"):
-        if split == "train" or idx.candidates(root, split, "images"):
-            file = idx.find(root, split, "images")
+        if folder := folder_of(root, split):
+            file = idx.find(folder, split, "images")
             (_, *sides), rows = read_idx(file, "images")
             images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
-            _, labels = read_idx(idx.find(root, split, "labels"), "labels")
+            _, labels = read_idx(idx.find(folder, split, "labels"), "labels")
             found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
     return found
 

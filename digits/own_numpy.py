@@ -25,9 +25,9 @@ from digits.own_common import (
     words_of,
     wrong,
 )
-from digits.own_files import TABLES, called, ending, has_pictures, inside, names_of
+from digits.own_files import TABLES, array_files, ending, has_pictures, inside, names_of
 
-# words in the names of arrays that say something of images or labels, if these are there too
+# words in the names of arrays that say something of images or labels
 ABOUT = {"id", "ids", "mean", "names", "std"}
 
 Key = tuple[str, str]  # a split, and images or labels
@@ -36,44 +36,48 @@ Place = tuple[Path, str]  # a file, and the name of an array in it
 
 def from_numpy(path: Path, job: Job) -> Data | None:
     """mine.npz, or x_train.npy and y_train.npy: names say train, val or test, and which it is."""
-    several, single = called(path, ".npz"), called(path, ".npy")
+    files = array_files(path)
+    several = [file for file in files if ending(file) == ".npz"]
+    single = [file for file in files if ending(file) == ".npy"]
     if several and single:
         job.said.append(f"left out: {listed(file.name for file in single)}")
     elif {"images", "labels"} <= {kind_of(*names_of(file, path)) for file in single}:
         several = single
     if not several:
         return None
-    chosen = choose(path, several)
-    whole = {kind for _, kind in chosen} >= {"images", "labels"}
+    found = by_key(path, several)
+    whole = {kind for _, kind in found} >= {"images", "labels"}
     if not whole and any(map(has_pictures, filter(Path.is_dir, inside(path)))):
         job.said.append(f"left out: {listed(file.name for file in several)}")
         return None
-    return from_arrays("NumPy arrays", path, load_all(several, chosen, job), job)
+    return from_arrays("NumPy arrays", path, load_all(several, one_each(found), job), job)
 
 
-def choose(root: Path, files: list[Path]) -> dict[Key, Place]:
-    """Which array is the images or the labels of a split, by its name, its file's or folder's."""
+def by_key(root: Path, files: list[Path]) -> dict[Key, list[Place]]:
+    """Which arrays are images or labels of a split, by their names, their file's or folder's."""
     found: dict[Key, list[Place]] = defaultdict(list)
     for file in files:
         with readable(file):
             for name, _ in members(file):
                 names = [name, *names_of(file, root)]
                 split = meaning(SPLITS, *names) or "train"
-                if kind := kind_of(*names):
+                kind = kind_of(*names)
+                if kind and ABOUT.isdisjoint(words_of(name)):
                     found[split, kind].append((file, name))
-    chosen = {}
-    for (split, kind), places in found.items():
-        first, *others = [each for each in places if ABOUT.isdisjoint(words_of(each[1]))] or places
-        if others:
+    return found
+
+
+def one_each(found: dict[Key, list[Place]]) -> dict[Place, Key]:
+    """What each array is; SystemExit where two are the same."""
+    for (split, kind), [(_, first), *others] in found.items():
+        for file, name in others:
             expected = f"one array of {split} {kind} in all: join them"
-            raise wrong(others[0][0], expected, f"{first[1]} and {others[0][1]}")
-        chosen[split, kind] = first
-    return chosen
+            raise wrong(file, expected, f"{first} and {name}")
+    return {place: key for key, [place] in found.items()}
 
 
-def load_all(files: list[Path], chosen: dict[Key, Place], job: Job) -> list[Arrays]:
-    """The arrays that are chosen, each split's images and labels; the others are told."""
-    keys = {place: key for key, place in chosen.items()}
+def load_all(files: list[Path], keys: dict[Place, Key], job: Job) -> list[Arrays]:
+    """Each split's images and labels; the other arrays are told."""
     arrays: dict[Key, np.ndarray] = {}
     left = []
     for file in files:
@@ -83,14 +87,14 @@ def load_all(files: list[Path], chosen: dict[Key, Place], job: Job) -> list[Arra
                     arrays[key] = load(job.scratch / "-".join(key))
                 else:
                     left.append(name)
-    others = f"{listed(left)} (called neither images nor labels)"
+    others = f"{listed(left)} (called otherwise than images or labels)" if left else ""
     splits = list(dict.fromkeys(split for split, _ in arrays)) or ["train"]
     for split, kind in product(splits, ("images", "labels")):
         if (split, kind) not in arrays:
             names = "x_train and y_train, or train_images and train_labels"
-            found = f"no {kind} of {split}, but {others}" if left else f"no {kind} of {split}"
-            raise wrong(files[0], f"arrays called {names}", found)
-    if left:
+            instead = f"no {kind} of {split}{others and ', but '}{others}"
+            raise wrong(files[0], f"arrays called {names}", instead)
+    if others:
         job.said.append(f"left out: {others}")
     return [Arrays(split, arrays[split, "images"], arrays[split, "labels"]) for split in splits]
 

@@ -50,8 +50,7 @@ from digits.own_pictures import Picture, from_pictures
 
 # a model's own labels, or what a competition would be handed
 PREDICTED = {"pred", "preds", "predicted", "prediction", "predictions"}
-# a model's where another table is; alone, perhaps those of a survey
-RESULTS = {"output", "result", "results"}
+PREDICTED |= {"output", "result", "results"}
 OUTPUTS = {"logs", "output", "outputs", "predictions", "results"}
 
 # names of folders that say no class
@@ -116,7 +115,7 @@ def overrules(root: Path, files: list[Path], folder_of: dict[Path, str]) -> bool
         return False  # they are no tables of these pictures
     if len({(row.path, row.name) for row in rows}) > len({row.path for row in rows}):
         return False  # of boxes or parts: a picture has several
-    pairs = {(plain(folder_of[row.path]), plain(row.name)) for row in rows}
+    pairs = Counter((plain(folder_of[row.path]), plain(row.name)) for row in rows)
     used_folders = {folder for folder, _ in pairs}
     labels = {label for _, label in pairs}
     if len(used_folders) == 1:
@@ -125,9 +124,10 @@ def overrules(root: Path, files: list[Path], folder_of: dict[Path, str]) -> bool
         return False  # attributes in 0 and 1
     if len(used_folders) < len(pairs) or len(labels) < len(pairs):
         called = listed(table.file.relative_to(root) for table in used)
-        example = next(row for row in rows if plain(row.name) != plain(folder_of[row.path]))
-        said = f"{example.path.relative_to(root)} is {example.name}"
-        found = f"others: by {called}, {said}, and lies in {folder_of[example.path]}"
+        others = [row for row in rows if plain(row.name) != plain(folder_of[row.path])]
+        rare = min(others, key=lambda row: pairs[plain(folder_of[row.path]), plain(row.name)])
+        said = f"{rare.path.relative_to(root)} is {rare.name}"
+        found = f"others: by {called}, {said}, and lies in {folder_of[rare.path]}"
         hint = f"; take {called} away, or put the folders into one called images"
         raise wrong(root, "classes that folders and tables say alike", found, hint)
     return False
@@ -181,13 +181,18 @@ def named_by(tables: list[Table]) -> tuple[int, int]:
     return len({*names}), -len(names)
 
 
+def is_predicted(file: Path) -> bool:
+    """Whether a table, or a folder above it, is called as a model's own labels are."""
+    words = {*words_of(file.stem)}
+    above = {part.casefold() for part in file.parts[:-1]}
+    return "submission" in file.name.casefold() or bool(PREDICTED & words or OUTPUTS & above)
+
+
 def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
     """The tables that say the classes alike: of several, in a column that is called so."""
     tables, reasons = [], []
-    for file in [file for file in files if RESULTS.isdisjoint(words_of(file.stem))] or files:
-        above = {part.casefold() for part in file.relative_to(known.root).parts[:-1]}
-        made_up = "submission" in file.name.casefold() or PREDICTED & {*words_of(file.stem)}
-        if made_up or OUTPUTS & above:
+    for file in files:
+        if is_predicted(file.relative_to(known.root)):
             continue
         try:
             if table := columns_of(file, known):
@@ -254,7 +259,7 @@ def check_chance(used: list[Table], known: PictureIndex, rows: list[Picture]) ->
 def cells(table: Table) -> Iterator[str]:
     """What its rows call their pictures."""
     rows = islice(rows_of(table.file), int(table.headed), None)
-    return (row[table.picture] for _, row in rows)
+    return (row[table.picture] for _, row in rows if len(row) == len(table.head))
 
 
 def label_in(row: Row, table: Table, place: str) -> str:

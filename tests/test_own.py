@@ -161,13 +161,15 @@ def as_csv() -> None:
 
 
 def as_one_csv(mark: str) -> None:
-    """Of three splits, as FER2013's, with pixels in a cell where the mark is a space."""
-    pixels = "pixels" if mark == " " else ",".join(f"pixel{number}" for number in range(28 * 28))
+    """Of three splits, as FER2013's, with pixels in a cell where the mark is no comma."""
+    pixels = ",".join(f"pixel{number}" for number in range(28 * 28)) if mark == "," else "pixels"
+    quote = "" if mark == "," else '"'
     lines = [f"emotion,{pixels},Usage"]
     for split, (images, labels) in DRAWN.items():
         for number, (image, label) in enumerate(zip(images, labels)):
             usage = "Training" if split == "train" else ["PublicTest", "PrivateTest"][number % 2]
-            lines.insert(1, f"{label},{mark.join(map(str, image.ravel()))},{usage}")
+            cells = mark.join(map(str, image.ravel()))
+            lines.insert(1, f"{label},{quote}{cells}{quote},{usage}")
     Path("mine/one.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -180,7 +182,7 @@ def in_folders(form: Callable[[], None], **folders: str) -> None:
         file.rename(f"mine/{folder}/{file.name}")
 
 
-SPLIT_FOLDERS = {"train": "train", "test": "test", "t10k": "test"}
+SPLIT_FOLDERS = {"train": "Training", "test": "test", "t10k": "test"}
 
 
 def as_table() -> None:
@@ -215,8 +217,10 @@ FORMS: dict[str, Callable[[], None]] = {
     "CSV in folders of splits": lambda: in_folders(as_csv, **SPLIT_FOLDERS),
     "CSV with a column of splits": lambda: as_one_csv(","),
     "CSV with the pixels in a cell": lambda: as_one_csv(" "),
+    "CSV with the pixels in a cell, spaced": lambda: as_one_csv("  "),
     "IDX": as_idx,
     "IDX in folders of splits": lambda: in_folders(as_idx, **SPLIT_FOLDERS),
+    "IDX, the test images deeper": lambda: in_folders(as_idx, t10k="test", train="."),
 }
 
 
@@ -684,12 +688,14 @@ def test_folders_of_splits_in_each_class_are_not_told(gather: Gather) -> None:
     assert "looks wrong" not in gather().said
 
 
-@pytest.mark.parametrize("name", ["labels", "survey_results"])
-def test_a_models_results_count_only_where_no_other_table_is(gather: Gather, name: str) -> None:
-    paths = classes("images")
-    table("survey_results.csv", ("file", "label"), *((path.name, "x") for path in paths))
-    table(f"{name}.csv", ("file", "label"), *((p.name, "cd"[at % 2]) for at, p in enumerate(paths)))
-    assert gather().about["classes"] == ["c", "d"]
+def test_a_models_results_are_no_labels(gather: Gather) -> None:
+    rows = [(path.relative_to("mine"), "ab"[at % 2]) for at, path in enumerate(classes("a", "b"))]
+    table("results.csv", ("file", "label"), *rows)
+    assert gather().about["classes"] == ["a", "b"]
+    shutil.rmtree("mine/b")
+    table("results.csv", ("file", "label"), *rows[:20])
+    said = "; results.csv is called as a model's results: if it is none, rename it"
+    assert refusal().endswith(said)
 
 
 def test_a_table_of_two_rows_a_picture_gives_way_to_one_of_one(gather: Gather) -> None:
@@ -704,6 +710,20 @@ def test_each_row_of_a_table_may_stand_twice(gather: Gather) -> None:
     rows = [(path.name, "cd"[at % 2]) for at, path in enumerate(classes("images"))]
     table("labels.csv", ("file", "label"), *rows, *rows)
     assert gather().about["classes"] == ["c", "d"]
+
+
+@fault("a table of splits alone")
+def test_a_table_of_splits_alone_says_no_classes() -> None:
+    rows = [(path.name, ["train", "test"][at % 2]) for at, path in enumerate(classes("images"))]
+    table("splits.csv", ("file", "set"), *rows)
+    assert refusal().startswith("mine: expected 2 to 256 classes, found 1: images; splits.csv was")
+
+
+def test_a_row_that_is_cut_off_in_one_of_two_tables_ends_in_no_traceback() -> None:
+    rows = [("cd"[at % 2], path.name) for at, path in enumerate(classes("images"))]
+    table("labels.csv", ("label", "image"), *rows, ("total",))
+    table("more.csv", ("label", "image"), *rows[:20])
+    assert refusal().startswith("mine: expected one table with a column called label, or train.csv")
 
 
 def test_a_column_alone_is_of_classes_though_it_has_words_of_splits(gather: Gather) -> None:
@@ -741,9 +761,37 @@ def test_arrays_of_something_else_do_not_hide_pictures(gather: Gather) -> None:
     assert found.about["classes"] == ["a", "b"] and "left out: features.npz" in found.said
 
 
-def test_labels_may_be_called_ids_where_none_are_called_otherwise(gather: Gather) -> None:
-    npz(y_train=None, train_label_ids=np.arange(30) % 3)
-    assert len(gather().about["classes"]) == 3
+def test_arrays_about_pictures_do_not_hide_these(gather: Gather) -> None:
+    classes("a", "b")
+    np.savez("mine/meta.npz", image_ids=np.arange(40), labels=np.arange(40) % 2)
+    assert gather().about["classes"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "cache.npz", "cache.csv"])
+def test_arrays_in_folders_of_pictures_are_left_out(gather: Gather, name: str) -> None:
+    classes("train/a", "train/b", "test/a", "test/b")
+    npz("mine/train/cache.npz")
+    csv("train/cache.csv", np.arange(30) % 3, noise(30, 8, 8))
+    idx_file("train/train-images-idx3-ubyte", noise(30, 8, 8))
+    for file in Path("mine/train").iterdir():
+        if file.is_file() and file.name != name:
+            file.unlink()
+    assert gather().about["classes"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.csv", "a.tsv"])
+def test_arrays_at_the_top_count_and_those_in_folders_are_told(gather: Gather, name: str) -> None:
+    as_csv()
+    in_folder(f"test/{name}", b"1,2")
+    assert "left out: test/ (what lies above counts)" in gather().said
+
+
+@fault("CSV: one in a folder test, and none to train on")
+def test_a_csv_in_a_folder_of_test_images_is_not_trained_on() -> None:
+    Path("mine/test").mkdir()
+    csv("test/data.csv", np.arange(30) % 3, noise(30, 8, 8))
+    said = "a CSV file with labels, or train.csv and test.csv, found images of test alone"
+    assert refusal() == f"mine: expected {said}"
 
 
 def test_what_is_said_of_images_or_labels_is_neither(gather: Gather) -> None:
@@ -763,17 +811,50 @@ def test_idx_files_are_found_in_each_spelling(gather: Gather, name: str) -> None
     assert len(gather().pairs("train")) == 120
 
 
-def test_the_header_of_pandas_with_an_index_and_numbers_is_no_image(gather: Gather) -> None:
+@pytest.mark.parametrize("split", [(), ("split",)])
+def test_the_header_of_pandas_with_an_index_and_numbers_is_no_image(
+    gather: Gather, split: tuple[str, ...]
+) -> None:
     images = noise(30, 64)
-    table("a.csv", ("", "label", *range(64)), *((at, at % 3, *images[at]) for at in range(30)))
+    rows = [(at, at % 3, *images[at], ["train", "test"][at % 2]) for at in range(30)]
+    head = ("", "label", *range(64), *split)
+    table("a.csv", head, *(row[: len(head)] for row in rows))
     found = gather()
     assert found.about["classes"] == ["0", "1", "2"]
     assert len(found.pairs("train") + found.pairs("test")) == 30
+    assert not split or len(found.pairs("test")) == 15
+
+
+def test_the_only_column_beside_the_pixels_is_the_label_however_it_is_called(
+    gather: Gather,
+) -> None:
+    images = noise(30, 64)
+    head = ("usage", *(f"pixel{number}" for number in range(64)))
+    table("land.csv", head, *((["field", "wood"][at % 2], *images[at]) for at in range(30)))
+    assert gather().about["classes"] == ["field", "wood"]
+
+
+def test_a_column_of_splits_may_stand_first(gather: Gather) -> None:
+    images = noise(30, 64)
+    head = ("split", "label0", *(f"pixel{number}" for number in range(64)))
+    rows = [(["train", "test"][at % 2], at % 4, *images[at]) for at in range(30)]
+    table("a.csv", head, *rows)
+    assert len(gather().pairs("test")) == 15
+
+
+@fault("CSV: two files of which both have test images")
+def test_two_files_may_not_both_have_images_of_a_split() -> None:
+    images = noise(30, 64)
+    head = ("label", *(f"pixel{number}" for number in range(64)), "split")
+    rows = [(at % 3, *images[at], ["train", "test"][at % 2]) for at in range(30)]
+    table("train.csv", head, *rows)
+    csv("test.csv", np.arange(30) % 3, noise(30, 8, 8))
+    assert refusal() == "mine/train.csv: expected one CSV file of test images, found two; join them"
 
 
 def test_arrays_that_are_called_neither_images_nor_labels_are_told(gather: Gather) -> None:
     npz(holdout=noise(5, 8, 8))
-    assert "left out: holdout.npy (called neither images nor labels)" in gather().said
+    assert "left out: holdout.npy (called otherwise than images or labels)" in gather().said
 
 
 def test_tables_of_train_and_test_may_each_name_few_of_a_folders_pictures(gather: Gather) -> None:
@@ -1946,11 +2027,17 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
     "it has several columns beside the pixels": (
         {"a": f"age,gender,pixels\n20,1,{' '.join(map(str, range(16)))}\n"},
         "mine/a.csv: expected lines of a label and the pixels of a square image, found 18 columns; "
-        "of age, gender leave out all but the label",
+        "leave out all of age, gender but the label, and splits in a column split",
     ),
     "a column of splits has a word that is none": (
         {"a": line("label", *[f"p{i}" for i in range(64)], "split") + f"{GOOD[:-1]},dev\n"},
-        "mine/a.csv: expected train, val or test in the column of splits, found dev",
+        "mine/a.csv: expected train, val or test in the column of splits, found dev; or call "
+        "that column otherwise",
+    ),
+    "an image's pixels are in one cell, in brackets": (
+        {"a": "emotion,pixels,Usage\n0,[70 80 82],Training\n"},
+        "mine/a.csv: expected lines of a label and the pixels of a square image, found 3 columns; "
+        "write all of an image in a cell as 0 255 0, or give each a column",
     ),
     "its columns are measurements": (
         {"a": f"quality,{','.join(ascii_lowercase[:16])}\n{line(3, *range(16))}"},
