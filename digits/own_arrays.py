@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from digits import idx, pictures
 from digits.output import printable
@@ -48,6 +49,7 @@ def from_arrays(form: str, place: Path, found: list[Arrays], job: Job) -> Data:
     shape = full if colour else full[:2]
 
     def stream() -> Stream:
+        bar = tqdm(total=sum(map(len, codes)), desc="writing", unit=" images", disable=None)
         for one, labels, scale in zip(found, codes, scales):
             for start, rows in chunks(one.images):
                 if rows.dtype != np.uint8 or scale != 1:
@@ -61,6 +63,8 @@ def from_arrays(form: str, place: Path, found: list[Arrays], job: Job) -> Data:
                     fitted = (pictures.to_array(Image.fromarray(row), *full) for row in rows)
                     rows = np.stack([*fitted])
                 yield rows, labels[start : start + len(rows)], held
+                bar.update(len(rows))
+        bar.close()
 
     return Data(form, shape, classes, stream())
 

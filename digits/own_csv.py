@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from digits import idx
 from digits.output import listed
@@ -105,7 +106,8 @@ def read_csv(file: Path, split: str, job: Job) -> dict[str, Arrays]:
         words: dict[int, list[str]] = {columns.label: []}
         if columns.split is not None:
             words[columns.split] = []
-        rows = csv_rows(file, lines, mark, len(fields), columns, words)
+        bar = tqdm(lines, desc="reading", unit=" lines", disable=None)
+        rows = csv_rows(file, bar, mark, len(fields), columns, words)
         pixels = spool(rows, job.scratch / f"{split}-rows", np.float32, (math.prod(columns.shape),))
     labels = as_labels(words[columns.label])
     last = pixels[:, -1]
@@ -234,7 +236,7 @@ def is_header(fields: list[str]) -> bool:
 
 def csv_rows(
     file: Path,
-    lines: Iterator[tuple[int, str]],
+    lines: Iterable[tuple[int, str]],
     mark: str,
     width: int,
     columns: Columns,
