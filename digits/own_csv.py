@@ -26,14 +26,13 @@ from digits.own_common import (
     wrong,
 )
 from digits.own_files import (
-    TABLES,
     array_files,
     delimited,
-    ending,
     has_pictures,
     inside,
     names_of,
     opened,
+    table_files,
 )
 from digits.own_labels import LONGEST_LABEL, as_labels
 
@@ -45,16 +44,17 @@ NUMBER = re.compile(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", re.IGNORECASE)
 
 def from_csv(path: Path, job: Job) -> Data | None:
     """train.csv, a label and its pixels a line: one file, or those called train, val or test."""
-    files = [file for file in array_files(path) if ending(file) in TABLES]
-    files = [file for file in files if ending(file) == ending(files[0])]
+    files = table_files(array_files(path))
     if not files or any(map(has_pictures, filter(Path.is_dir, inside(path)))):
         return None
     found: dict[str, Arrays] = {}
     left = []
     for file in files:
         name, *above = names_of(file, path)
-        split = meaning(SPLITS, *above) or "train"
-        if len(files) > 1 and not (split := meaning(SPLITS, name, *above) or ""):
+        split = meaning(SPLITS, name, *above)
+        if len(files) == 1:
+            split = meaning(SPLITS, *above) or "train"
+        if not split:
             left.append(f"{file.name} (called neither train nor test)")
             continue
         read = read_csv(file, split, job)

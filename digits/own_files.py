@@ -95,7 +95,7 @@ def inside(path: Path) -> list[Path]:
 def array_files(path: Path) -> list[Path]:
     """Files of arrays, and tables: those in a folder, or else in its train, test, images, labels.
 
-    A file alone is itself. None lie deeper where there are pictures.
+    Where there are pictures, none deeper count.
     """
     here = [file for file in inside(path) if ending(file) in ARRAYS and file.is_file()]
     if here or not path.is_dir() or has_pictures(path):
