@@ -152,6 +152,8 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     left: Counter[str] = Counter()
     inside = below(root, left)
     images = [path for path in inside if ending(path) in pictures.ENDINGS]
+    if not images:
+        return None  # and no look at each column of pixels
     known = PictureIndex(root, images)
     used = fitting(files, known)
     if not used or (sure and not all(table.sure for table in used)):
