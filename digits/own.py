@@ -32,7 +32,6 @@ from digits.own_files import (
     TABLE_LIKE,
     TABLES,
     advice,
-    array_files,
     below,
     delimited,
     ending,
@@ -180,7 +179,7 @@ def look(path: Path, job: Job) -> Data:
 
 def unread(path: Path) -> list[str]:
     """Folders that hold arrays or tables, if some lie above them: these alone are read."""
-    if path not in {file.parent for file in array_files(path)}:
+    if not path.is_dir() or ARRAYS.isdisjoint(map(ending, visible(path))):
         return []
     return [f"{inner.name}/" for inner in folders(path) if ARRAYS & {*map(ending, visible(inner))}]
 

@@ -141,9 +141,8 @@ def columns_of(file: Path, known: PictureIndex) -> Table | None:
         return None
     headed = not known.named(head[picture]) or not NAMES_OF_COLUMNS.isdisjoint(columns)
     others = [at for at in range(len(head)) if at != picture]
-    split = next((at for at in others if is_split(columns[at], rows, at)), None)
-    if split is not None and len(others) == 1 and not says_splits(columns[split], rows, split):
-        split = None  # a train is a class among vehicles
+    alone = len(others) == 1
+    split = next((at for at in others if is_split(columns[at], rows, at, alone)), None)
     others = [at for at in others if at != split]
     others = [at for at in others if columns[at] not in INDEX] or others
     labels, sure = class_columns(file, head, rows, others, headed)
@@ -217,19 +216,17 @@ def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -
     return bool(hits) and 2 * len(hits) >= len(cells)
 
 
-def says_splits(column: str, rows: list[Row], at: int) -> bool:
-    """Whether it is called so, or each word is a split."""
-    return column in SPLIT_COLUMNS or all(split_said(column, row[at]) for row in rows)
+def is_split(column: str, rows: list[Row], at: int, alone: bool) -> bool:
+    """Whether a column is called so, or has few words, of which two are train, val or test.
 
-
-def is_split(column: str, rows: list[Row], at: int) -> bool:
-    """Whether a column is called so, or has few words, of which two are train, val or test."""
+    Alone, it has no other words: a train may be a class among vehicles.
+    """
     if column in CLASS_COLUMNS:
         return False
     words = {row[at] for row in rows}
     said = {split_said(column, word) for word in words}
     plain = {SPLITS.get(word.strip().casefold()) for word in words}  # "test tube" is none
-    few = len(words) <= FEW and len(plain - {None}) > 1
+    few = not alone and len(words) <= FEW and len(plain - {None}) > 1
     every = None not in said and len(said) > 1
     return column in SPLIT_COLUMNS or few or every
 

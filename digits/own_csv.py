@@ -27,9 +27,8 @@ from digits.own_common import (
 )
 from digits.own_files import (
     array_files,
+    beside_pictures,
     delimited,
-    has_pictures,
-    inside,
     names_of,
     opened,
     table_files,
@@ -45,7 +44,7 @@ NUMBER = re.compile(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", re.IGNORECASE)
 def from_csv(path: Path, job: Job) -> Data | None:
     """train.csv, a label and its pixels a line: one file, or those called train, val or test."""
     files = table_files(array_files(path))
-    if not files or any(map(has_pictures, filter(Path.is_dir, inside(path)))):
+    if not files or beside_pictures(path):
         return None
     found: dict[str, Arrays] = {}
     left = []

@@ -14,7 +14,7 @@ CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
 ARRAYS = TABLES | {".npy", ".npz"}
 # words in the names of folders of these
-PARTS = SPLITS | {word: kind for word, kind in KINDS.items() if word != "data"}
+ARRAY_FOLDERS = SPLITS | {word: kind for word, kind in KINDS.items() if word != "data"}
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
 # what lies beside a JPEG, or in place of it: a camera's raw file, which may hold a small picture
 # first; of a film, its first one; and what exiftool has changed
@@ -38,25 +38,34 @@ LINE = 2**24  # characters of a line of a table
 
 
 def below(folder: Path, left: Counter[str]) -> list[Path]:
-    """All files in and below a folder, in natural order; links are followed, each place once."""
-    found, seen, ahead = [], set(), [folder]
+    """All files in and below a folder, in natural order; `left` counts what systems hide."""
+    return sorted(walk(folder, left), key=natural)
+
+
+def walk(folder: Path, left: Counter[str]) -> Iterator[Path]:
+    """Yield the same, a folder at a time; links are followed, each place once."""
+    seen, ahead = set(), [folder]
     while ahead:
         here = ahead.pop()
-        if here.resolve() not in seen:
-            seen.add(here.resolve())
-            inside = visible(here)
-            left.update(hidden(here))
-            ahead += [path for path in inside if path.is_dir()]
-            found += [path for path in inside if not path.is_dir()]
-    return sorted(found, key=natural)
+        if here.resolve() in seen:
+            continue
+        seen.add(here.resolve())
+        for path in sorted(here.iterdir()):
+            if hides(path):
+                left[path.name] += 1
+            elif path.is_dir():
+                ahead.append(path)
+            else:
+                yield path
 
 
 def has_pictures(folder: Path) -> bool:
-    # most have one that is found without a walk
-    here = (path for path in folder.iterdir() if not hides(path))
-    return any(ending(path) in pictures.ENDINGS for path in here) or any(
-        ending(path) in pictures.ENDINGS for path in below(folder, Counter())
-    )
+    return any(ending(path) in pictures.ENDINGS for path in walk(folder, Counter()))
+
+
+def beside_pictures(path: Path) -> bool:
+    """Whether pictures lie in a folder there."""
+    return any(has_pictures(each) for each in inside(path) if each.is_dir())
 
 
 def advice(endings: Iterable[str]) -> str:
@@ -100,7 +109,7 @@ def array_files(path: Path) -> list[Path]:
     here = [file for file in inside(path) if ending(file) in ARRAYS and file.is_file()]
     if here or not path.is_dir() or has_pictures(path):
         return here
-    parts = [folder for folder in folders(path) if meaning(PARTS, folder.name)]
+    parts = [folder for folder in folders(path) if meaning(ARRAY_FOLDERS, folder.name)]
     return [file for part in parts for file in visible(part) if ending(file) in ARRAYS]
 
 

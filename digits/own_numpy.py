@@ -25,7 +25,7 @@ from digits.own_common import (
     words_of,
     wrong,
 )
-from digits.own_files import TABLES, array_files, ending, has_pictures, inside, names_of
+from digits.own_files import TABLES, array_files, beside_pictures, ending, inside, names_of
 
 # words in the names of arrays that say something of images or labels
 ABOUT = {"id", "ids", "mean", "names", "std"}
@@ -47,7 +47,7 @@ def from_numpy(path: Path, job: Job) -> Data | None:
         return None
     found = by_key(path, several)
     whole = {kind for _, kind in found} >= {"images", "labels"}
-    if not whole and any(map(has_pictures, filter(Path.is_dir, inside(path)))):
+    if not whole and beside_pictures(path):
         job.said.append(f"left out: {listed(file.name for file in several)}")
         return None
     return from_arrays("NumPy arrays", path, load_all(several, one_each(found), job), job)

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 from digits import pictures
@@ -60,7 +61,7 @@ ALBUMS |= {"preview", "previews", "thumbnail", "thumbnails", "thumbs"}
 PARTS = {"batch", "chunk", "folder", "image", "images", "img", "imgs", "part", "shard"}
 
 
-def by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
+def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
     """The class of each picture, where folders say it; else nothing.
 
     They do not if one is alone, or if they are splits, parts, albums or masks.
@@ -95,19 +96,19 @@ def from_tables(root: Path, job: Job) -> Data | None:
     files = [file for top in (root, *split_folders(root)) for file in table_files(visible(top))]
     if not files:
         return None
-    class_of = by_folders(root, job.names)
+    class_of = classes_by_folders(root, job.names)
     if class_of and not overrules(root, files, class_of):
         job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
         return None
     return from_listed(root, files, job, sure=False)
 
 
-def overrules(root: Path, files: list[Path], folder_of: dict[Path, str]) -> bool:
+def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     """Whether tables say the classes, not the folder of each: all that they name lie in one album.
 
     SystemExit where both may, and say different classes.
     """
-    known = PictureIndex(root, [*folder_of])
+    known = PictureIndex(root, [*class_of])
     try:
         used = [table for table in fitting(files, known) if table.sure]
         rows = [row for table in used for row in pictures_of(table, known, len(used) > 1)]
@@ -115,7 +116,8 @@ def overrules(root: Path, files: list[Path], folder_of: dict[Path, str]) -> bool
         return False  # they are no tables of these pictures
     if len({(row.path, row.name) for row in rows}) > len({row.path for row in rows}):
         return False  # of boxes or parts: a picture has several
-    pairs = Counter((plain(folder_of[row.path]), plain(row.name)) for row in rows)
+    both = [(plain(class_of[row.path]), plain(row.name)) for row in rows]
+    pairs = Counter(both)
     used_folders = {folder for folder, _ in pairs}
     labels = {label for _, label in pairs}
     if len(used_folders) == 1:
@@ -124,10 +126,10 @@ def overrules(root: Path, files: list[Path], folder_of: dict[Path, str]) -> bool
         return False  # attributes in 0 and 1
     if len(used_folders) < len(pairs) or len(labels) < len(pairs):
         called = listed(table.file.relative_to(root) for table in used)
-        others = [row for row in rows if plain(row.name) != plain(folder_of[row.path])]
-        rare = min(others, key=lambda row: pairs[plain(folder_of[row.path]), plain(row.name)])
+        unlike = [(pairs[pair], row) for pair, row in zip(both, rows) if pair[0] != pair[1]]
+        _, rare = min(unlike, key=itemgetter(0))
         said = f"{rare.path.relative_to(root)} is {rare.name}"
-        found = f"others: by {called}, {said}, and lies in {folder_of[rare.path]}"
+        found = f"others: by {called}, {said}, and lies in {class_of[rare.path]}"
         hint = f"; take {called} away, or put the folders into one called images"
         raise wrong(root, "classes that folders and tables say alike", found, hint)
     return False
@@ -142,7 +144,7 @@ def from_tables_aside(root: Path, job: Job) -> Data | None:
     tops = [root, *split_folders(root)]
     aside = [each for top in tops for each in folders(top) if not has_pictures(each)]
     files = [file for folder in aside for file in table_files(below(folder, Counter()))]
-    if not files or by_folders(root, job.names):
+    if not files or classes_by_folders(root, job.names):
         return None
     return from_listed(root, files, job, sure=True)
 
