@@ -31,9 +31,9 @@ FILES = {  # of every data set, under the names that MNIST gave them
     ("test", "labels"): "t10k-labels-idx1-ubyte",
 }
 # Such names in all spellings: train-images.idx3-ubyte, emnist-letters-test-images-idx3-ubyte.gz,
-# train_images.idx3; a browser's second copy ends in (1)
+# train_images.idx3, in a folder train images.idx3; a browser's second copy ends in (1)
 SPELLING = re.compile(
-    r"([\w-]+[-_])?(?P<split>train|t10k|test)[-_](?P<kind>images|labels)"
+    r"([\w-]+?[-_])??((?P<split>train|t10k|test)[-_])?(?P<kind>images|labels)"
     r"[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
     re.IGNORECASE,
 )
@@ -53,21 +53,22 @@ TEST_NAMES = "test_names.txt"  # of chosen test images and of pictures: what eac
 
 
 def candidates(folder: Path, split: str, kind: str) -> list[Path]:
-    """All files in a folder that by their names are the images or labels of a split."""
+    """All files in a folder that by their names, or by its own, are such of a split."""
     # Kaggle packs each file into a folder that is called as a file is
     there = [*folder.glob("*")]
     packed = [path for outer in there if SPELLING.fullmatch(outer.name) for path in outer.glob("*")]
     found = []
     for path in sorted([*there, *packed]):
         name = SPELLING.fullmatch(path.name)
-        if name and spelt(name) == (split, kind):
+        if name and spelt(name, folder) == (split, kind):
             found.append(path)
     return [path for path in found if path.is_file()]
 
 
-def spelt(name: re.Match[str]) -> tuple[str, str]:
-    """The split and the kind that the name of a file says."""
-    return name["split"].lower().replace("t10k", "test"), name["kind"].lower()
+def spelt(name: re.Match[str], folder: Path) -> tuple[str, str]:
+    """The split that the name of a file says, or else that of its folder, and the kind."""
+    split = (name["split"] or folder.name).lower()
+    return split.replace("t10k", "test").removesuffix("ing"), name["kind"].lower()
 
 
 def find(folder: Path, split: str, kind: str) -> Path:

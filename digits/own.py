@@ -29,6 +29,7 @@ from digits.own_csv import from_csv
 from digits.own_files import (
     ARRAYS,
     CLASSES_FILE,
+    RENAME,
     TABLE_LIKE,
     TABLES,
     advice,
@@ -36,6 +37,7 @@ from digits.own_files import (
     delimited,
     ending,
     folders,
+    is_predicted,
     opened,
     table_files,
     visible,
@@ -44,7 +46,7 @@ from digits.own_folders import from_folders
 from digits.own_idx import from_idx
 from digits.own_names import from_names
 from digits.own_numpy import from_drawings, from_numpy
-from digits.own_tables import from_tables, from_tables_aside, is_predicted
+from digits.own_tables import from_tables, from_tables_aside
 from digits.pictures import ENDINGS
 
 READ = ENDINGS | ARRAYS
@@ -136,7 +138,7 @@ def instead_of(path: Path, only: str) -> str:
 def unnamed(path: Path, table: Path) -> str:
     """Why a table is not used: as it is called, or begins while a picture is called otherwise."""
     if is_predicted(table.relative_to(path)):
-        return f"; {printable(table.name)} is called as a model's results: if it is none, rename it"
+        return f"; {printable(table.name)} {RENAME}"
     with opened(table) as text:
         _, _, lines = delimited(text)
         *_, line = ["", *islice(lines, 2)]

@@ -11,9 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from digits import idx
-from digits.output import listed
+from digits.output import listed, printable
 from digits.own_arrays import Arrays, chunks, from_arrays, spool, square, turned
-from digits.own_columns import SPLIT_COLUMNS
+from digits.own_columns import SPLIT_COLUMNS, SPLIT_FLAGS, split_said
 from digits.own_common import (
     INDEX,
     KINDS,
@@ -26,9 +26,11 @@ from digits.own_common import (
     wrong,
 )
 from digits.own_files import (
+    RENAME,
     array_files,
     beside_pictures,
     delimited,
+    is_predicted,
     names_of,
     opened,
     table_files,
@@ -37,7 +39,7 @@ from digits.own_labels import LONGEST_LABEL, as_labels
 
 FEW_COLUMNS = 100  # more of any name are pixels
 FEWEST_PIXELS = 16  # of an image: fewer numbers are of something else
-SAY_SPLITS = SPLIT_COLUMNS | {"usage"}  # names of columns; the last is FER2013's
+SAY_SPLITS = {*SPLIT_COLUMNS, *SPLIT_FLAGS, "set", "usage"}  # columns; the last is FER2013's
 NUMBER = re.compile(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", re.IGNORECASE)
 
 
@@ -109,20 +111,35 @@ def read_csv(file: Path, split: str, job: Job) -> dict[str, Arrays]:
         rows = csv_rows(file, bar, mark, len(fields), columns, words)
         pixels = spool(rows, job.scratch / f"{split}-rows", np.float32, (math.prod(columns.shape),))
     labels = as_labels(words[columns.label])
-    last = pixels[:, -1]
-    if not columns.named and not count_classes(labels) and count_classes(last):
+    check_splits_alone(file, fields[columns.label], words[columns.label])
+    if not columns.named:
+        check_last(file, labels, pixels[:, -1])
+    read = Arrays(split, turned(file, pixels.reshape(-1, *columns.shape), job), labels)
+    if columns.split is None:
+        return {split: read}
+    return parted(file, read, fields[columns.split], words[columns.split], job)
+
+
+def check_splits_alone(file: Path, column: str, words: list[str]) -> None:
+    """SystemExit where the column that is left for labels holds splits."""
+    if column in SAY_SPLITS and None not in {split_said(column, word) for word in {*words}}:
+        raise wrong(file, "a column of labels", f"{column} alone, which says splits")
+
+
+def check_last(file: Path, labels: np.ndarray, last: np.ndarray) -> None:
+    """SystemExit where not the first column but the last seems to hold labels."""
+    if count_classes(last) and not count_classes(labels):
         expected = "labels in the first column, or a header that says where"
         raise wrong(file, expected, f"{len(np.unique(last))} classes in the last")
-    read = Arrays(split, turned(file, pixels.reshape(-1, *columns.shape), job), labels)
-    return {split: read} if columns.split is None else parted(file, read, words[columns.split], job)
 
 
-def parted(file: Path, read: Arrays, words: list[str], job: Job) -> dict[str, Arrays]:
-    """The images and labels of each split, as a word for each says."""
-    split_of = {word: meaning(SPLITS, word) for word in words}
+def parted(file: Path, read: Arrays, column: str, words: list[str], job: Job) -> dict[str, Arrays]:
+    """The images and labels of each split, as a word for each in a column of this name says."""
+    split_of = {word: split_said(column, word) for word in words}
     if others := [word for word, split in split_of.items() if not split]:
+        expected = "0 or 1" if column in SPLIT_FLAGS else "train, val or test"
         hint = "; or call that column otherwise"
-        raise wrong(file, "train, val or test in the column of splits", listed(others), hint)
+        raise wrong(file, f"{expected} in the column {column}", listed(others), hint)
     splits = np.array([split_of[word] for word in words])
     found = {}
     for split in sorted({*splits.tolist()}):
@@ -197,6 +214,8 @@ def columns_in(file: Path, fields: list[str]) -> Columns | None:
         hint = "; write all of an image in a cell as 0 255 0, or give each a column"
     elif len(fields) <= FEWEST_PIXELS:
         hint = TABLE_HINT
+        if is_predicted(Path(file.name)):
+            hint = f"; {printable(file.name)} {RENAME}"
     elif is_header(fields) and len(words) > 1:
         hint = f"; leave out all of {listed(words)} but the label, and splits in a column split"
     raise wrong(file, expected, f"{len(fields):,} columns", hint)

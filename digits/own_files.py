@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from digits import pictures
-from digits.own_common import KINDS, SPLITS, meaning, natural
+from digits.own_common import KINDS, SPLITS, meaning, natural, words_of
 
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
@@ -30,6 +30,12 @@ ADVICE |= dict.fromkeys([".tfrecord", ".tfrecords"], "save it as .npz")
 ADVICE |= dict.fromkeys([".pgm", ".ppm"], "export it as PNG")
 ADVICE |= {".npy": "call them x_train and y_train"}
 ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
+
+# a model's own labels, or what a competition would be handed
+PREDICTED = {"pred", "preds", "predicted", "prediction", "predictions"}
+PREDICTED |= {"output", "result", "results"}
+OUTPUTS = {"logs", "output", "outputs", "predictions", "results"}
+RENAME = "is called as a model's results: if it is none, rename it"
 
 # how the names of folders begin that systems, and stores of files in a network, make
 OF_SYSTEMS = ["@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found"]
@@ -94,6 +100,13 @@ def table_files(inside: list[Path]) -> list[Path]:
     files = [path for path in inside if path.is_file()]
     commas = [path for path in files if ending(path) == ".csv"]
     return commas or [path for path in files if ending(path) == ".tsv"]
+
+
+def is_predicted(file: Path) -> bool:
+    """Whether a table, or a folder above it, is called as a model's own labels are."""
+    words = {*words_of(file.stem)}
+    above = {part.casefold() for part in file.parts[:-1]}
+    return "submission" in file.name.casefold() or bool(PREDICTED & words or OUTPUTS & above)
 
 
 def inside(path: Path) -> list[Path]:

@@ -20,6 +20,9 @@ MASKS = {"annotations", "groundtruth", "gt", "labels", "mask", "masks", "segment
 BESIDE_MASKS = ("image", "images", "img", "imgs")
 # 1_mask, mask_1, 1-segmentation_2
 MASK = re.compile(r"mask[-_](.+)|(.+)[-_](gt|labels?|masks?|seg|segmentation)(_\d+)?")
+# folders of small copies, and what such a copy is called beside its picture
+THUMBNAILS = {"preview", "previews", "thumb", "thumbnail", "thumbnails", "thumbs"}
+THUMBNAIL = re.compile(r"(.+)[-_](?:thumb|thumbnail)")
 # folders that are splits where they hold what train does
 LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
 
@@ -108,6 +111,8 @@ def find(
             for path in files:
                 if is_mask(path, folder, there):
                     left["masks"] += 1
+                elif is_thumbnail(path, there):
+                    left["thumbnails"] += 1
                 else:
                     found.append(Picture(path, folder.name, split))
     if root in splits:
@@ -149,6 +154,14 @@ def is_mask(path: Path, folder: Path, there: set[Path]) -> bool:
         return any(path.parent.with_name(name).is_dir() for name in BESIDE_MASKS)
     outlined = MASK.fullmatch(path.stem)
     return outlined is not None and path.parent / (outlined[1] or outlined[2]) in there
+
+
+def is_thumbnail(path: Path, there: set[Path]) -> bool:
+    """Whether it is a picture of a class once more: thumbs/1.png or 1_thumb.png beside 1.png."""
+    copied = THUMBNAIL.fullmatch(path.stem)
+    beside = copied is not None and path.parent / copied[1] in there
+    below = path.parent.name.casefold() in THUMBNAILS and path.parent.parent / path.stem in there
+    return ending(path) in pictures.ENDINGS and (beside or below)
 
 
 def split_by_folders(

@@ -42,21 +42,17 @@ from digits.own_files import (
     ending,
     folders,
     has_pictures,
+    is_predicted,
     table_files,
     visible,
 )
-from digits.own_folders import find, split_by_folders
+from digits.own_folders import THUMBNAILS, find, split_by_folders
 from digits.own_labels import LONGEST_LABEL, as_labels, numbered
 from digits.own_pictures import Picture, from_pictures
 
-# a model's own labels, or what a competition would be handed
-PREDICTED = {"pred", "preds", "predicted", "prediction", "predictions"}
-PREDICTED |= {"output", "result", "results"}
-OUTPUTS = {"logs", "output", "outputs", "predictions", "results"}
-
 # names of folders that say no class
 ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
-ALBUMS |= {"preview", "previews", "thumbnail", "thumbnails", "thumbs"}
+ALBUMS |= THUMBNAILS
 # last words of names such as part_1, part_2
 PARTS = {"batch", "chunk", "folder", "image", "images", "img", "imgs", "part", "shard"}
 
@@ -90,17 +86,26 @@ def plain(name: str) -> str:
 
 
 def from_tables(root: Path, job: Job) -> Data | None:
-    """The pictures that tables name; None where these name none, or folders say the classes."""
+    """The pictures that tables name; None where these name none, or folders say the classes.
+
+    The tables lie above the pictures, or else in each folder one.
+    """
     if not root.is_dir():
         return None
-    files = [file for top in (root, *split_folders(root)) for file in table_files(visible(top))]
+    tops = [root, *split_folders(root)]
+    files = [file for top in tops for file in table_files(visible(top))]
+    above = bool(files)
+    if not above:
+        inner = [folder for top in tops for folder in folders(top) if has_pictures(folder)]
+        files = [file for folder in inner for file in table_files(visible(folder))]
     if not files:
         return None
     class_of = classes_by_folders(root, job.names)
     if class_of and not overrules(root, files, class_of):
-        job.said.append(f"folders say the classes, not {listed(file.name for file in files)}")
+        names = dict.fromkeys(file.name for file in files)
+        job.said.append(f"folders say the classes, not {listed(names)}")
         return None
-    return from_listed(root, files, job, sure=False)
+    return from_listed(root, files, job, sure=not above)
 
 
 def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
@@ -130,7 +135,8 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
         _, rare = min(unlike, key=itemgetter(0))
         said = f"{rare.path.relative_to(root)} is {rare.name}"
         found = f"others: by {called}, {said}, and lies in {class_of[rare.path]}"
-        hint = f"; take {called} away, or put the folders into one called images"
+        one = "it" if len(used) == 1 else "one table of all rows"
+        hint = f"; take {called} away, or put {one} beside a folder images that holds the others"
         raise wrong(root, "classes that folders and tables say alike", found, hint)
     return False
 
@@ -185,13 +191,6 @@ def named_by(tables: list[Table]) -> tuple[int, int]:
     return len({*names}), -len(names)
 
 
-def is_predicted(file: Path) -> bool:
-    """Whether a table, or a folder above it, is called as a model's own labels are."""
-    words = {*words_of(file.stem)}
-    above = {part.casefold() for part in file.parts[:-1]}
-    return "submission" in file.name.casefold() or bool(PREDICTED & words or OUTPUTS & above)
-
-
 def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
     """The tables that say the classes alike: of several, in a column that is called so."""
     tables, reasons = [], []
@@ -216,7 +215,8 @@ def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
         groups.setdefault(table.key, []).append(table)
     alike = max(groups.values(), key=named_by, default=[])
     unsplit = [one for one in alike if one.split is None and not known.split_of(one.file)]
-    if not alike or (len(alike) > 1 and unsplit):
+    apart = len({table.file.parent for table in alike}) == len(alike)
+    if not alike or (len(alike) > 1 and unsplit and not apart):
         found = listed(table.file.relative_to(known.root) for table in tables)
         expected = "one table with a column called label, or train.csv and test.csv"
         raise wrong(known.root, expected, found)
@@ -238,6 +238,9 @@ def pictures_of(table: Table, known: PictureIndex, several: bool) -> Iterator[Pi
                 raise wrong(place, "train, val or test", row[table.split])
         cell = row[table.picture]
         paths = known.named(cell, split or of_file)
+        if len(paths) > 1:
+            near = table.file.parent.relative_to(known.root)
+            paths = [path for path in paths if path.is_relative_to(near)] or paths
         if len(paths) > 1:
             raise wrong(place, "the name of one picture", f"that of {listed(paths)}")
         if not paths:

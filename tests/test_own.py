@@ -185,6 +185,12 @@ def in_folders(form: Callable[[], None], **folders: str) -> None:
 SPLIT_FOLDERS = {"train": "Training", "test": "test", "t10k": "test"}
 
 
+def as_short_idx() -> None:
+    in_folders(as_idx, **SPLIT_FOLDERS)
+    for file in [*Path("mine").glob("*/*")]:
+        file.rename(file.with_name(file.name.removeprefix("train-").removeprefix("t10k-")))
+
+
 def as_table() -> None:
     rows = [("id_code", "digit", "split")]
     for split, (images, labels) in DRAWN.items():
@@ -220,6 +226,7 @@ FORMS: dict[str, Callable[[], None]] = {
     "CSV with the pixels in a cell, spaced": lambda: as_one_csv("  "),
     "IDX": as_idx,
     "IDX in folders of splits": lambda: in_folders(as_idx, **SPLIT_FOLDERS),
+    "IDX in folders alone called by their split": as_short_idx,
     "IDX, the test images deeper": lambda: in_folders(as_idx, t10k="test", train="."),
 }
 
@@ -588,10 +595,36 @@ def test_folders_and_a_table_that_say_different_classes_are_refused(gather: Gath
     table("labels.csv", ("path", "label"), *rows)
     assert refusal().startswith(
         "mine: expected classes that folders and tables say alike, found others: by labels.csv, "
-        "anna/0.png is c, and lies in anna; take labels.csv away, or"
+        "anna/0.png is c, and lies in anna; take labels.csv away, or put it beside a folder images"
     )
     table("labels.csv", ("path", "label"), *((path, str(path)[0]) for path, _ in rows))
     assert gather().about["classes"] == ["anna", "ben", "carl"]
+
+
+@fault("a table in each folder, and these say different classes")
+def test_tables_in_folders_that_say_other_classes_are_refused(gather: Gather) -> None:
+    for site in ("berlin", "paris"):
+        rows = [(path.name, "cd"[at % 2]) for at, path in enumerate(classes(site))]
+        table(f"{site}/labels.csv", ("image", "label"), *rows)
+    assert refusal().endswith("beside a folder images that holds the others")
+    for site in ("berlin", "paris"):
+        rows = [(f"{at}.png", site) for at in range(20)]
+        table(f"{site}/labels.csv", ("image", "label"), *rows)
+    assert "folders say the classes, not labels.csv" in gather().said
+
+
+def test_a_table_may_lie_in_each_part_of_the_pictures(gather: Gather) -> None:
+    for part in ("part_1", "part_2"):
+        rows = [(path.name, f"c{at % 2}") for at, path in enumerate(classes(part))]
+        table(f"{part}/labels.csv", ("image", "label"), *rows)
+    assert gather().about["classes"] == ["c0", "c1"]
+
+
+@pytest.mark.parametrize("copy", ["a/thumbs/0", "a/0_thumb"])
+def test_small_copies_of_pictures_are_no_other_pictures(gather: Gather, copy: str) -> None:
+    classes("a", "b")
+    picture(f"{copy}.png")
+    assert "left out: 1 thumbnails" in gather().said
 
 
 @fault("a table's numbers are names of files by chance")
@@ -839,6 +872,16 @@ def test_a_column_of_splits_may_stand_first(gather: Gather) -> None:
     head = ("split", "label0", *(f"pixel{number}" for number in range(64)))
     rows = [(["train", "test"][at % 2], at % 4, *images[at]) for at in range(30)]
     table("a.csv", head, *rows)
+    assert len(gather().pairs("test")) == 15
+
+
+@pytest.mark.parametrize("column, words", [("set", ["train", "test"]), ("is_train", ["True", "0"])])
+def test_splits_beside_pixels_may_be_told_in_other_words(
+    gather: Gather, column: str, words: list[str]
+) -> None:
+    images = noise(30, 64)
+    head = ("label", *(f"pixel{number}" for number in range(64)), column)
+    table("a.csv", head, *((at % 3, *images[at], words[at % 2]) for at in range(30)))
     assert len(gather().pairs("test")) == 15
 
 
@@ -2031,8 +2074,21 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a column of splits has a word that is none": (
         {"a": line("label", *[f"p{i}" for i in range(64)], "split") + f"{GOOD[:-1]},dev\n"},
-        "mine/a.csv: expected train, val or test in the column of splits, found dev; or call "
+        "mine/a.csv: expected train, val or test in the column split, found dev; or call "
         "that column otherwise",
+    ),
+    "a column of splits that counts 0 and 1 has another number": (
+        {"a": line("label", *[f"p{i}" for i in range(64)], "is_test") + f"{GOOD[:-1]},2\n"},
+        "mine/a.csv: expected 0 or 1 in the column is_test, found 2; or call that column otherwise",
+    ),
+    "a column of splits, and none of labels": (
+        {"a": line("split", *[f"p{i}" for i in range(64)]) + GOOD.replace("3", "train", 1)},
+        "mine/a.csv: expected a column of labels, found split alone, which says splits",
+    ),
+    "a model's results name pictures": (
+        {"results": "file,label\n0.png,a\n"},
+        "mine/results.csv: expected lines of a label and the pixels of a square image, found 2 "
+        "columns; results.csv is called as a model's results: if it is none, rename it",
     ),
     "an image's pixels are in one cell, in brackets": (
         {"a": "emotion,pixels,Usage\n0,[70 80 82],Training\n"},
