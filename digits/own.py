@@ -47,6 +47,7 @@ from digits.own_idx import from_idx
 from digits.own_names import from_names
 from digits.own_numpy import from_drawings, from_numpy
 from digits.own_tables import from_tables, from_tables_aside
+from digits.own_tested import from_tested
 from digits.pictures import ENDINGS
 
 READ = ENDINGS | ARRAYS
@@ -56,6 +57,7 @@ READERS = (
     from_idx,
     from_numpy,
     from_drawings,
+    from_tested,
     from_tables,
     from_csv,
     from_names,

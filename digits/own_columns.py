@@ -18,10 +18,11 @@ from digits.own_files import delimited, ending, opened
 # names of columns
 CLASS_COLUMNS = {"label", "labels", "class", "class_name", "category", "target"}
 CLASS_COLUMNS |= {"species", "breed", "diagnosis", "dx", "choice"}
+CLASS_NUMBERS = {"category_id", "class_id", "classid", "label_id"}  # where none of these stands
 SPLIT_COLUMNS = {"split", "subset", "partition"}
 PICTURE_COLUMNS = {"file", "file_name", "filename", "image", "image_id", "imageid", "name", "path"}
 PICTURE_COLUMNS |= {"id", "id_code"}
-NAMES_OF_COLUMNS = CLASS_COLUMNS | SPLIT_COLUMNS | PICTURE_COLUMNS
+NAMES_OF_COLUMNS = CLASS_COLUMNS | CLASS_NUMBERS | SPLIT_COLUMNS | PICTURE_COLUMNS
 
 # columns that hold a 1, or True: the splits where they do not, and where they do
 SPLIT_FLAGS = dict.fromkeys(["is_train", "is_training"], ("test", "train"))
@@ -176,6 +177,7 @@ def class_columns(
     """Which of the other columns say the classes, if any, and whether that is sure."""
     columns = names_in(head)
     called = [at for at in others if headed and columns[at] in CLASS_COLUMNS]
+    called = called or [at for at in others if headed and columns[at] in CLASS_NUMBERS]
     one_hot = len(others) > 1 and all(len(marks(row, others)) == 1 for row in rows)
     if one_hot and headed and (len(others) > 2 or not called):
         if len({*columns}) < len(columns):

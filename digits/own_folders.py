@@ -23,6 +23,7 @@ MASK = re.compile(r"mask[-_](.+)|(.+)[-_](gt|labels?|masks?|seg|segmentation)(_\
 # folders of small copies, and what such a copy is called beside its picture
 THUMBNAILS = {"preview", "previews", "thumb", "thumbnail", "thumbnails", "thumbs"}
 THUMBNAIL = re.compile(r"(.+)[-_](?:thumb|thumbnail)")
+NO_CLASS = " (no class of train)"  # why a folder of test pictures is left out
 # folders that are splits where they hold what train does
 LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
 
@@ -88,18 +89,16 @@ def find(
     trains = [top for top, split in splits.items() if split == "train"]
     trained = {composed(folder.name) for top in trains for folder in folders(top)}
     found, classes = [], set()
-    for top in dict.fromkeys([root, *splits]):
-        left.update(hidden(top))
-        if top == root or splits[top]:
-            beside = [path for path in visible(top) if not path.is_dir()]
-            left.update(ending(path) for path in beside if path != root / CLASSES_FILE)
+    left.update(beside_folders(root))
     for top, split in splits.items():
         inside = folders(top)
         siblings = {composed(folder.name) for folder in inside}
-        if not split or siblings.isdisjoint(trained):  # of unknown pictures, which test nothing
-            if top != root:
-                left[f"{top.name}/"] += 1
+        unknown = top != root and siblings.isdisjoint(trained)  # its pictures test nothing
+        if not split or unknown:
+            left[f"{top.name}/{NO_CLASS if split else ''}"] += 1
             continue
+        if top != root:
+            left.update(beside_folders(top))
         for folder in inside:
             unused = used is not None and folder.name not in used
             if unused or repeats(folder, siblings):
@@ -120,6 +119,12 @@ def find(
     return found, names or sorted(classes, key=natural)
 
 
+def beside_folders(top: Path) -> list[str]:
+    """What each file there is, by its ending, and what systems hide there."""
+    files = [path for path in visible(top) if not path.is_dir() and path.name != CLASSES_FILE]
+    return [*hidden(top), *map(ending, files)]
+
+
 def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
     """SystemExit where these folders are no classes by their names or by what they hold."""
     called = [top.name for top in splits if SPLITS.get(top.name.casefold()) in ("test", "val")]
@@ -127,12 +132,14 @@ def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
         found = f"{listed(called)} without train"
         hint = f"; put the classes into a folder train, or take {listed(called)} away"
         raise wrong(root, "classes alone, or train and test", found, hint)
-    held = [{folder.name for folder in folders(top)} for top in splits]
-    [first, *others] = held or [set()]
+    # a set without classes, as of pictures that nobody has labelled, is no version
+    held = {top: {one.name for one in folders(top)} for top in splits}
+    tops = [top for top in splits if held[top] or not splits[top]]
+    [first, *others] = [held[top] for top in tops] or [set()]
     same = others and len(first) > 1 and all(each == first for each in others)
     versions = any(splits.values()) or any(VERSIONS & {*words_of(top.name)} for top in splits)
     if same and versions and not all(meaning(SPLITS, name) for name in first):
-        found = f"the same folders in {listed(top.name for top in splits)}"
+        found = f"the same folders in {listed(top.name for top in tops)}"
         hint = "; name one of them, or call them train and test"
         raise wrong(root, "a folder for each class", found, hint)
 

@@ -101,6 +101,10 @@ def picture(path: str, array: np.ndarray | None = None, **options: Any) -> Path:
     return file
 
 
+def open_pixels(path: Path) -> bytes:
+    return np.asarray(Image.open(path)).tobytes()
+
+
 def classes(*names: str, count: int = 20) -> list[Path]:
     return [picture(f"{name}/{number}.png") for name in names for number in range(count)]
 
@@ -1102,12 +1106,45 @@ def test_a_test_set_of_other_classes_is_left_out_and_told(gather: Gather) -> Non
     assert found.about["classes"] == ["a", "b"] and "left out: 1 val/" in found.said
 
 
+@pytest.mark.parametrize("place", ["Test.csv", "Test/GT-test.csv"])
+@pytest.mark.parametrize("names", [("0", "1"), ("00000", "00001")])
+def test_a_table_may_say_what_test_pictures_show_and_folders_the_others(
+    gather: Gather, names: tuple[str, str], place: str
+) -> None:
+    """As of German traffic signs, whose tables of training images repeat the folders."""
+    trained = classes(*(f"Train/{name}" for name in names))
+    rows = [(12, path.relative_to("mine"), int(path.parent.name)) for path in trained]
+    table("Train.csv", ("Width", "Path", "ClassId"), *rows)
+    picture("Meta/0.png")
+    tested = [picture(f"Test/{at:05}.png") for at in range(10)]
+    rows = [(12, path.relative_to("mine"), at % 2) for at, path in enumerate(tested)]
+    table(place, ("Width", "Path", "ClassId"), *rows[:8])
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (40, 8)
+    expected = sorted((at % 2, open_pixels(path)) for at, path in enumerate(tested[:8]))
+    assert found.about["classes"] == [*names] and found.pairs("test") == expected
+    assert f"of Test classes by ClassId of {place}" in found.said
+    assert "left out: 1 .csv, 1 Meta/, 2 .png that no row names\n" in found.said
+
+
+@pytest.mark.parametrize("label", ["bird", ""])
+def test_a_table_of_other_classes_says_nothing_of_test_pictures(gather: Gather, label: str) -> None:
+    classes("train/cat", "train/dog")
+    rows = [(path.name, label) for path in classes("test")]
+    table("test.csv", ("image", "label"), *rows)
+    assert "1 test/ (no class of train)" in gather().said
+
+
 @pytest.mark.parametrize(
     "folders, expected",
     [
         (["a", "b", "test"], "classes alone, or train and test, found test without train"),
         (["all/a", "all/b", "test/a", "test/b"], "classes alone, or train and test, found test"),
         (["rps/a", "rps/b", "rps-test/a", "rps-test/b"], "a folder for each class, found the same"),
+        (
+            ["rps/a", "rps/b", "rps-test/a", "rps-test/b", "rps-validation"],
+            "a folder for each class, found the same folders in rps, rps-test; name",
+        ),
         (["color/a", "color/b", "grey/a", "grey/b"], "a folder for each class, found the same"),
         ([f"fold_{k}/{name}" for k in range(3) for name in "ab"], "a folder for each class, found"),
     ],

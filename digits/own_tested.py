@@ -1,0 +1,63 @@
+"""Folders of classes to train on, and a table that says what test pictures show -> all of them.
+
+    train/0/1.png  train/1/1.png  ...  test/1.png  test/2.png  ...  test.csv
+
+So the German traffic signs (GTSRB) come.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from digits.output import listed
+from digits.own_columns import PictureIndex
+from digits.own_common import Data, Job, composed
+from digits.own_files import below, ending, folders, table_files, visible
+from digits.own_folders import NO_CLASS, find, splits_in
+from digits.own_pictures import from_pictures
+from digits.own_tables import fitting, pictures_of, plain
+from digits.pictures import ENDINGS
+
+
+def from_tested(root: Path, job: Job) -> Data | None:
+    """Such pictures, where a table that is called test names them by the folders' classes."""
+    aside = without_classes(root)
+    left: Counter[str] = Counter()
+    inside = [path for top in aside for path in below(top, left)]
+    images = [path for path in inside if ending(path) in ENDINGS]
+    known = PictureIndex(root, images)
+    files = [*table_files(visible(root)), *table_files(inside)] if images else []
+    files = [file for file in files if known.split_of(file) in ("test", "val")]
+    if not files:
+        return None
+    try:
+        found, classes = find(root, job.names, left)
+        used = fitting(files, known)
+        rows = [row for table in used for row in pictures_of(table, known, several=True)]
+    except SystemExit:
+        return None  # what is wrong is told where folders alone are read, or tables alone
+    name_of = {key(name): name for name in classes}
+    tested = [row._replace(name=name_of.get(key(row.name), "")) for row in rows]
+    if not tested or not all(picture.name for picture in tested) or len(name_of) < len(classes):
+        return None
+    left.subtract(f"{top.name}/{NO_CLASS}" for top in aside)
+    left.subtract(ending(table.file) for table in used)
+    named = {picture.path for picture in tested}
+    left.update(f"{ending(path)} that no row names" for path in images if path not in named)
+    left.update(ending(path) for path in inside if ending(path) not in ENDINGS)
+    by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in used)
+    job.said.append(f"of {listed(top.name for top in aside)} classes by {by}")
+    return from_pictures(root, [*found, *tested], classes, +left, job)
+
+
+def without_classes(root: Path) -> list[Path]:
+    """The folders of test pictures that hold none of the classes which those of train hold."""
+    tops = splits_in(root) if root.is_dir() else {}
+    inside = {top: {composed(one.name) for one in folders(top)} for top in tops}
+    trained = set().union(*(inside[top] for top in tops if tops[top] == "train"))
+    tests = [top for top, split in tops.items() if split in ("test", "val")]
+    return [top for top in tests if len(trained) > 1 and trained.isdisjoint(inside[top])]
+
+
+def key(name: str) -> str:
+    """What the name of a class and a label share: 00007 and 7, Stop_sign and stop sign."""
+    return plain(name).lstrip("0") or "0"
