@@ -37,7 +37,8 @@ def from_tested(root: Path, job: Job) -> Data | None:
         return None  # what is wrong is told where folders alone are read, or tables alone
     name_of = {key(name): name for name in classes}
     tested = [row._replace(name=name_of.get(key(row.name), "")) for row in rows]
-    if not tested or not all(picture.name for picture in tested) or len(name_of) < len(classes):
+    told = {picture.name for picture in tested}  # a single one stands there for want of the true
+    if len(told) < 2 or "" in told or len(name_of) < len(classes):
         return None
     left.subtract(f"{top.name}/{NO_CLASS}" for top in aside)
     left.subtract(ending(table.file) for table in used)
