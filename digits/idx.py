@@ -33,7 +33,7 @@ FILES = {  # of every data set, under the names that MNIST gave them
 # Such names in all spellings: train-images.idx3-ubyte, emnist-letters-test-images-idx3-ubyte.gz,
 # train_images.idx3, in a folder train images.idx3; a browser's second copy ends in (1)
 SPELLING = re.compile(
-    r"([\w-]+?[-_])??((?P<split>train|t10k|test)[-_])?(?P<kind>images|labels)"
+    r"([\w-]+?[-_])??((?P<split>train|t10k|test|val|valid|validation)[-_])?(?P<kind>images|labels)"
     r"[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
     re.IGNORECASE,
 )
@@ -52,30 +52,33 @@ ABOUT = "dataset.json"
 TEST_NAMES = "test_names.txt"  # of chosen test images and of pictures: what each was, a line each
 
 
-def candidates(folder: Path, split: str, kind: str) -> list[Path]:
-    """All files in a folder that by their names, or by its own, are such of a split."""
+def candidates(folder: Path, split: str, kind: str, unnamed: bool = False) -> list[Path]:
+    """All files in a folder that by their names are the images or labels of a split.
+
+    If `unnamed`, those whose names say no split are too, where no name says it.
+    """
     # Kaggle packs each file into a folder that is called as a file is
     there = [*folder.glob("*")]
     packed = [path for outer in there if SPELLING.fullmatch(outer.name) for path in outer.glob("*")]
-    found = []
+    found: dict[str, list[Path]] = {split: [], "": []}
     for path in sorted([*there, *packed]):
         name = SPELLING.fullmatch(path.name)
-        if name and spelt(name, folder) == (split, kind):
-            found.append(path)
-    return [path for path in found if path.is_file()]
+        if name and path.is_file() and name["kind"].lower() == kind:
+            found.setdefault(spelt(name), []).append(path)
+    return found[split] or (found[""] if unnamed else [])
 
 
-def spelt(name: re.Match[str], folder: Path) -> tuple[str, str]:
-    """The split that the name of a file says, or else that of its folder, and the kind."""
-    split = (name["split"] or folder.name).lower()
-    return split.replace("t10k", "test").removesuffix("ing"), name["kind"].lower()
+def spelt(name: re.Match[str]) -> str:
+    """The split that the name of a file says, if any."""
+    split = (name["split"] or "").lower()
+    return {"t10k": "test", "valid": "val", "validation": "val"}.get(split, split)
 
 
-def find(folder: Path, split: str, kind: str) -> Path:
+def find(folder: Path, split: str, kind: str, unnamed: bool = False) -> Path:
     """Return such a file; SystemExit if there is none, or several that differ in content."""
-    name = FILES[split, kind]
-    found = candidates(folder, split, kind)
+    found = candidates(folder, split, kind, unnamed)
     if not found:
+        name = FILES.get((split, kind), f"{split}-{kind}")
         there = ", ".join(sorted(path.name for path in folder.glob("*"))[:5]) or "nothing"
         expected = f"expected {name} or {name}.gz, found {there}"
         raise SystemExit(printable(f"{folder}: {expected}"))

@@ -28,9 +28,11 @@ NAMES_OF_COLUMNS = CLASS_COLUMNS | CLASS_NUMBERS | SPLIT_COLUMNS | PICTURE_COLUM
 SPLIT_FLAGS = dict.fromkeys(["is_train", "is_training"], ("test", "train"))
 SPLIT_FLAGS |= dict.fromkeys(["is_val", "is_valid", "is_validation"], ("train", "val"))
 SPLIT_FLAGS |= {"is_test": ("train", "test")}
-BOOLEANS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
+BOOLEANS = dict.fromkeys(["1", "1.0", "true", "t", "yes", "y"], 1)
+BOOLEANS |= dict.fromkeys(["0", "0.0", "false", "f", "no", "n"], 0)
 
 FEW = 10  # rows, by which it is not told whether a column measures; words of a column of splits
+MOST_COLUMNS = 1000  # more are pixels
 MEASURED = 0.95  # of the values differ from each other where a column does
 SAMPLE_ROWS = 100  # rows by which it is told whether a table names pictures
 
@@ -66,6 +68,7 @@ class PictureIndex:
         self.paths = [path.relative_to(root) for path in paths]
         self.root = root
         self.folders = {composed(name) for path in self.paths for name in path.parts[:-1]}
+        self.above = {composed(str(above)) for path in self.paths for above in path.parents}
         self.by_end: dict[str, list[Path]] = {}
         for path in self.paths:
             parts = [composed(part) for part in (*path.parts[:-1], stem(path.name))]
@@ -91,6 +94,23 @@ class PictureIndex:
         if split and not meaning(SPLITS, *folders):
             found = [path for path in found if by_folders(path) in (None, split)]
         return found
+
+    def holds(self, table: Path) -> bool:
+        """Whether pictures lie in the table's folder, or below, and not in all of them."""
+        folder = table.parent.relative_to(self.root)
+        return bool(folder.parts) and composed("/".join(folder.parts)) in self.above
+
+    def named_in(self, table: Path, cell: str, split: str | None) -> list[Path]:
+        """The same, for a row of a table: a name alone is that of a picture beside the table."""
+        if re.search(r"[/\\]", cell):
+            return self.named(cell, split)
+        folder = table.parent.relative_to(self.root)
+        beside = self.named("/".join([*folder.parts, cell.strip()]), split)
+        if direct := [path for path in beside if path.parent == folder]:
+            return direct
+        found = self.named(cell, split)
+        below = [path for path in found if path.is_relative_to(folder)]
+        return below if self.holds(table) else found
 
     def split_of(self, table: Path) -> str | None:
         """What a table's name says, or its folder's: train_test_labels.csv is of both."""
@@ -136,14 +156,17 @@ def columns_of(file: Path, known: PictureIndex) -> Table | None:
     """Which columns say what; None where none names pictures, or nothing is said of them."""
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
+    if len(head) > MOST_COLUMNS:
+        return None
     columns = names_in(head)
     picture = picture_column(file, head, rows, known)
     if picture is None:
         return None
-    headed = not known.named(head[picture]) or not NAMES_OF_COLUMNS.isdisjoint(columns)
+    first = head[picture]
+    named = bool(known.named(first)) or stem(first) != first
+    headed = not named or not NAMES_OF_COLUMNS.isdisjoint(columns)
     others = [at for at in range(len(head)) if at != picture]
-    alone = len(others) == 1
-    split = next((at for at in others if is_split(columns[at], rows, at, alone)), None)
+    split = split_column(file, head, rows, others)
     others = [at for at in others if at != split]
     others = [at for at in others if columns[at] not in INDEX] or others
     labels, sure = class_columns(file, head, rows, others, headed)
@@ -169,6 +192,18 @@ def picture_column(file: Path, head: Row, rows: list[Row], known: PictureIndex) 
         raise wrong(file, "one column that names pictures", found, "; call it image")
     check_names(file, head, rows, naming[0])
     return naming[0]
+
+
+def split_column(file: Path, head: Row, rows: list[Row], others: list[int]) -> int | None:
+    """The column that says the splits, by its name or else by its words; None if there is none."""
+    columns = names_in(head)
+    called = [at for at in others if columns[at] in SPLIT_COLUMNS or flag(head[at])]
+    if len(called) > 1:
+        found = listed(head[at] for at in called)
+        raise wrong(file, "one column of splits", found, "; rename all but one")
+    alone = len(others) == 1
+    worded = (at for at in others if is_split(columns[at], rows, at, alone))
+    return called[0] if called else next(worded, None)
 
 
 def class_columns(
@@ -219,7 +254,7 @@ def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -
 
 
 def is_split(column: str, rows: list[Row], at: int, alone: bool) -> bool:
-    """Whether a column is called so, or has few words, of which two are train, val or test.
+    """Whether a column has few words, of which two are train, val or test.
 
     Alone, it has no other words: a train may be a class among vehicles.
     """
@@ -230,12 +265,17 @@ def is_split(column: str, rows: list[Row], at: int, alone: bool) -> bool:
     plain = {SPLITS.get(word.strip().casefold()) for word in words}  # "test tube" is none
     few = not alone and len(words) <= FEW and len(plain - {None}) > 1
     every = None not in said and len(said) > 1
-    return column in SPLIT_COLUMNS or few or every
+    return few or every
+
+
+def flag(column: str) -> tuple[str, str] | None:
+    """The splits that a 0 and a 1 mean in a column called so: is_valid, isValid, is valid."""
+    return SPLIT_FLAGS.get("_".join(words_of(column)))
 
 
 def split_said(column: str, cell: str) -> str | None:
     """The split that a cell says, or a 1 in a column such as is_valid."""
-    splits = SPLIT_FLAGS.get(column.strip().casefold())
+    splits = flag(column)
     if not splits:
         return meaning(SPLITS, cell)
     value = BOOLEANS.get(cell.strip().casefold())

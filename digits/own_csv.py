@@ -58,6 +58,9 @@ def from_csv(path: Path, job: Job) -> Data | None:
         if not split:
             left.append(f"{file.name} (called neither train nor test)")
             continue
+        if len(files) > 1 and is_predicted(Path(file.name)):
+            left.append(f"{file.name} (called as a model's results)")
+            continue
         read = read_csv(file, split, job)
         if not read:
             left.append(f"{file.name} (without labels)")
@@ -122,7 +125,8 @@ def read_csv(file: Path, split: str, job: Job) -> dict[str, Arrays]:
 
 def check_splits_alone(file: Path, column: str, words: list[str]) -> None:
     """SystemExit where the column that is left for labels holds splits."""
-    if column in SAY_SPLITS and None not in {split_said(column, word) for word in {*words}}:
+    said = {split_said(column, word) for word in {*words}}
+    if None not in said and (column in SAY_SPLITS or len(said) > 1):
         raise wrong(file, "a column of labels", f"{column} alone, which says splits")
 
 
@@ -193,7 +197,7 @@ def count_classes(labels: np.ndarray) -> bool:
 def columns_in(file: Path, fields: list[str]) -> Columns | None:
     """What the fields of a first line say of the columns; None where no column has labels."""
     split = next((at for at, name in enumerate(fields) if name in SAY_SPLITS), None)
-    if square(len(fields) - 1):
+    if square(len(fields) - 1) and "labels" not in map(KINDS.get, fields):
         split = None  # it is the label, as the usage of land
     others = [at for at in range(len(fields)) if at != split]
     index = [at for at in others if fields[at] in INDEX]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -16,13 +16,30 @@ from digits.own_pictures import Picture, from_pictures
 VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
 VERSIONS |= {"original", "processed", "raw", "resized", "segmented", "small"}
 # folders of outlines, and those of pictures beside which they lie
-MASKS = {"annotations", "groundtruth", "gt", "labels", "mask", "masks", "segmentation", "trimaps"}
+MASKS = {
+    "annotations",
+    "ground_truth",
+    "groundtruth",
+    "gt",
+    "labels",
+    "mask",
+    "masks",
+    "segmentation",
+    "trimaps",
+}
 BESIDE_MASKS = ("image", "images", "img", "imgs")
 # 1_mask, mask_1, 1-segmentation_2
-MASK = re.compile(r"mask[-_](.+)|(.+)[-_](gt|labels?|masks?|seg|segmentation)(_\d+)?")
-# folders of small copies, and what such a copy is called beside its picture
+MASK = re.compile(
+    r"mask[-_. ](?P<of>.+)|(?P<by>.+)[-_. ](gt|labels?|masks?|seg|segmentation)(_\d+)?",
+    re.IGNORECASE,
+)
+# folders of small copies, and what such a copy is called: 1_thumb, thumb_1, 1-thumb-150, 1_thumb@2x
 THUMBNAILS = {"preview", "previews", "thumb", "thumbnail", "thumbnails", "thumbs"}
-THUMBNAIL = re.compile(r"(.+)[-_](?:thumb|thumbnail)")
+THUMBNAIL = re.compile(
+    r"thumb(nail)?[-_. ](?P<of>.+)|(?P<by>.+)[-_. ]thumb(nail)?[-_@]?(\d+x?)?", re.IGNORECASE
+)
+# last words of names such as part_1, part_2
+PARTS = {"batch", "chunk", "folder", "image", "images", "img", "imgs", "part", "shard"}
 NO_CLASS = " (no class of train)"  # why a folder of test pictures is left out
 # folders that are splits where they hold what train does
 LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
@@ -41,6 +58,11 @@ def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterato
     called = [name for name in classes if name.casefold() in MASKS]
     if outlines := [name for name in called if sum(name in other for other in classes) == 1]:
         yield f"looks wrong: classes called {listed(outlines)}; if masks lie there, take them away"
+    if are_parts(classes):
+        yield (
+            f"looks wrong: classes called {listed(classes)}, as parts of a data set are; a table "
+            "that says what pictures show must name them as they are called"
+        )
     places = {one.path.relative_to(root).parts[:-1] for one in found}
     inner: dict[str, set[str]] = {name: set() for name in classes}
     for *outer, last in filter(None, places):
@@ -52,6 +74,12 @@ def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterato
             f"looks wrong: in {listed(classes)} lie folders, {listed(names)}, that are no classes; "
             "if they are, name a folder in which they lie side by side"
         )
+
+
+def are_parts(names: Collection[str]) -> bool:
+    """Whether they differ in a number alone, as part_1 and part_2."""
+    letters = {re.sub(r"[\W\d_]*$", "", name) for name in names}
+    return len(letters) == 1 and not PARTS.isdisjoint(words_of(min(letters))[-1:])
 
 
 def is_split(name: str) -> bool:
@@ -79,7 +107,8 @@ def find(
     used = None if names is None else set(names)
     # one without folders is a class: among vehicles, one is called train
     if not any(split == "train" and folders(folder) for folder, split in splits.items()):
-        if "train" in splits.values() and all(splits.values()) and not names:
+        both = {"train", "test"} <= {folder.name.casefold() for folder in splits}
+        if "train" in splits.values() and (both or all(splits.values())) and not names:
             parts = listed(folder.name for folder in splits)
             hint = advice(map(ending, chain(*map(visible, splits))))
             expected = "a folder for each class: train/CLASS/1.png"
@@ -110,7 +139,7 @@ def find(
             for path in files:
                 if is_mask(path, folder, there):
                     left["masks"] += 1
-                elif is_thumbnail(path, there):
+                elif repeats_picture(path, there, THUMBNAILS, THUMBNAIL):
                     left["thumbnails"] += 1
                 else:
                     found.append(Picture(path, folder.name, split))
@@ -155,20 +184,20 @@ def is_mask(path: Path, folder: Path, there: set[Path]) -> bool:
 
     `there` are the paths of the class's pictures, less their endings.
     """
-    if ending(path) not in pictures.ENDINGS:
-        return False
-    if path.parent != folder and path.parent.name.casefold() in MASKS:
-        return any(path.parent.with_name(name).is_dir() for name in BESIDE_MASKS)
-    outlined = MASK.fullmatch(path.stem)
-    return outlined is not None and path.parent / (outlined[1] or outlined[2]) in there
+    inside = path.parent != folder and path.parent.name.casefold() in MASKS
+    if inside and any(path.parent.with_name(name).is_dir() for name in BESIDE_MASKS):
+        return ending(path) in pictures.ENDINGS
+    return repeats_picture(path, there, MASKS, MASK)
 
 
-def is_thumbnail(path: Path, there: set[Path]) -> bool:
-    """Whether it is a picture of a class once more: thumbs/1.png or 1_thumb.png beside 1.png."""
-    copied = THUMBNAIL.fullmatch(path.stem)
-    beside = copied is not None and path.parent / copied[1] in there
-    below = path.parent.name.casefold() in THUMBNAILS and path.parent.parent / path.stem in there
-    return ending(path) in pictures.ENDINGS and (beside or below)
+def repeats_picture(path: Path, there: set[Path], words: set[str], pattern: re.Pattern) -> bool:
+    """Whether its name, or its folder's and its name, say that it shows one of `there` again."""
+    match = pattern.fullmatch(path.stem)
+    shown = [match["of"] or match["by"]] if match else []
+    place = path.parent
+    if place.name.strip("_").casefold() in words:
+        place, shown = place.parent, [path.stem, *shown]
+    return ending(path) in pictures.ENDINGS and any(place / name in there for name in shown)
 
 
 def split_by_folders(
@@ -185,6 +214,9 @@ def split_by_folders(
     if None in said and {"test", "val"} & said and ("train" in said or strict):
         beside = [one.path for one, split in zip(found, splits) if not split]
         raise wrong(root, "all pictures in folders of train and test", f"beside: {listed(beside)}")
+    if strict and said and said <= {"test", "val"}:
+        alone = f"those of {listed(sorted(filter(None, said)))} alone"
+        raise wrong(root, "tables that name pictures to train on", alone)
     if None in said or "train" not in said:
         splits = ["train"] * len(found)
     return [picture._replace(split=split or "train") for picture, split in zip(found, splits)]

@@ -14,7 +14,7 @@ from digits.own_files import folders, has_pictures
 
 def from_idx(root: Path, job: Job) -> Data | None:
     """train-images-idx3-ubyte, ... in any spelling."""
-    if not root.is_dir() or not folder_of(root, "train"):
+    if not root.is_dir() or not place_of(root, "train"):
         return None
     try:
         return from_arrays("IDX", root, read_all(root, job), job)
@@ -23,21 +23,32 @@ def from_idx(root: Path, job: Job) -> Data | None:
         raise SystemExit(f"{str(error).removesuffix(page)}{page}") from None
 
 
-def folder_of(root: Path, split: str) -> Path | None:
-    """Where the files of a split lie: at the top, or else in a folder that is called so."""
-    inner = [folder for folder in folders(root) if meaning(SPLITS, folder.name) == split]
-    places = [root, *(folder for folder in inner if not has_pictures(folder))]
-    return next((place for place in places if idx.candidates(place, split, "images")), None)
+def place_of(root: Path, split: str) -> tuple[Path, bool] | None:
+    """Where the files of a split lie, and whether the folder says the split: first at the top."""
+    inner = {folder: split_of(folder) for folder in folders(root) if split_of(folder)}
+    places = [root, *sorted(inner, key=lambda folder: inner[folder] != split)]
+    for place in places:
+        unnamed = inner.get(place) == split
+        if place != root and has_pictures(place):
+            continue
+        if idx.candidates(place, split, "images", unnamed):
+            return place, unnamed
+    return None
+
+
+def split_of(folder: Path) -> str | None:
+    """The split that the name of a folder says; t10k is MNIST's word for test."""
+    return meaning(SPLITS, folder.name) or {"t10k": "test"}.get(folder.name.casefold())
 
 
 def read_all(root: Path, job: Job) -> list[Arrays]:
     found = []
-    for split in ("train", "test"):
-        if folder := folder_of(root, split):
-            file = idx.find(folder, split, "images")
+    for split in ("train", "val", "test"):
+        if place := place_of(root, split):
+            file = idx.find(place[0], split, "images", place[1])
             (_, *sides), rows = read_idx(file, "images")
             images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
-            _, labels = read_idx(idx.find(folder, split, "labels"), "labels")
+            _, labels = read_idx(idx.find(place[0], split, "labels", place[1]), "labels")
             found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
     return found
 

@@ -33,11 +33,12 @@ from digits.own_common import (
     Job,
     composed,
     meaning,
-    words_of,
+    natural,
     wrong,
 )
 from digits.own_files import (
     CLASSES_FILE,
+    TABLES,
     below,
     ending,
     folders,
@@ -45,16 +46,15 @@ from digits.own_files import (
     is_predicted,
     table_files,
     visible,
+    walk,
 )
-from digits.own_folders import THUMBNAILS, find, split_by_folders
+from digits.own_folders import THUMBNAILS, are_parts, find, split_by_folders
 from digits.own_labels import LONGEST_LABEL, as_labels, numbered
 from digits.own_pictures import Picture, from_pictures
 
 # names of folders that say no class
 ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
 ALBUMS |= THUMBNAILS
-# last words of names such as part_1, part_2
-PARTS = {"batch", "chunk", "folder", "image", "images", "img", "imgs", "part", "shard"}
 
 
 def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
@@ -70,9 +70,7 @@ def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
     class_of = {one.path: one.name for one in found if ending(one.path) in pictures.ENDINGS}
     classes = {*class_of.values()}
     splits = {meaning(SPLITS, name) for name in classes} - {None}
-    letters = {re.sub(r"[\W\d_]*$", "", name) for name in classes}
-    parts = len(letters) == 1 and not PARTS.isdisjoint(words_of(min(letters))[-1:])
-    others = len(splits) > 1 or parts or all(map(is_album, classes))
+    others = len(splits) > 1 or are_parts(classes) or all(map(is_album, classes))
     return class_of if len(classes) > 1 and not others else {}
 
 
@@ -86,18 +84,12 @@ def plain(name: str) -> str:
 
 
 def from_tables(root: Path, job: Job) -> Data | None:
-    """The pictures that tables name; None where these name none, or folders say the classes.
-
-    The tables lie above the pictures, or else in each folder one.
-    """
+    """The pictures that tables name; None where these name none, or folders say the classes."""
     if not root.is_dir():
         return None
-    tops = [root, *split_folders(root)]
-    files = [file for top in tops for file in table_files(visible(top))]
-    above = bool(files)
-    if not above:
-        inner = [folder for top in tops for folder in folders(top) if has_pictures(folder)]
-        files = [file for folder in inner for file in table_files(visible(folder))]
+    above = table_files(visible(root))
+    tops = split_folders(root) if above else [root]
+    files = [*above, *(file for top in tops for file in tables_in(top))]
     if not files:
         return None
     class_of = classes_by_folders(root, job.names)
@@ -105,7 +97,16 @@ def from_tables(root: Path, job: Job) -> Data | None:
         names = dict.fromkeys(file.name for file in files)
         job.said.append(f"folders say the classes, not {listed(names)}")
         return None
-    return from_listed(root, files, job, sure=not above)
+    outer = {root, *split_folders(root)}
+    return from_listed(root, files, job, sure=not outer.issuperset(file.parent for file in files))
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The tables in and below a folder that have pictures below, and no such table above them."""
+    there = table_files([file for file in walk(folder, Counter()) if ending(file) in TABLES])
+    tops = {top for top in {file.parent for file in there} if has_pictures(top)}
+    files = [file for file in there if file.parent in tops and tops.isdisjoint(file.parent.parents)]
+    return sorted(files, key=natural)
 
 
 def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
@@ -125,7 +126,7 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     pairs = Counter(both)
     used_folders = {folder for folder, _ in pairs}
     labels = {label for _, label in pairs}
-    if len(used_folders) == 1:
+    if len(used_folders) == 1 or len(labels) == 1:
         return len(labels) > 1 and is_album(*used_folders)
     if any(len(table.labels) > 1 for table in used):
         return False  # attributes in 0 and 1
@@ -168,6 +169,10 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
         return None
     by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in used)
     job.said.append(f"classes by {by}")
+    splits = [table for table in used if table.split is not None]
+    if splits:
+        by = listed(f"{one.head[one.split or 0]} of {one.file.relative_to(root)}" for one in splits)
+        job.said.append(f"splits by {by}")
     rows = [row for table in used for row in pictures_of(table, known, len(used) > 1)]
     check_chance(used, known, rows)
     chosen, classes = with_classes(root, rows, job)
@@ -180,7 +185,7 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
             both = " and ".join(f"{one.name} {one.split}".strip() for one in (first, picture))
             raise wrong(picture.path, "one class and one split", both)
     left.update(f"{ending(path)} that no row names" for path in images if path not in found)
-    known_too = {*images, *files, root / CLASSES_FILE}
+    known_too = {*images, *(table.file for table in used), root / CLASSES_FILE}
     left.update(ending(path) for path in inside if path not in known_too)
     return from_pictures(root, [*found.values()], classes, left, job)
 
@@ -208,15 +213,18 @@ def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
     if len(tables) < 2:
         return tables
     splits = [known.split_of(table.file) for table in sure]
-    if None not in splits and len({*splits}) == len(splits) > 1:
-        return sure  # train.csv and test.csv may call their columns otherwise
+    parts = {table.file.parent for table in sure if known.holds(table.file)}
+    apart = len(parts) == len(tables)  # each beside its own pictures
+    if (None not in splits and len({*splits}) == len(splits) > 1) or apart:
+        if apart and reasons:
+            raise reasons[0]
+        return sure  # which may call their columns otherwise
     groups: dict[tuple[str, ...], list[Table]] = {}
     for table in sure:
         groups.setdefault(table.key, []).append(table)
     alike = max(groups.values(), key=named_by, default=[])
     unsplit = [one for one in alike if one.split is None and not known.split_of(one.file)]
-    apart = len({table.file.parent for table in alike}) == len(alike)
-    if not alike or (len(alike) > 1 and unsplit and not apart):
+    if not alike or (len(alike) > 1 and unsplit):
         found = listed(table.file.relative_to(known.root) for table in tables)
         expected = "one table with a column called label, or train.csv and test.csv"
         raise wrong(known.root, expected, found)
@@ -237,10 +245,7 @@ def pictures_of(table: Table, known: PictureIndex, several: bool) -> Iterator[Pi
             if not split:
                 raise wrong(place, "train, val or test", row[table.split])
         cell = row[table.picture]
-        paths = known.named(cell, split or of_file)
-        if len(paths) > 1:
-            near = table.file.parent.relative_to(known.root)
-            paths = [path for path in paths if path.is_relative_to(near)] or paths
+        paths = known.named_in(table.file, cell, split or of_file)
         if len(paths) > 1:
             raise wrong(place, "the name of one picture", f"that of {listed(paths)}")
         if not paths:

@@ -231,6 +231,8 @@ FORMS: dict[str, Callable[[], None]] = {
     "IDX": as_idx,
     "IDX in folders of splits": lambda: in_folders(as_idx, **SPLIT_FOLDERS),
     "IDX in folders alone called by their split": as_short_idx,
+    "IDX in folders called train and t10k": lambda: in_folders(as_idx, train="train", t10k="t10k"),
+    "IDX in one folder": lambda: in_folders(as_idx, train="train", t10k="train"),
     "IDX, the test images deeper": lambda: in_folders(as_idx, t10k="test", train="."),
 }
 
@@ -624,7 +626,87 @@ def test_a_table_may_lie_in_each_part_of_the_pictures(gather: Gather) -> None:
     assert gather().about["classes"] == ["c0", "c1"]
 
 
-@pytest.mark.parametrize("copy", ["a/thumbs/0", "a/0_thumb"])
+@fault("tables of test pictures alone")
+@pytest.mark.parametrize("top", ["train/", "a/"])
+def test_a_table_of_test_pictures_alone_is_not_trained_on(top: str) -> None:
+    classes(top)
+    rows = [(path.name, f"c{at % 2}") for at, path in enumerate(classes("test"))]
+    table("test/labels.csv", ("image", "label"), *rows)
+    said = "mine: expected tables that name pictures to train on, found those of test alone"
+    assert refusal() == said
+
+
+def test_tables_lie_in_parts_of_splits_and_columns_may_differ(gather: Gather) -> None:
+    for column, part in {"label": "train/part_1", "class": "train/part_2", "dx": "test"}.items():
+        rows = [(path.name, f"c{at % 2}") for at, path in enumerate(classes(part))]
+        table(f"{part}/labels.csv", ("image", column), *rows)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (40, 20)
+
+
+@fault("a table in a part of the pictures names one that lies in another part")
+def test_a_row_takes_no_picture_of_another_part() -> None:
+    for part in ("part_1", "part_2"):
+        rows = [(path.name, f"c{at % 2}") for at, path in enumerate(classes(part))]
+        table(f"{part}/labels.csv", ("image", "label"), *rows)
+    Path("mine/part_1/5.png").unlink()
+    assert "mine/part_1/labels.csv: expected pictures in or below mine, found none" in refusal()
+
+
+def test_parts_that_no_table_names_are_told(gather: Gather) -> None:
+    classes("part_1", "part_2")
+    assert "looks wrong: classes called part_1, part_2, as parts of a data set are" in gather().said
+
+
+def test_one_label_of_all_pictures_is_no_class(gather: Gather) -> None:
+    for name in ("cat", "dog"):
+        rows = [(path.name, "face") for path in classes(name)]
+        table(f"{name}/boxes.csv", ("image", "class"), *rows)
+    assert gather().about["classes"] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    "head, expected",
+    [
+        (("original_split", "split"), "splits by split of labels.csv"),
+        (("original", "isTest"), "splits by isTest of labels.csv"),
+    ],
+)
+def test_a_column_that_is_called_so_says_the_splits(
+    gather: Gather, head: tuple[str, str], expected: str
+) -> None:
+    words = ["train", "test"] if head[1] == "split" else ["no", "yes"]
+    paths = classes("images")
+    rows = [(path.name, "cd"[n % 2], "train", words[n % 4 == 0]) for n, path in enumerate(paths)]
+    table("labels.csv", ("image", "label", *head), *rows)
+    found = gather()
+    assert expected in found.said and len(found.pairs("test")) == 5
+
+
+@fault("a table has two columns of splits")
+def test_two_columns_of_splits_are_refused() -> None:
+    rows = [(path.name, "cd"[at % 2], at % 3, 0) for at, path in enumerate(classes("images"))]
+    table("labels.csv", ("image", "label", "is_valid", "is_test"), *rows)
+    said = "one column of splits, found is_valid, is_test; rename all but one"
+    assert refusal() == f"mine/labels.csv: expected {said}"
+
+
+def test_a_picture_of_the_name_itself_comes_before_others_below(gather: Gather) -> None:
+    rows = [(path.name, "cd"[at % 2]) for at, path in enumerate(classes("."))]
+    classes("thumbs")
+    table("labels.csv", ("image", "label"), *rows)
+    assert "left out: 20 .png that no row names" in gather().said
+
+
+@fault("a table without a header, whose first picture is missing")
+def test_a_name_of_a_picture_is_no_header() -> None:
+    rows = [(path.name, "cd"[at % 2]) for at, path in enumerate(classes("images"))]
+    table("labels.csv", *rows)
+    Path("mine/images/0.png").unlink()
+    assert "expected pictures in or below mine, found none called 0.png" in refusal()
+
+
+@pytest.mark.parametrize("copy", ["a/thumbs/0", "a/0_thumb", "a/thumbs/0_thumb", "a/0_Thumb@2x"])
 def test_small_copies_of_pictures_are_no_other_pictures(gather: Gather, copy: str) -> None:
     classes("a", "b")
     picture(f"{copy}.png")
@@ -683,6 +765,9 @@ def test_a_column_of_splits_with_a_word_that_is_none_is_refused(gather: Gather) 
         "a/0_mask_2",
         "a/image/0 a/mask/0",
         "a/img/0 a/masks/0",
+        "a/masks/0",
+        "a/0_Mask",
+        "a/ground_truth/0_gt",
     ],
 )
 def test_outlines_of_pictures_are_no_pictures_of_a_class(gather: Gather, outline: str) -> None:
@@ -848,6 +933,16 @@ def test_idx_files_are_found_in_each_spelling(gather: Gather, name: str) -> None
     assert len(gather().pairs("train")) == 120
 
 
+@pytest.mark.parametrize("name", ["val/", "val/validation-", "validation-"])
+def test_idx_files_of_validation_images_join_those_of_train(gather: Gather, name: str) -> None:
+    as_idx()
+    Path("mine/val").mkdir()
+    idx_file(f"{name}images-idx3-ubyte", DRAWN["test"][0])
+    idx_file(f"{name}labels-idx1-ubyte", DRAWN["test"][1])
+    found = gather()
+    assert "val joins train" in found.said and len(found.pairs("train")) == 170
+
+
 @pytest.mark.parametrize("split", [(), ("split",)])
 def test_the_header_of_pandas_with_an_index_and_numbers_is_no_image(
     gather: Gather, split: tuple[str, ...]
@@ -869,6 +964,21 @@ def test_the_only_column_beside_the_pixels_is_the_label_however_it_is_called(
     head = ("usage", *(f"pixel{number}" for number in range(64)))
     table("land.csv", head, *((["field", "wood"][at % 2], *images[at]) for at in range(30)))
     assert gather().about["classes"] == ["field", "wood"]
+
+
+def test_a_column_of_splits_beside_a_label_is_no_pixel(gather: Gather) -> None:
+    """With it, 56 x 56 pixels in colour would be 97 x 97 in grey."""
+    images = noise(20, 56 * 56 * 3)
+    head = ("label", *(f"pixel{number}" for number in range(56 * 56 * 3)), "is_train")
+    table("a.csv", head, *((at % 2, *images[at], int(at > 9)) for at in range(20)))
+    found = gather()
+    assert "of 56 x 56, colour" in found.said and len(found.pairs("test")) == 10
+
+
+def test_what_a_model_predicted_of_pixels_is_no_test_set(gather: Gather) -> None:
+    csv("train.csv", np.arange(30) % 3, noise(30, 8, 8))
+    csv("test_predictions.csv", np.arange(30) % 3, noise(30, 8, 8))
+    assert "test_predictions.csv (called as a model's results)" in gather().said
 
 
 def test_a_column_of_splits_may_stand_first(gather: Gather) -> None:
@@ -1139,6 +1249,7 @@ def test_a_table_without_true_classes_says_nothing_of_tests(gather: Gather, labe
     "folders, expected",
     [
         (["a", "b", "test"], "classes alone, or train and test, found test without train"),
+        (["train", "test", "extra"], "a folder for each class: train/CLASS/1.png, found none in"),
         (["all/a", "all/b", "test/a", "test/b"], "classes alone, or train and test, found test"),
         (["rps/a", "rps/b", "rps-test/a", "rps-test/b"], "a folder for each class, found the same"),
         (
@@ -2121,6 +2232,13 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
     "a column of splits, and none of labels": (
         {"a": line("split", *[f"p{i}" for i in range(64)]) + GOOD.replace("3", "train", 1)},
         "mine/a.csv: expected a column of labels, found split alone, which says splits",
+    ),
+    "a column of splits that is called otherwise, and none of labels": (
+        {
+            "a": line("phase", *[f"p{i}" for i in range(64)])
+            + "".join(GOOD.replace("3", word, 1) for word in ("train", "test"))
+        },
+        "mine/a.csv: expected a column of labels, found phase alone, which says splits",
     ),
     "a model's results name pictures": (
         {"results": "file,label\n0.png,a\n"},
