@@ -213,7 +213,10 @@ def test_a_detached_head_is_mended(finished: Project, project: Project, again: b
     for lock in left:
         (project.root / lock).touch()
     assert "HEAD (no branch)" in project.run("git", "status", "--branch", "--short").stdout
+    told = "HEAD is detached by an experiment that is gone: make mend, before git restore"
+    assert told in project.run("python", "-m", "tools.why").stdout
     mended = project.run("python", "-m", "tools.mend").stdout
+    assert "its values are still here; to go back to the last commit: git restore ." in mended
     assert "HEAD was detached by an experiment that is gone: it is on " in mended
     assert all(f"{lock} was left by a git that is gone: removed" in mended for lock in left)
     assert project.run("git", "symbolic-ref", "--short", "HEAD").stdout == "master\n"

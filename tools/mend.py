@@ -140,11 +140,17 @@ def detached_by_dvc(branch: str) -> bool:
     return git("reflog", "-1", "--format=%gs") in (moved, f"dvc: Restore HEAD to '{commit}'")
 
 
-def head() -> Iterator[str]:
+def branch_left() -> str:
+    """The branch from which DVC detached HEAD, for an experiment that is gone; else nothing."""
     if git("symbolic-ref", "--quiet", "HEAD"):
-        return
+        return ""
     branch = git("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "@{-1}")
-    if not detached_by_dvc(branch):
+    return branch if detached_by_dvc(branch) else ""
+
+
+def head() -> Iterator[str]:
+    branch = branch_left()
+    if not branch:
         return
     if resolve("HEAD") != resolve(branch):
         yield "HEAD is detached, and not where its last branch is: git switch BRANCH"
@@ -160,6 +166,8 @@ def head() -> Iterator[str]:
     yield f"HEAD was detached by an experiment that is gone: it is on {short} again"
     if not changes and resolve("stash^") == resolve("HEAD"):
         yield "it put what you had not committed on Git's stash: git checkout . && git stash pop"
+    elif git("status", "--porcelain", "--untracked-files=no"):
+        yield "its values are still here; to go back to the last commit: git restore . && dvc repro"
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tools import mend
+
 if TYPE_CHECKING:
     from dvc.output import Output
     from dvc.repo import Repo
@@ -226,6 +228,8 @@ def main() -> None:
         raise SystemExit(f"why: {error}") from None
     for explanation in explanations:
         show(explanation)
+    if mend.branch_left():
+        print("HEAD is detached by an experiment that is gone: make mend, before git restore")
     if options.check and {each.state for each in explanations} - {UP_TO_DATE, CACHED}:
         raise SystemExit(1)
 
