@@ -212,6 +212,17 @@ def test_what_was_changed_of_a_recipe_that_the_commit_does_not_use_is_told(
     assert first[:2] == ["fast", "37"] and second[:2] == ["original", "-"]
 
 
+def test_pictures_to_which_some_were_added_are_other_data(project: Project) -> None:
+    lock, own = project.root / "dvc.lock", {"download.dataset": "folder"}
+    by_hand(project, "few", own, [0.5], val_accuracy=0.9)
+    before = r"(- path: data/idx\n +hash: md5\n +md5: )\w{7}"
+    lock.write_text(re.sub(before, r"\g<1>0000000", lock.read_text()))
+    by_hand(project, "more", own, [0.5], val_accuracy=0.8)
+    printed = study(project)
+    assert printed[1] == "data 0000000" and printed[3].startswith("1 ")
+    assert sum(line.startswith("data ") for line in printed) == 2
+
+
 def test_a_run_of_edited_code_is_not_as_committed(project: Project) -> None:
     by_hand(project, "a", {}, [0.9], val_accuracy=0.9)
     with (project.root / "digits/training.py").open("a") as file:

@@ -2,12 +2,14 @@
 
 A row is a configuration, named by what differs: how many seeds ran, mean and standard deviation of
 a metric, and how much better it is than the commit's own parameters, seed by seed. Each data set
-has a table of its own. A seed counts once, however often it ran.
+has a table of its own, and so have your own pictures each time that some were added. A seed counts
+once, however often it ran.
 """
 
 import argparse
 import fnmatch
 import hashlib
+import re
 import signal
 import sys
 from collections import Counter
@@ -18,6 +20,7 @@ from tools import commands, configurations, exp_show, tables
 from tools.configurations import Study
 from tools.exp_show import Run
 
+NO_FILE = 128  # Git's status where a commit has none
 CODE = ("stages", "digits", "dvc.yaml")  # that stages are made of
 
 
@@ -31,6 +34,20 @@ def with_code(runs: list[Run]) -> list[Run]:
         own = " ".join(islice(sums, len(CODE)))
         code = hashlib.sha256(own.encode()).hexdigest()[:7]
         found.append(replace(run, params={**run.params, "code": code}))
+    return found
+
+
+def with_data(runs: list[Run]) -> list[Run]:
+    """The runs on somebody's own data with one parameter more: a sum of these, which may grow."""
+    found = []
+    for run in runs:
+        dataset = run.params.get("download.dataset")
+        if dataset in ("folder", "url"):
+            lock = commands.answer("git", "show", f"{run.rev}:./dvc.lock", no=NO_FILE)
+            sums = re.findall(r"- path: data/idx\n +hash: md5\n +md5: (\w{7})", lock)
+            data = sums[0] if sums else configurations.ABSENT
+            run = replace(run, params={**run.params, f"datasets.{dataset}.data": data})
+        found.append(run)
     return found
 
 
@@ -112,7 +129,7 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so does Ctrl-C
 
-    runs = with_code([run for run in exp_show.read() if run.name != "workspace"])
+    runs = with_data(with_code([run for run in exp_show.read() if run.name != "workspace"]))
     if options.names:
         runs = named(runs, options.names)
     having = ended(runs)
