@@ -13,7 +13,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -25,7 +25,8 @@ from digits.checkpoint import Checkpoint, Progress
 from digits.determinism import keras, tf
 from digits.params import Recipe
 
-STEPS_A_CALL = 16  # more save little time, and would let Ctrl-C wait
+STEPS_A_CALL = 16  # at most: more save little time
+CALL_SECONDS = 1  # for which Ctrl-C and a save may have to wait, or for a step that takes longer
 MOST_EPOCHS = 20  # of a training that is counted in steps
 
 Metrics = dict[str, float]
@@ -177,7 +178,7 @@ class Training:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        step, history = progress.step, progress.history
+        step, history, most = progress.step, progress.history, 1
         steps = range(step, self.steps)
         left = iter(batches(self.images, self.labels, self.recipe, self.seed, steps))
         with tqdm(total=self.steps, initial=step, unit=" steps", disable=None) as bar:
@@ -191,14 +192,21 @@ class Training:
                     )
                 end_of_epoch = (len(history) + 1) * self.steps_an_epoch
                 if step < end_of_epoch:
-                    count = min(STEPS_A_CALL, end_of_epoch - step)
-                    self.trainer.steps(left, tf.constant(count))
+                    count = min(most, end_of_epoch - step)
+                    most = self.take(count, left)
                     step += count
                     bar.update(count)
                 else:
                     history.append(self.end_of_epoch(len(history) + 1))
                     report(len(history), history[-1])
         checkpoint.save(step, history)
+
+    def take(self, count: int, left: Iterator) -> int:
+        """Take so many steps; return how many the next call may take."""
+        begun = time.monotonic()
+        self.trainer.steps(left, tf.constant(count))
+        in_time = int(CALL_SECONDS * count / (time.monotonic() - begun))
+        return min(max(1, in_time), STEPS_A_CALL)
 
     def end_of_epoch(self, epoch: int) -> Metrics:
         """The metrics of an epoch that has ended; SystemExit where the loss is no number."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,15 @@ def test_more_replicas_than_images_in_a_batch_are_refused() -> None:
     told = "^params.yaml: replicas: expected at most 64, the images of a batch, found 65$"
     with pytest.raises(SystemExit, match=told):
         on_nothing(replicas=65)
+
+
+@pytest.mark.parametrize("seconds, following", [(0, {16}), (0.3, {1, 2, 3}), (1.5, {1})])
+def test_the_slower_a_step_the_fewer_are_taken_before_ctrl_c_is_heard(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, following: set[int]
+) -> None:
+    job = on_nothing(replicas=2)
+    monkeypatch.setattr(job.trainer, "steps", lambda left, count: time.sleep(seconds))
+    assert job.take(1, iter(())) in following
 
 
 def test_a_loss_that_is_no_number_ends_the_training_in_a_line() -> None:
