@@ -103,10 +103,10 @@ def from_tables(root: Path, job: Job) -> Data | None:
 
 def tables_in(folder: Path) -> list[Path]:
     """The tables in and below a folder that have pictures below, and no such table above them."""
-    there = table_files([file for file in walk(folder, Counter()) if ending(file) in TABLES])
-    tops = {top for top in {file.parent for file in there} if has_pictures(top)}
-    files = [file for file in there if file.parent in tops and tops.isdisjoint(file.parent.parents)]
-    return sorted(files, key=natural)
+    there = {file.parent for file in walk(folder, Counter()) if ending(file) in TABLES}
+    holding = {top for top in there if has_pictures(top)}
+    tops = [top for top in holding if holding.isdisjoint(top.parents)]
+    return [file for top in sorted(tops, key=natural) for file in table_files(visible(top))]
 
 
 def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
@@ -198,7 +198,8 @@ def named_by(tables: list[Table]) -> tuple[int, int]:
 
 def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
     """The tables that say the classes alike: of several, in a column that is called so."""
-    tables, reasons = [], []
+    tables: list[Table] = []
+    reasons: dict[Path, SystemExit] = {}  # why a table in a folder is not used
     for file in files:
         if is_predicted(file.relative_to(known.root)):
             continue
@@ -206,18 +207,18 @@ def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
             if table := columns_of(file, known):
                 tables.append(table)
         except SystemExit as reason:
-            reasons.append(reason)
+            reasons.setdefault(file.parent, reason)
     sure = [table for table in tables if table.sure]
     if reasons and not sure:
-        raise reasons[0]
+        raise next(iter(reasons.values()))
     if len(tables) < 2:
         return tables
     splits = [known.split_of(table.file) for table in sure]
     parts = {table.file.parent for table in sure if known.holds(table.file)}
     apart = len(parts) == len(tables)  # each beside its own pictures
     if (None not in splits and len({*splits}) == len(splits) > 1) or apart:
-        if apart and reasons:
-            raise reasons[0]
+        if apart and (without := reasons.keys() - parts):
+            raise reasons[min(without)]
         return sure  # which may call their columns otherwise
     groups: dict[tuple[str, ...], list[Table]] = {}
     for table in sure:

@@ -644,6 +644,19 @@ def test_tables_lie_in_parts_of_splits_and_columns_may_differ(gather: Gather) ->
     assert (len(found.pairs("train")), len(found.pairs("test"))) == (40, 20)
 
 
+def test_other_tables_in_parts_and_tables_with_tabs_do_no_harm(gather: Gather) -> None:
+    for part, end, mark in (("part_1", "csv", ","), ("part_2", "tsv", "\t")):
+        rows = [mark.join((path.name, f"c{at % 2}")) for at, path in enumerate(classes(part))]
+        in_folder(
+            f"{part}/labels.{end}", "\n".join([mark.join(("image", "label")), *rows]).encode()
+        )
+    table(
+        "part_1/sizes.csv", ("image", "width", "height"), *((f"{n}.png", 8, 8) for n in range(20))
+    )
+    found = gather()
+    assert len(found.pairs("train") + found.pairs("test")) == 40
+
+
 @fault("a table in a part of the pictures names one that lies in another part")
 def test_a_row_takes_no_picture_of_another_part() -> None:
     for part in ("part_1", "part_2"):
