@@ -37,6 +37,7 @@ SPELLING = re.compile(
     r"[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
     re.IGNORECASE,
 )
+OTHER_WORDS = {"t10k": "test", "valid": "val", "validation": "val"}  # for splits
 HEADERS = {  # of what is read as images or labels: first bytes -> the type of the data
     "images": {b"\0\0\x08\x03": "u1", b"\0\0\x08\x04": "u1"},  # in grey, in colour
     "labels": {b"\0\0\x08\x01": "u1", b"\0\0\x0c\x02": ">i4"},  # QMNIST's: the class, then more
@@ -71,7 +72,7 @@ def candidates(folder: Path, split: str, kind: str, unnamed: bool = False) -> li
 def spelt(name: re.Match[str]) -> str:
     """The split that the name of a file says, if any."""
     split = (name["split"] or "").lower()
-    return {"t10k": "test", "valid": "val", "validation": "val"}.get(split, split)
+    return OTHER_WORDS.get(split, split)
 
 
 def find(folder: Path, split: str, kind: str, unnamed: bool = False) -> Path:

@@ -155,9 +155,9 @@ def rows_of(file: Path) -> Iterator[tuple[int, Row]]:
 def columns_of(file: Path, known: PictureIndex) -> Table | None:
     """Which columns say what; None where none names pictures, or nothing is said of them."""
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
-    rows = [row for row in rows if len(row) == len(head)]
     if len(head) > MOST_COLUMNS:
         return None
+    rows = [row for row in rows if len(row) == len(head)]
     columns = names_in(head)
     picture = picture_column(file, head, rows, known)
     if picture is None:

@@ -16,17 +16,8 @@ from digits.own_pictures import Picture, from_pictures
 VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
 VERSIONS |= {"original", "processed", "raw", "resized", "segmented", "small"}
 # folders of outlines, and those of pictures beside which they lie
-MASKS = {
-    "annotations",
-    "ground_truth",
-    "groundtruth",
-    "gt",
-    "labels",
-    "mask",
-    "masks",
-    "segmentation",
-    "trimaps",
-}
+MASKS = {"annotations", "ground_truth", "groundtruth", "gt", "labels"}
+MASKS |= {"mask", "masks", "segmentation", "trimaps"}
 BESIDE_MASKS = ("image", "images", "img", "imgs")
 # 1_mask, mask_1, 1-segmentation_2
 MASK = re.compile(
@@ -118,7 +109,7 @@ def find(
     trains = [top for top, split in splits.items() if split == "train"]
     trained = {composed(folder.name) for top in trains for folder in folders(top)}
     found, classes = [], set()
-    left.update(beside_folders(root))
+    left.update(beside_folders(root, root))
     for top, split in splits.items():
         inside = folders(top)
         siblings = {composed(folder.name) for folder in inside}
@@ -127,7 +118,7 @@ def find(
             left[f"{top.name}/{NO_CLASS if split else ''}"] += 1
             continue
         if top != root:
-            left.update(beside_folders(top))
+            left.update(beside_folders(top, root))
         for folder in inside:
             unused = used is not None and folder.name not in used
             if unused or repeats(folder, siblings):
@@ -148,9 +139,9 @@ def find(
     return found, names or sorted(classes, key=natural)
 
 
-def beside_folders(top: Path) -> list[str]:
+def beside_folders(top: Path, root: Path) -> list[str]:
     """What each file there is, by its ending, and what systems hide there."""
-    files = [path for path in visible(top) if not path.is_dir() and path.name != CLASSES_FILE]
+    files = [path for path in visible(top) if not path.is_dir() and path != root / CLASSES_FILE]
     return [*hidden(top), *map(ending, files)]
 
 

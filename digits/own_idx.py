@@ -38,17 +38,18 @@ def place_of(root: Path, split: str) -> tuple[Path, bool] | None:
 
 def split_of(folder: Path) -> str | None:
     """The split that the name of a folder says; t10k is MNIST's word for test."""
-    return meaning(SPLITS, folder.name) or {"t10k": "test"}.get(folder.name.casefold())
+    return meaning(SPLITS, folder.name) or idx.OTHER_WORDS.get(folder.name.casefold())
 
 
 def read_all(root: Path, job: Job) -> list[Arrays]:
     found = []
     for split in ("train", "val", "test"):
         if place := place_of(root, split):
-            file = idx.find(place[0], split, "images", place[1])
+            folder, unnamed = place
+            file = idx.find(folder, split, "images", unnamed)
             (_, *sides), rows = read_idx(file, "images")
             images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
-            _, labels = read_idx(idx.find(place[0], split, "labels", place[1]), "labels")
+            _, labels = read_idx(idx.find(folder, split, "labels", unnamed), "labels")
             found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
     return found
 

@@ -126,7 +126,9 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     pairs = Counter(both)
     used_folders = {folder for folder, _ in pairs}
     labels = {label for _, label in pairs}
-    if len(used_folders) == 1 or len(labels) == 1:
+    if len(labels) == 1:
+        return False  # one class alone is none
+    if len(used_folders) == 1:
         return len(labels) > 1 and is_album(*used_folders)
     if any(len(table.labels) > 1 for table in used):
         return False  # attributes in 0 and 1
@@ -167,8 +169,7 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     used = fitting(files, known)
     if not used or (sure and not all(table.sure for table in used)):
         return None
-    by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in used)
-    job.said.append(f"classes by {by}")
+    job.said.append(classes_by(used, root))
     splits = [table for table in used if table.split is not None]
     if splits:
         by = listed(f"{one.head[one.split or 0]} of {one.file.relative_to(root)}" for one in splits)
@@ -188,6 +189,12 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     known_too = {*images, *(table.file for table in used), root / CLASSES_FILE}
     left.update(ending(path) for path in inside if path not in known_too)
     return from_pictures(root, [*found.values()], classes, left, job)
+
+
+def classes_by(tables: list[Table], root: Path) -> str:
+    """What is said of the columns by which pictures have their classes."""
+    by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in tables)
+    return f"classes by {by}"
 
 
 def named_by(tables: list[Table]) -> tuple[int, int]:

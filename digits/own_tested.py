@@ -14,7 +14,7 @@ from digits.own_common import Data, Job, composed
 from digits.own_files import below, ending, folders, table_files, visible
 from digits.own_folders import NO_CLASS, find, splits_in
 from digits.own_pictures import from_pictures
-from digits.own_tables import fitting, pictures_of, plain
+from digits.own_tables import classes_by, fitting, pictures_of, plain
 from digits.pictures import ENDINGS
 
 
@@ -45,8 +45,7 @@ def from_tested(root: Path, job: Job) -> Data | None:
     named = {picture.path for picture in tested}
     left.update(f"{ending(path)} that no row names" for path in images if path not in named)
     left.update(ending(path) for path in inside if ending(path) not in ENDINGS)
-    by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in used)
-    job.said.append(f"of {listed(top.name for top in aside)} classes by {by}")
+    job.said.append(f"of {listed(top.name for top in aside)} {classes_by(used, root)}")
     return from_pictures(root, [*found, *tested], classes, +left, job)
 
 

@@ -12,10 +12,10 @@ from digits import yaml12
 FILE = Path("dvc.lock")
 
 
-def stages() -> list[dict[str, Any]]:
-    """What it has of each stage; nothing where there is no such file, or it cannot be read."""
+def stages(text: bytes | None = None) -> list[dict[str, Any]]:
+    """What it, or another such text, has of each stage; nothing where that cannot be read."""
     try:
-        found = yaml12.load(FILE.read_bytes())
+        found = yaml12.load(FILE.read_bytes() if text is None else text)
     except (OSError, yaml.YAMLError):
         return []
     return list((found.get("stages") or {}).values()) if isinstance(found, dict) else []
@@ -27,9 +27,14 @@ def params() -> Iterator[tuple[str, Any]]:
         yield from stage.get("params", {}).get("params.yaml", {}).items()
 
 
+def sums(text: bytes | None = None) -> dict[str, str]:
+    """The MD5 sum of each output, by its path."""
+    return {out["path"]: out["md5"] for stage in stages(text) for out in stage.get("outs", [])}
+
+
 def is_another(path: Path) -> bool:
     """Whether a file is not the one that the last run made, as after `git checkout` alone."""
-    outs = {out["path"]: out["md5"] for stage in stages() for out in stage.get("outs", [])}
+    outs = sums()
     if str(path) not in outs or not path.exists():
         return False
     with path.open("rb") as file:

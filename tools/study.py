@@ -9,17 +9,17 @@ however often it ran.
 import argparse
 import fnmatch
 import hashlib
-import re
 import signal
 import sys
 from collections import Counter
 from dataclasses import replace
 from itertools import chain, islice
 
-from tools import commands, configurations, exp_show, tables
+from tools import commands, configurations, dvc_lock, exp_show, tables
 from tools.configurations import Study
 from tools.exp_show import Run
 
+DATA = "data/idx"  # the output that a data set is
 NO_FILE = 128  # Git's status where a commit has none
 CODE = ("stages", "digits", "dvc.yaml")  # that stages are made of
 
@@ -44,8 +44,7 @@ def with_data(runs: list[Run]) -> list[Run]:
         dataset = run.params.get("download.dataset")
         if dataset in ("folder", "url"):
             lock = commands.answer("git", "show", f"{run.rev}:./dvc.lock", no=NO_FILE)
-            sums = re.findall(r"- path: data/idx\n +hash: md5\n +md5: (\w{7})", lock)
-            data = sums[0] if sums else configurations.ABSENT
+            data = dvc_lock.sums(lock.encode()).get(DATA, configurations.ABSENT)[:7]
             run = replace(run, params={**run.params, f"datasets.{dataset}.data": data})
         found.append(run)
     return found
