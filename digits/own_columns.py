@@ -12,7 +12,15 @@ from typing import NamedTuple
 
 from digits import pictures
 from digits.output import listed
-from digits.own_common import INDEX, SPLITS, composed, meaning, words_of, wrong
+from digits.own_common import (
+    INDEX,
+    SPLIT_WORDS,
+    SPLITS,
+    composed,
+    meaning,
+    words_of,
+    wrong,
+)
 from digits.own_files import delimited, ending, opened
 
 # names of columns
@@ -28,6 +36,8 @@ NAMES_OF_COLUMNS = CLASS_COLUMNS | CLASS_NUMBERS | SPLIT_COLUMNS | PICTURE_COLUM
 SPLIT_FLAGS = dict.fromkeys(["is_train", "is_training"], ("test", "train"))
 SPLIT_FLAGS |= dict.fromkeys(["is_val", "is_valid", "is_validation"], ("train", "val"))
 SPLIT_FLAGS |= {"is_test": ("train", "test")}
+# such columns too, where another one is of classes: a train may be one of vehicles
+SPLIT_FLAGS |= {word: SPLIT_FLAGS[f"is_{split}"] for word, split in SPLITS.items()}
 BOOLEANS = dict.fromkeys(["1", "1.0", "true", "t", "yes", "y"], 1)
 BOOLEANS |= dict.fromkeys(["0", "0.0", "false", "f", "no", "n"], 0)
 
@@ -116,7 +126,7 @@ class PictureIndex:
         """What a table's name says, or its folder's: train_test_labels.csv is of both."""
         parts = table.relative_to(self.root).with_suffix("").parts
         several = len({SPLITS[word] for word in words_of(parts[-1]) if word in SPLITS}) > 1
-        return None if several else meaning(SPLITS, *parts)
+        return None if several else meaning(SPLIT_WORDS, *parts)
 
 
 def by_folders(path: Path) -> str | None:
@@ -197,7 +207,7 @@ def picture_column(file: Path, head: Row, rows: list[Row], known: PictureIndex) 
 def split_column(file: Path, head: Row, rows: list[Row], others: list[int]) -> int | None:
     """The column that says the splits, by its name or else by its words; None if there is none."""
     columns = names_in(head)
-    called = [at for at in others if columns[at] in SPLIT_COLUMNS or flag(head[at])]
+    called = [at for at in others if columns[at] in SPLIT_COLUMNS or marks_split(head, rows, at)]
     if len(called) > 1:
         found = listed(head[at] for at in called)
         raise wrong(file, "one column of splits", found, "; rename all but one")
@@ -261,11 +271,20 @@ def is_split(column: str, rows: list[Row], at: int, alone: bool) -> bool:
     if column in CLASS_COLUMNS:
         return False
     words = {row[at] for row in rows}
-    said = {split_said(column, word) for word in words}
-    plain = {SPLITS.get(word.strip().casefold()) for word in words}  # "test tube" is none
+    said = {meaning(SPLIT_WORDS, word) for word in words}
+    plain = {SPLIT_WORDS.get(word.strip().casefold()) for word in words}  # "test tube" is none
     few = not alone and len(words) <= FEW and len(plain - {None}) > 1
     every = None not in said and len(said) > 1
     return few or every
+
+
+def marks_split(head: Row, rows: list[Row], at: int) -> bool:
+    """Whether a column is called as a flag; as train alone, only with 0 and 1 beside a class."""
+    columns = names_in(head)
+    if columns[at] not in SPLITS:
+        return flag(head[at]) is not None
+    binary = all(row[at].strip().casefold() in BOOLEANS for row in rows)
+    return binary and not CLASS_COLUMNS.isdisjoint(columns)
 
 
 def flag(column: str) -> tuple[str, str] | None:
@@ -275,11 +294,8 @@ def flag(column: str) -> tuple[str, str] | None:
 
 def split_said(column: str, cell: str) -> str | None:
     """The split that a cell says, or a 1 in a column such as is_valid."""
-    splits = flag(column)
-    if not splits:
-        return meaning(SPLITS, cell)
-    value = BOOLEANS.get(cell.strip().casefold())
-    return None if value is None else splits[value]
+    splits, value = flag(column), BOOLEANS.get(cell.strip().casefold())
+    return meaning(SPLIT_WORDS, cell) if splits is None or value is None else splits[value]
 
 
 def marks(row: Row, columns: list[int]) -> list[int]:

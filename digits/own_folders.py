@@ -7,18 +7,31 @@ from itertools import chain
 from pathlib import Path
 
 from digits import pictures
-from digits.output import listed
-from digits.own_common import SPLITS, Data, Job, composed, meaning, natural, words_of, wrong
+from digits.output import listed, printable
+from digits.own_common import (
+    KINDS,
+    LATER_SPLITS,
+    SPLIT_WORDS,
+    SPLITS,
+    Data,
+    Job,
+    composed,
+    meaning,
+    natural,
+    words_of,
+    wrong,
+)
 from digits.own_files import CLASSES_FILE, advice, below, ending, folders, hidden, visible
+from digits.own_lists import split_by_lists
 from digits.own_pictures import Picture, from_pictures
 
 # words in the names of folders that hold the same pictures or classes once more
 VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
 VERSIONS |= {"original", "processed", "raw", "resized", "segmented", "small"}
 # folders of outlines, and those of pictures beside which they lie
-MASKS = {"annotations", "ground_truth", "groundtruth", "gt", "labels"}
-MASKS |= {"mask", "masks", "segmentation", "trimaps"}
-BESIDE_MASKS = ("image", "images", "img", "imgs")
+MASKS = {"annotations", "ground_truth", "groundtruth", "gt", "label", "labels", "mask", "masks"}
+MASKS |= {"segmentation", "segmentationclass", "segmentationobject", "trimaps"}
+BESIDE_MASKS = {"image", "images", "img", "imgs", "jpegimages"}
 # 1_mask, mask_1, 1-segmentation_2
 MASK = re.compile(
     r"mask[-_. ](?P<of>.+)|(?P<by>.+)[-_. ](gt|labels?|masks?|seg|segmentation)(_\d+)?",
@@ -29,19 +42,35 @@ THUMBNAILS = {"preview", "previews", "thumb", "thumbnail", "thumbnails", "thumbs
 THUMBNAIL = re.compile(
     r"thumb(nail)?[-_. ](?P<of>.+)|(?P<by>.+)[-_. ]thumb(nail)?[-_@]?(\d+x?)?", re.IGNORECASE
 )
+# folders of pictures of which the names say no class
+ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
+ALBUMS |= THUMBNAILS
 # last words of names such as part_1, part_2
 PARTS = {"batch", "chunk", "folder", "image", "images", "img", "imgs", "part", "shard"}
 NO_CLASS = " (no class of train)"  # why a folder of test pictures is left out
-# folders that are splits where they hold what train does
-LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test"}
 
 
 def from_folders(root: Path, job: Job) -> Data:
     """Pictures whose folders say what they show."""
     left: Counter[str] = Counter()
     found, classes = find(root, job.names, left)
+    check_albums(root, classes)
+    found = split_by_lists(root, found, left, job)
     job.said += looks_wrong(root, found, classes)
-    return from_pictures(root, found, classes, left, job)
+    return from_pictures(root, found, classes, +left, job)
+
+
+def check_albums(root: Path, classes: list[str]) -> None:
+    """SystemExit where the folders are one of pictures, and others of what was made of them."""
+    made = [name for name in classes if name.casefold() in MASKS | THUMBNAILS]
+    albums = [name for name in classes if name not in made]
+    if made and albums and all(name.casefold() in BESIDE_MASKS | ALBUMS for name in albums):
+        hint = f"; did you mean {printable(root / albums[0])}?"
+        raise wrong(root, "a folder for each class", f"{listed(classes)}, which are none", hint)
+
+
+def is_album(folder: str) -> bool:
+    return folder.casefold() in ALBUMS or meaning(KINDS, folder) == "images"
 
 
 def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterator[str]:
@@ -113,6 +142,7 @@ def find(
     for top, split in splits.items():
         inside = folders(top)
         siblings = {composed(folder.name) for folder in inside}
+        check_capitals(root, siblings, trained if split and top != root else set())
         unknown = top != root and siblings.isdisjoint(trained)  # its pictures test nothing
         if not split or unknown:
             left[f"{top.name}/{NO_CLASS if split else ''}"] += 1
@@ -164,6 +194,15 @@ def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
         raise wrong(root, "a folder for each class", found, hint)
 
 
+def check_capitals(root: Path, names: set[str], trained: set[str]) -> None:
+    """SystemExit where classes of train are called with other capitals elsewhere."""
+    spelt = {name.casefold(): name for name in trained}
+    unlike = [name for name in names - trained if name.casefold() in spelt]
+    if unlike:
+        found = f"{unlike[0]} and {spelt[unlike[0].casefold()]}"
+        raise wrong(root, "classes called the same in train and test", found)
+
+
 def repeats(folder: Path, siblings: set[str]) -> bool:
     """Whether a folder holds all that lie beside it once more."""
     others = siblings - {composed(folder.name)}
@@ -201,6 +240,8 @@ def split_by_folders(
     """
     between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
     splits = [meaning(SPLITS, *parts) for parts in between]
+    if "train" in splits:
+        splits = [meaning(SPLIT_WORDS, *parts) for parts in between]
     said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
     if None in said and {"test", "val"} & said and ("train" in said or strict):
         beside = [one.path for one, split in zip(found, splits) if not split]

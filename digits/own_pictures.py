@@ -88,8 +88,11 @@ def from_pictures(
         expected = "folders of pictures, one for each class, or all called as cat.1.png"
         hint = instead(root, kept, left)
         if job.names and len(empty) == len(classes):
-            there = listed(folder.name for folder in folders(root))
-            hint = f"; {CLASSES_FILE} names these, the folders are {there}"
+            there = folders(root)
+            called = listed(folder.name for folder in there)
+            hint = f"; {CLASSES_FILE} names these, the folders are {called}"
+            if len(deeper := [folder for folder in there if folders(folder)]) == 1:
+                hint += f": did you mean {printable(deeper[0])}?"
         raise wrong(root, expected, what, hint)
     split, share = choose_test_split({picture.split for picture in kept}, job)
     shape = (*common_size(sizes, job), 3 if coloured else 1)

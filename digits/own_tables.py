@@ -10,6 +10,7 @@ A column names files in or below the table's folder: by a path, a name, or that 
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -27,7 +28,6 @@ from digits.own_columns import (
     stem,
 )
 from digits.own_common import (
-    KINDS,
     SPLITS,
     Data,
     Job,
@@ -48,13 +48,10 @@ from digits.own_files import (
     visible,
     walk,
 )
-from digits.own_folders import THUMBNAILS, are_parts, find, split_by_folders
+from digits.own_folders import are_parts, find, is_album, split_by_folders
 from digits.own_labels import LONGEST_LABEL, as_labels, numbered
+from digits.own_lists import split_by_lists
 from digits.own_pictures import Picture, from_pictures
-
-# names of folders that say no class
-ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
-ALBUMS |= THUMBNAILS
 
 
 def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
@@ -72,10 +69,6 @@ def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
     splits = {meaning(SPLITS, name) for name in classes} - {None}
     others = len(splits) > 1 or are_parts(classes) or all(map(is_album, classes))
     return class_of if len(classes) > 1 and not others else {}
-
-
-def is_album(folder: str) -> bool:
-    return folder.casefold() in ALBUMS or meaning(KINDS, folder) == "images"
 
 
 def plain(name: str) -> str:
@@ -117,9 +110,9 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     known = PictureIndex(root, [*class_of])
     try:
         used = [table for table in fitting(files, known) if table.sure]
-        rows = [row for table in used for row in pictures_of(table, known, len(used) > 1)]
     except SystemExit:
         return False  # they are no tables of these pictures
+    rows = [row for table in used for row in good_rows(table, known, len(used) > 1)]
     if len({(row.path, row.name) for row in rows}) > len({row.path for row in rows}):
         return False  # of boxes or parts: a picture has several
     both = [(plain(class_of[row.path]), plain(row.name)) for row in rows]
@@ -179,6 +172,7 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     chosen, classes = with_classes(root, rows, job)
     if not any(picture.split for picture in chosen):
         chosen = split_by_folders(root, chosen, 0, strict=True)
+        chosen = split_by_lists(root, chosen, left, job)
     found: dict[Path, Picture] = {}
     for picture in chosen:
         first = found.setdefault(picture.path, picture)
@@ -188,7 +182,7 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     left.update(f"{ending(path)} that no row names" for path in images if path not in found)
     known_too = {*images, *(table.file for table in used), root / CLASSES_FILE}
     left.update(ending(path) for path in inside if path not in known_too)
-    return from_pictures(root, [*found.values()], classes, left, job)
+    return from_pictures(root, [*found.values()], classes, +left, job)
 
 
 def classes_by(tables: list[Table], root: Path) -> str:
@@ -241,28 +235,51 @@ def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
 
 def pictures_of(table: Table, known: PictureIndex, several: bool) -> Iterator[Picture]:
     """Yield the pictures of a table, of several if so, with what it says that each shows."""
-    of_file = known.split_of(table.file)
     lost = []
-    for number, row in islice(rows_of(table.file), int(table.headed), None):
-        place = f"{table.file}, line {number}"
-        if len(row) != len(table.head):
-            raise wrong(place, f"{len(table.head)} columns", len(row))
-        split = of_file if several else None
-        if table.split is not None:
-            split = split_said(table.head[table.split], row[table.split])
-            if not split:
-                raise wrong(place, "train, val or test", row[table.split])
-        cell = row[table.picture]
-        paths = known.named_in(table.file, cell, split or of_file)
-        if len(paths) > 1:
-            raise wrong(place, "the name of one picture", f"that of {listed(paths)}")
-        if not paths:
-            lost.append(cell)
-            continue
-        yield Picture(known.root / paths[0], label_in(row, table, place), split or "")
+    for place, row in places(table):
+        if picture := picture_in(row, table, known, several, place):
+            yield picture
+        else:
+            lost.append(row[table.picture])
     if lost:
         found = f"none called {listed(lost)} ({len(lost):,} in all)"
         raise wrong(table.file, f"pictures in or below {known.root}", found)
+
+
+def good_rows(table: Table, known: PictureIndex, several: bool) -> Iterator[Picture]:
+    """Yield the same, less rows in which anything is wrong."""
+    for place, row in places(table):
+        picture = None
+        with suppress(SystemExit):
+            picture = picture_in(row, table, known, several, place)
+        if picture:
+            yield picture
+
+
+def places(table: Table) -> Iterator[tuple[str, Row]]:
+    """Yield its rows, each with how the place is called."""
+    for number, row in islice(rows_of(table.file), int(table.headed), None):
+        yield f"{table.file}, line {number}", row
+
+
+def picture_in(
+    row: Row, table: Table, known: PictureIndex, several: bool, place: str
+) -> Picture | None:
+    """The picture that a row names, None where it is not there; SystemExit says what is wrong."""
+    if len(row) != len(table.head):
+        raise wrong(place, f"{len(table.head)} columns", len(row))
+    of_file = known.split_of(table.file)
+    split = of_file if several else None
+    if table.split is not None:
+        split = split_said(table.head[table.split], row[table.split])
+        if not split:
+            raise wrong(place, "train, val or test", row[table.split])
+    paths = known.named_in(table.file, row[table.picture], split or of_file)
+    if len(paths) > 1:
+        raise wrong(place, "the name of one picture", f"that of {listed(paths)}")
+    if not paths:
+        return None
+    return Picture(known.root / paths[0], label_in(row, table, place), split or "")
 
 
 def check_chance(used: list[Table], known: PictureIndex, rows: list[Picture]) -> None:

@@ -603,6 +603,8 @@ def test_folders_and_a_table_that_say_different_classes_are_refused(gather: Gath
         "mine: expected classes that folders and tables say alike, found others: by labels.csv, "
         "anna/0.png is c, and lies in anna; take labels.csv away, or put it beside a folder images"
     )
+    table("labels.csv", ("path", "label"), *rows, ("anna/gone.png", "c"))
+    assert "found others: by labels.csv, anna/0.png is c" in refusal()
     table("labels.csv", ("path", "label"), *((path, str(path)[0]) for path, _ in rows))
     assert gather().about["classes"] == ["anna", "ben", "carl"]
 
@@ -762,10 +764,10 @@ def test_a_column_of_addresses_or_masks_does_not_name_the_pictures(gather: Gathe
 
 @fault("a table's column of splits has another word")
 def test_a_column_of_splits_with_a_word_that_is_none_is_refused(gather: Gather) -> None:
-    words = ("train", "test", "dev", "train")
+    words = ("train", "test", "dve", "train")
     rows = [(p.name, "cd"[at % 2], words[at % 4]) for at, p in enumerate(classes("images"))]
     table("labels.csv", ("file", "label", "set"), *rows)
-    assert "labels.csv, line 4: expected train, val or test, found dev" in refusal()
+    assert "labels.csv, line 4: expected train, val or test, found dve" in refusal()
 
 
 @pytest.mark.parametrize(
@@ -1311,6 +1313,9 @@ def test_masks_are_no_pictures_of_a_class(gather: Gather) -> None:
         ("is_test", (1, 0)),
         ("is_train", ("0.0", "1.0")),
         ("Usage", ("PrivateTest", "Training")),
+        ("phase", ("holdout", "train")),
+        ("test", (1, 0)),
+        ("train", ("no", "yes")),
     ],
 )
 def test_a_column_may_say_in_other_words_what_is_tested(
@@ -1320,6 +1325,102 @@ def test_a_column_may_say_in_other_words_what_is_tested(
     table("labels.csv", ("name", "label", column), *rows)
     found = gather()
     assert (len(found.pairs("train")), len(found.pairs("test"))) == (30, 10)
+
+
+def test_a_train_among_vehicles_marks_no_split(gather: Gather) -> None:
+    names = ("car", "train", "bus")
+    rows = [(p.name, *(int(at % 3 == n) for n in range(3))) for at, p in enumerate(classes("."))]
+    table("labels.csv", ("image", *names), *rows)
+    assert gather().about["classes"] == sorted(names)
+
+
+def names_of_tests(found: Gathered) -> list[str]:
+    assert len(found.pairs("test")) == 10
+    return Path("out", idx.TEST_NAMES).read_text().splitlines()
+
+
+TESTED = [f"{name}/{at}.png" for name in ("cat", "dog") for at in range(0, 20, 4)]
+
+
+@pytest.mark.parametrize("style", ["{}", "{} 1", "{}\t1", "/data/set/{}"])
+@pytest.mark.parametrize("lists", [["train.txt", "test.txt"], ["test.txt"], ["val.lst"]])
+def test_lists_beside_folders_of_classes_say_the_splits(
+    gather: Gather, lists: list[str], style: str
+) -> None:
+    names = {str(path.relative_to("mine")) for path in classes("cat", "dog")}
+    for file in lists:
+        listed = sorted(names.difference(TESTED)) if file == "train.txt" else TESTED
+        in_folder(file, "\n".join(style.format(name) for name in listed).encode())
+    found = gather()
+    assert names_of_tests(found) == TESTED
+    assert f"splits by {', '.join(sorted(lists))}" in found.said and "left out" not in found.said
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_a_table_beside_folders_of_classes_says_the_splits(gather: Gather, label: bool) -> None:
+    rows = [("file", *["label"] * label, "split")]
+    for path in classes("cat", "dog"):
+        name = str(path.relative_to("mine"))
+        rows.append((name, *[path.parent.name] * label, "test" if name in TESTED else "train"))
+    table("meta.csv", *rows[:-1])
+    found = gather()
+    assert names_of_tests(found) == TESTED
+    assert "splits by meta.csv" in found.said
+    assert "left out: 1 .png that no list names" in found.said
+
+
+def test_what_lists_some_pictures_says_no_splits(gather: Gather) -> None:
+    classes("cat", "dog")
+    in_folder("train.txt", b"\n".join(b"cat/%d.png" % at for at in range(20)))
+    in_folder("test.txt", b"Accuracy on the test set: 93 %\ncat/1.png is hard\n0.png\n")
+    assert "about 20 % of the images" in gather().said
+
+
+def test_lists_that_put_a_picture_into_two_splits_are_told_and_not_used(gather: Gather) -> None:
+    classes("cat", "dog")
+    for split in ("train", "test"):
+        in_folder(f"{split}.txt", b"cat/1.png\ndog/1.png")
+    said = "looks wrong: lists put cat/1.png into test and train, so none of them counts"
+    assert said in gather().said
+
+
+def test_lists_say_the_splits_of_a_tables_pictures_too(gather: Gather) -> None:
+    names = [path.name for path in classes(".", count=40)]
+    rows = [(name, "cd"[at % 2]) for at, name in enumerate(names)]
+    table("labels.csv", ("image", "label"), *rows)
+    in_folder("test.csv", "\n".join(["image", *names[::4]]).encode())
+    assert names_of_tests(gather()) == names[::4]
+
+
+def test_a_table_lies_in_a_holdout_beside_train(gather: Gather) -> None:
+    for split, count in (("train", 30), ("holdout", 10)):
+        rows = [(path.name, int(path.stem) % 2) for path in classes(split, count=count)]
+        table(f"{split}/labels.csv", ("image", "label"), *rows)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (30, 10)
+
+
+def test_splits_stand_in_the_first_column_without_a_header(gather: Gather) -> None:
+    words = ("TRAIN", "TRAIN", "TRAIN", "TEST")
+    rows = [(words[at % 4], p.name, "cd"[at % 2]) for at, p in enumerate(classes(".", count=40))]
+    table("import.csv", *rows)
+    assert len(gather().pairs("test")) == 10
+
+
+@fault("pictures and their masks, in a folder each")
+@pytest.mark.parametrize("made", ["masks", "labels", "annotations/trimaps", "thumbs"])
+def test_masks_beside_their_pictures_are_no_class(made: str) -> None:
+    classes("images", made)
+    found = f"{', '.join(sorted(['images', made.split('/')[0]]))}, which are none"
+    expected = f"expected a folder for each class, found {found}; did you mean mine/images?"
+    assert refusal() == f"mine: {expected}"
+
+
+@fault("classes are called cat in train, and Cat in test")
+def test_classes_of_other_capitals_in_the_test_set_are_refused() -> None:
+    classes("train/cat", "train/dog", "test/Cat", "test/dog")
+    said = "expected classes called the same in train and test, found Cat and cat"
+    assert refusal() == f"mine: {said}"
 
 
 @pytest.mark.parametrize("aside", ["logs/history.csv", "checks/md5.csv", "results/test.csv"])
@@ -1399,6 +1500,7 @@ def test_what_is_no_picture_is_left_out_and_told(gather: Gather) -> None:
     Path("mine/README").write_text("about it")
     Path("mine/__MACOSX/a").mkdir(parents=True)
     os.mkfifo("mine/a/pipe")
+    os.mkfifo("mine/test.txt")
     Path("mine/a/link").symlink_to("link")
     Path("mine/a/.ipynb_checkpoints").mkdir()
     picture("a/.ipynb_checkpoints/0.png")
@@ -1407,7 +1509,7 @@ def test_what_is_no_picture_is_left_out_and_told(gather: Gather) -> None:
     for left in (
         "2 .DS_Store",
         "1 .db",
-        "1 .txt",
+        "2 .txt",
         "1 README",
         "1 .ipynb_checkpoints",
         "1 pipe",
@@ -1591,7 +1693,7 @@ def test_a_table_may_lie_in_a_folder_of_its_own(gather: Gather, place: str) -> N
 @pytest.mark.parametrize("second", ["b", "train"])
 def test_where_folders_say_the_classes_no_table_does(gather: Gather, second: str) -> None:
     paths = classes("a", second)
-    rows = [(path.relative_to("mine"), "cd"[n % 2]) for n, path in enumerate(paths)]
+    rows = [(path.relative_to("mine"), path.parent.name) for path in paths]
     table("labels.csv", ("file", "label"), *rows, ("lost.png", "c", "too many"))
     found = gather()
     assert found.about["classes"] == ["a", second]
@@ -1606,8 +1708,6 @@ def test_folders_of_other_things_are_no_classes_where_a_table_says_these(
     rows = [(path.relative_to("mine"), "cd"[n % 2]) for n, path in enumerate(paths)]
     table("labels.csv", ("file", "kind"), *rows)
     assert gather().about["classes"] == ["c", "d"]
-    Path("mine/labels.csv").unlink()
-    assert gather().about["classes"] == [*folders]
 
 
 def test_folders_without_pictures_are_no_classes_where_a_table_says_these(gather: Gather) -> None:
@@ -2234,8 +2334,8 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
         "leave out all of age, gender but the label, and splits in a column split",
     ),
     "a column of splits has a word that is none": (
-        {"a": line("label", *[f"p{i}" for i in range(64)], "split") + f"{GOOD[:-1]},dev\n"},
-        "mine/a.csv: expected train, val or test in the column split, found dev; or call "
+        {"a": line("label", *[f"p{i}" for i in range(64)], "split") + f"{GOOD[:-1]},dve\n"},
+        "mine/a.csv: expected train, val or test in the column split, found dve; or call "
         "that column otherwise",
     ),
     "a column of splits that counts 0 and 1 has another number": (

@@ -276,7 +276,7 @@ def test_experiments_whose_curves_are_elsewhere_are_compared_all_the_same(projec
     try_rates(project, seeds=1)
     shutil.rmtree(project.root / ".dvc/cache")
     lines = study(project, "--figure", "study.png")
-    assert len(lines) == 6 and lines[1].endswith("  1")
+    assert len(lines) == 7 and lines[1].endswith("  1")
 
 
 @pytest.mark.slow

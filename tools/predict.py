@@ -107,7 +107,8 @@ class Classifier:
         if name not in values.recipes:
             raise SystemExit(f"params.yaml: recipes: expected {name}, which trained the network")
         recipe = values.recipes[name]
-        self.augment, self.views = recipe.augment, run["test_time_augmentation"]
+        self.recipe, self.augment = name, recipe.augment
+        self.views = run["test_time_augmentation"]
 
         from digits import determinism, network, preparation  # late: TensorFlow takes seconds
 
@@ -220,7 +221,11 @@ def main() -> None:
         try:
             picture = pictures.open(path)
             # only now, since TensorFlow takes seconds to start
-            classifier = classifier or Classifier()
+            if not classifier:
+                classifier = Classifier()
+                if not options.json:
+                    asked = f"{classifier.recipe}, trained on {classifier.data.name}"
+                    print(f"asking the network of the last run: {asked}", file=sys.stderr)
             lines = classifier.read(picture)
         except ValueError as error:
             print(f"{name}: {error}", file=sys.stderr)

@@ -94,16 +94,19 @@ def table(runs: list[Run], compared: dict[str, Run]) -> str:
 
 
 def ranked(runs: list[Run]) -> tuple[list[Run], str]:
-    """Experiments, the best first by the metric to choose by that all have; and its name, if any.
+    """Experiments, the best first by the metric to choose by; and its name, if any.
 
-    Those that have not ended well come last.
+    Each data set by itself. Last come those without the metric, then those that have not ended well.
     """
-    having = [run for run in runs if run.metrics]
-    names = exp_show.shared(having) if having else []
-    if names:
-        sign = exp_show.sign(names[0])
-        having.sort(key=lambda run: -sign * run.metrics[names[0]])
-    return [*having, *(run for run in runs if not run.metrics)], "".join(names[:1])
+    names = exp_show.ordered(name for run in runs for name in run.metrics)[:1]
+    datasets = list(dict.fromkeys(run.params.get("download.dataset") for run in runs))
+
+    def place(run: Run) -> tuple[int, bool, float]:
+        values = [-exp_show.sign(name) * run.metrics[name] for name in names if name in run.metrics]
+        return datasets.index(run.params.get("download.dataset")), not values, sum(values)
+
+    having = sorted((run for run in runs if run.metrics), key=place)
+    return [*having, *(run for run in runs if not run.metrics)], "".join(names)
 
 
 def best(runs: list[Run], compared: dict[str, Run], most: int) -> tuple[list[Run], str]:

@@ -146,10 +146,12 @@ def main() -> None:
         from tools import study_figure  # late: slow
 
         study_figure.save(study_figure.draw(found), options.figure, "--figure")
+        print(f"drawn in {options.figure}")
     if options.page:
         from tools import study_page
 
         study_page.save(found, options.page)
+        print(f"written to {options.page}: open it in a browser")
 
 
 if __name__ == "__main__":

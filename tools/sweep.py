@@ -296,7 +296,7 @@ def show(names: list[str]) -> None:
     study = [sys.executable, "-E", "-X", "utf8", "-m", "tools.study"]
     if commands.status(*study, "--figure", picture, *names):
         raise SystemExit("the experiments are here; for the tables: make show; make study")
-    print(f"drawn in {picture}; each experiment: make show")
+    print("each experiment: make show")
 
 
 def arguments(
