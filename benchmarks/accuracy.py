@@ -8,8 +8,6 @@ changed since; where the code has, remove the file.
 
 import argparse
 import csv
-import hashlib
-import json
 import statistics
 import sys
 from collections.abc import Iterator, Mapping
@@ -35,7 +33,7 @@ class Training:
     command: list[str]  # {} stands for the seed
 
     def settings(self) -> str:
-        return hashlib.sha256(json.dumps(self.follows).encode()).hexdigest()[:8]
+        return gate.digest(self.follows)
 
     def run(self, seed: int, measures: list[str]) -> Row:
         command = [word.replace("{}", str(seed)) for word in self.command]

@@ -214,7 +214,7 @@ def name_ticks(axes: Axes, run: Run) -> None:
 
 def confusion_matrix(run: Run) -> Figure:
     """Number of test images by actual and predicted class: mistakes orange, the diagonal grey."""
-    classes = run.train_labels.shape[1]
+    classes = len(run.data.classes)
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (run.predictions["actual"], run.predictions["predicted"]), 1)
     wrong = counts * (1 - np.eye(classes, dtype=int))

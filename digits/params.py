@@ -261,7 +261,7 @@ def wrong_names(values: dict) -> Iterator[Refusal]:
 
     own = Datasets.model_fields
     for name in datasets:
-        if name not in own and name not in PUBLISHED:
+        if isinstance(name, str) and name not in own and name not in PUBLISHED:
             yield refusals.unknown_key(f"datasets.{name}", name, [*PUBLISHED, *own])
 
     path = "evaluate.test_time_augmentation"

@@ -68,8 +68,9 @@ def mistakes(run: Run) -> Iterator[list[object]]:
     """Yield the misclassified images in which the network was most confident, by their names."""
     names = run.data.classes
     for row in metrics.mistakes(run.predictions)[:MOST].tolist():
-        actual, predicted, confidence = run.predictions[row].tolist()
-        yield [run.test_names[row], names[actual], names[predicted], f"{100 * confidence:.1f} %"]
+        one = run.predictions[row]
+        confidence = f"{100 * one['confidence']:.1f} %"
+        yield [run.test_names[row], names[one["actual"]], names[one["predicted"]], confidence]
 
 
 def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
@@ -106,10 +107,11 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     names = run.data.classes
     numbered = len(names) > CROWDED  # figures have numbers then, in place of names
     rows = []
-    for label, share, count, low, high in hardest.tolist():
-        interval = f"{100 * low:.2f} to {100 * high:.2f} %"
-        number = [label] if numbered else []
-        rows.append([*number, names[label], f"{100 * share:.2f} %", interval, count])
+    for one in hardest:
+        interval = f"{100 * one['low']:.2f} to {100 * one['high']:.2f} %"
+        number = [one["class"]] if numbered else []
+        accuracy = f"{100 * one['accuracy']:.2f} %"
+        rows.append([*number, names[one["class"]], accuracy, interval, one["count"]])
     header = ["class", "accuracy", "95 % interval", "images"]
     yield table(["number", *header] if numbered else header, rows)
     yield "## Hyperparameters"

@@ -1,1 +1,1 @@
-"""A module per stage of dvc.yaml: each reads its inputs, makes one call, and writes its outputs."""
+"""A module for each stage: `main` reads its inputs, computes, and writes its outputs."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from digits import datasets, fetch, idx, output, own, synthetic
+from digits import datasets, fetch, idx, output, synthetic
+from digits.own.gather import gather
 from digits.params import Params
 
 
@@ -32,7 +33,7 @@ def obtain(params: Params, target: Path) -> None:
         idx.describe(target, dataset, datasets.DIGITS.split(","), own=False)
     elif dataset == "folder":
         folder = source.folder
-        own.gather(Path(folder.path), target, folder.image_size, folder.colour, folder.test_share)
+        gather(Path(folder.path), target, folder.image_size, folder.colour, folder.test_share)
     elif dataset == "url":
         fetch.from_url(source.url.base, target)
         idx.describe(target, source.url.base.rstrip("/").rpartition("/")[2], None, own=True)

@@ -140,9 +140,9 @@ def main(params: Params) -> None:
             for epoch, found in enumerate(progress.history, start=1):
                 report(epoch, found)
             job.run(state, progress, report)
-        # where nothing is held out, they are empty: `plots` in dvc.yaml names them
-        for curve in ("val_loss", "val_accuracy"):
-            Path(folder, f"plots/metrics/{curve}.tsv").touch()
+        # where nothing is held out, its curves are empty: `plots` in dvc.yaml names them
+        for name in progress.history[-1]:
+            Path(folder, f"plots/metrics/val_{name.removeprefix('val_')}.tsv").touch()
         publish(live, log)
     networks.save(job.network, networks.FILE)
     state.finish(networks.FILE)

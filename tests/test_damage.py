@@ -169,6 +169,17 @@ def test_damage_to_the_files_of_dvc_is_mended(
     assert project.outputs() == finished.outputs()
 
 
+def test_mend_says_where_no_commit_has_a_dvc_lock(project: Project) -> None:
+    lock = project.root / "dvc.lock"
+    cut = lock.read_bytes()[:-9]
+    lock.unlink()
+    project.commit("none")
+    lock.write_bytes(cut)
+    printed = project.run("python", "-m", "tools.mend").stdout
+    assert printed.startswith("dvc.lock was damaged: removed, the damaged one is ")
+    assert not lock.exists()
+
+
 def test_what_is_whole_is_not_mended(project: Project) -> None:
     stages = project.root / "dvc.yaml"
     alone = "  alone:\n    cmd: 'true'\n"  # without a dep or an output

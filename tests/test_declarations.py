@@ -26,7 +26,8 @@ def watch(project: Project, stage: str) -> tuple[set[str], set[str], set[str]]:
     """Run a stage; return the files that it reads and writes, and the parameters that it uses."""
     shutil.copy(Path(__file__).with_name("watch.py"), project.root / ".watch.py")
     for folder in ("digits", "stages"):  # without bytecode, Python opens the sources
-        shutil.rmtree(project.root / folder / "__pycache__", ignore_errors=True)
+        for cache in [*(project.root / folder).rglob("__pycache__")]:
+            shutil.rmtree(cache)
     printed = project.run("python", ".watch.py", stage, PYTHONPATH=".").stdout
     read, written, used = map(set, json.loads(printed.splitlines()[-1]))
     return read, written, used

@@ -1,4 +1,4 @@
-"""Facts about digits/own.py: what people bring, in which forms; what is refused, in what words."""
+"""Facts about digits/own: what people bring, in which forms; what is refused, in what words."""
 
 import gzip
 import io
@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits import idx, own, synthetic
+from digits import idx, synthetic
+from digits.own import gather as own
 
 LINE = "one line says what was expected and found, and names docs/own-data.md"
 USUAL: dict[str, Any] = {"size": None, "colour": None, "share": 0.2}  # as in params.yaml
@@ -1724,6 +1725,22 @@ def test_a_name_of_a_file_is_found_however_its_letters_are_composed(gather: Gath
         picture(f"images/e\u0301{number}.png")  # as a Mac writes it
     table("labels.csv", ("file", "label"), *[(f"\xe9{n}.png", "ab"[n % 2]) for n in range(20)])
     assert gather().about["classes"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("form", ["folders", "splits", "names", "table"])
+def test_a_class_is_the_same_however_its_letters_are_composed(gather: Gather, form: str) -> None:
+    mac, other = "cafe\u0301", "caf\xe9"
+    if form == "folders":
+        classes(mac, "tea")
+    elif form == "splits":
+        classes(f"train/{mac}", "train/tea", f"test/{other}", "test/tea")
+    elif form == "names":
+        [picture(f"{name}.{at}.png") for name in (mac, "tea") for at in range(20)]
+    else:
+        rows = [(path.name, (mac, "tea")[at % 2]) for at, path in enumerate(classes("images"))]
+        table("labels.csv", ("image", "label"), *rows)
+    in_folder("classes.txt", f"tea\n{other}\n".encode())
+    assert gather().about["classes"] == ["tea", other]
 
 
 def test_names_of_wordnet_are_classes_whatever_lies_beside_them(gather: Gather) -> None:

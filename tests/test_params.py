@@ -451,6 +451,9 @@ UNREADABLE = [
         "expected YAML, found: while parsing a quoted scalar",
         id="half a character as a key",
     ),
+    pytest.param(
+        TEXT.replace("  kmnist: {}", "  5: {}"), "datasets.5: expected text as a key", id="a number"
+    ),
     pytest.param(TEXT + r'"a\nb": 1', r"a\nb: unknown key", id="two lines as a key"),
     pytest.param(
         swapped("threads: 1", f"threads: [&a0 [1], {', '.join(ALIASES)}]"),

@@ -1,6 +1,7 @@
 """Other programs, run from ours. What they print counts only where they end well."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,11 @@ from pathlib import Path
 # A hook's Git names its own repository and index in these; ours is the one that we stand in.
 for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"):
     os.environ.pop(name, None)
+
+
+def end_with_reader() -> None:
+    """Let the program end without a word once nobody reads on, as in `make why | head`."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def output(*command: str, told: str | None = None) -> str:

@@ -6,10 +6,11 @@ were and as they are.
 
 import argparse
 import os
-import signal
 from urllib.parse import quote
 
 from tools import commands
+
+FIGURES = "reports/figures"
 
 
 def commit_of(base: str) -> str:
@@ -24,8 +25,10 @@ def commit_of(base: str) -> str:
 
 def figures(base: str, commit: str) -> str:
     """A table of the figures that differ, uncommitted ones included, as DVC's tables have them."""
-    differing = commands.output("git", "diff", "--name-only", "-z", commit, "--", "reports/figures")
-    paths = list(filter(None, differing.split("\0")))
+    changed = "git", "diff", "--name-only", "-z", commit, "--", FIGURES
+    added = "git", "ls-files", "--others", "--exclude-standard", "-z", "--", FIGURES
+    names = [name for each in (changed, added) for name in commands.output(*each).split("\0")]
+    paths = list(filter(None, names))
     repository = os.environ.get("GITHUB_REPOSITORY")
     if not repository:
         return "\n".join(["| figure |", "| --- |", *(f"| {path} |" for path in paths)])
@@ -50,7 +53,7 @@ def main() -> None:
     )
     base = parser.parse_args().base
     commit = commit_of(base)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make compare | head` ends without a word
+    commands.end_with_reader()
     print(section("Metrics", commands.output("dvc", "metrics", "diff", "--md", base), base))
     print(section("Parameters", commands.output("dvc", "params", "diff", "--md", base), base))
     print(section("Figures", figures(base, commit), base))

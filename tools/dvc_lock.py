@@ -1,35 +1,50 @@
 """What dvc.lock says of the last run: the parameters that it used, and the sums of its outputs."""
 
 import hashlib
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from digits import yaml12
+from tools import commands
 
 FILE = Path("dvc.lock")
+NO_FILE = 128  # Git's status where a commit has none
+# what a file that is cut off, or not DVC's, raises
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError)
 
 
-def stages(text: bytes | None = None) -> list[dict[str, Any]]:
-    """What it, or another such text, has of each stage; nothing where that cannot be read."""
+def stages(text: bytes | None = None) -> dict[str, dict[str, Any]]:
+    """What it, or another such text, has of each stage by name; nothing where it is damaged."""
     try:
-        found = yaml12.load(FILE.read_bytes() if text is None else text)
-    except (OSError, yaml.YAMLError):
-        return []
-    return list((found.get("stages") or {}).values()) if isinstance(found, dict) else []
+        return dict(yaml12.load(FILE.read_bytes() if text is None else text)["stages"])
+    except UNREADABLE:
+        return {}
 
 
-def params() -> Iterator[tuple[str, Any]]:
-    """Yield the parameters of params.yaml that the stages used: a dotted path, and the value."""
-    for stage in stages():
-        yield from stage.get("params", {}).get("params.yaml", {}).items()
+def params() -> dict[str, Any]:
+    """The parameters of params.yaml that the stages used, by their dotted paths."""
+    found: dict[str, Any] = {}
+    for stage in stages().values():
+        with suppress(*UNREADABLE):
+            found |= stage["params"]["params.yaml"]
+    return found
 
 
 def sums(text: bytes | None = None) -> dict[str, str]:
     """The MD5 sum of each output, by its path."""
-    return {out["path"]: out["md5"] for stage in stages(text) for out in stage.get("outs", [])}
+    found: dict[str, str] = {}
+    for stage in stages(text).values():
+        with suppress(*UNREADABLE):
+            found |= {out["path"]: out["md5"] for out in stage.get("outs", [])}
+    return found
+
+
+def at(rev: str) -> bytes:
+    """That of a commit; empty where it has none."""
+    return commands.answer("git", "show", f"{rev}:./{FILE}", no=NO_FILE).encode()
 
 
 def is_another(path: Path) -> bool:

@@ -13,7 +13,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-LOCK = Path("dvc.lock")
+from tools import dvc_lock
+
 METRICS = Path("reports/metrics.json")
 MEASURED = Path("benchmarks/results/accuracy.csv")
 # of all that was measured
@@ -35,13 +36,17 @@ def accuracy() -> float:
         ) from None
 
 
+def digest(follows: object) -> str:
+    """What the column `settings` has for all that an accuracy follows from."""
+    return hashlib.sha256(json.dumps(follows).encode()).hexdigest()[:8]
+
+
 def settings(params: dict[str, Any]) -> str:
-    """What the column `settings` has for these parameters: benchmarks/accuracy.py says of what."""
+    """The same for the parameters of a run: benchmarks/accuracy.py says of what."""
     recipe = params["recipe"]
     views = params[f"evaluate.test_time_augmentation.{recipe}"]
     common = [params[key] for key in ("threads", "replicas", "instructions")]
-    follows = [params[f"recipes.{recipe}"], views, common]
-    return hashlib.sha256(json.dumps(follows).encode()).hexdigest()[:8]
+    return digest([params[f"recipes.{recipe}"], views, common])
 
 
 def last_run() -> tuple[str, str]:
@@ -49,18 +54,14 @@ def last_run() -> tuple[str, str]:
 
     SystemExit where dvc.lock does not have all of it.
     """
-    from ruamel.yaml import YAML, YAMLError  # late: slow
-
+    params = dvc_lock.params()
     try:
-        params: dict[str, Any] = {}
-        for stage in YAML(typ="safe").load(LOCK.read_text())["stages"].values():
-            params |= stage.get("params", {}).get("params.yaml", {})
         words = f"{params['recipe']} on {params['download.dataset']}"
         known = all(params[name] == value for name, value in KNOWN.items())
         return words, settings(params) if known else ""
-    except (OSError, LookupError, TypeError, AttributeError, YAMLError) as error:
+    except LookupError as error:
         raise SystemExit(
-            f"{LOCK}: expected all stages and their parameters, found: {error}; "
+            f"{dvc_lock.FILE}: expected all stages and their parameters, found no {error}; "
             "to write it: dvc repro"
         ) from None
 

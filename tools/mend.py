@@ -94,10 +94,12 @@ def lock() -> Iterator[str]:
         return
     DAMAGED.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(LOCK, DAMAGED)
+    now = "removed"
     if resolve(f"HEAD:./{LOCK}"):
         git("checkout", "HEAD", "--", str(LOCK))
+        now = "it is that of the last commit again"
     yield (
-        f"{LOCK} was damaged: it is that of the last commit again, the damaged one is {DAMAGED}; "
+        f"{LOCK} was damaged: {now}, the damaged one is {DAMAGED}; "
         "`dvc repro` takes the rest from its cache"
     )
 

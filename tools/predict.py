@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools import dvc_lock
+from tools import commands, dvc_lock
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,7 +93,7 @@ def with_opencv() -> Any:
 class Classifier:
     """The trained network of this checkout, with the test-time augmentation that it was judged by.
 
-    params.yaml may name another recipe by now.
+    dvc.lock has that: params.yaml may have other values by now.
     """
 
     def __init__(self) -> None:
@@ -103,12 +103,12 @@ class Classifier:
         if not EVALUATION.exists():
             raise SystemExit(f"{EVALUATION}: not there; to get it: dvc pull, or dvc repro")
         run = metrics.read_values(EVALUATION, "test_time_augmentation")
-        name = run.get("recipe", "")
-        if name not in values.recipes:
-            raise SystemExit(f"params.yaml: recipes: expected {name}, which trained the network")
-        recipe = values.recipes[name]
-        self.recipe, self.augment = name, recipe.augment
-        self.views = run["test_time_augmentation"]
+        self.recipe, self.views = run.get("recipe", ""), run["test_time_augmentation"]
+        augment = dvc_lock.params().get(f"recipes.{self.recipe}.augment")
+        if augment is None:
+            said = f"expected recipes.{self.recipe}.augment, as evaluate used it"
+            raise SystemExit(f"{dvc_lock.FILE}: {said}; to write it: dvc repro")
+        self.augment = params.Augment(**augment)
 
         from digits import determinism, network, preparation  # late: TensorFlow takes seconds
 
@@ -183,12 +183,13 @@ class Classifier:
 
 def files(path: Path) -> list[Path]:
     """A file alone, or the pictures in and below a folder."""
-    from digits import own_files, pictures
+    from digits import pictures
+    from digits.own.files import below, ending
 
     if not path.is_dir():
         return [path]
-    found = own_files.below(path, Counter())
-    return [file for file in found if own_files.ending(file) in pictures.ENDINGS] or [path]
+    found = below(path, Counter())
+    return [file for file in found if ending(file) in pictures.ENDINGS] or [path]
 
 
 def as_json(path: Path, lines: list[Line], classes: list[str]) -> str:
@@ -211,6 +212,7 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help=what)
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each file")
     options = parser.parse_args()
+    commands.end_with_reader()
 
     from digits import output, pictures
 

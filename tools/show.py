@@ -7,12 +7,11 @@ follow.
 """
 
 import argparse
-import signal
 from collections import Counter
 from dataclasses import replace
 from itertools import chain
 
-from tools import configurations, dvc_lock, exp_show, tables
+from tools import commands, configurations, dvc_lock, exp_show, tables
 from tools.exp_show import Run
 
 # options of `dvc exp show`
@@ -28,7 +27,7 @@ def without_metrics_of_others(workspace: Run) -> Run:
 
     Those of figures change no metric.
     """
-    for path, value in dvc_lock.params():
+    for path, value in dvc_lock.params().items():
         if path.startswith("plot."):
             continue
         own = [name for name in workspace.params if f"{name}.".startswith(f"{path}.")]
@@ -96,7 +95,7 @@ def table(runs: list[Run], compared: dict[str, Run]) -> str:
 def ranked(runs: list[Run]) -> tuple[list[Run], str]:
     """Experiments, the best first by the metric to choose by; and its name, if any.
 
-    Each data set by itself. Last come those without the metric, then those that have not ended well.
+    Each data set by itself. Last come those without the metric, then those that did not end well.
     """
     names = exp_show.ordered(name for run in runs for name in run.metrics)[:1]
     datasets = list(dict.fromkeys(run.params.get("download.dataset") for run in runs))
@@ -138,7 +137,7 @@ def main() -> None:
     for option in options:
         if option.startswith("-") and not option.startswith(tuple(ROWS.split())):
             parser.error(f"expected options that choose rows, {ROWS}; found {option}")
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make show | head` ends without a word
+    commands.end_with_reader()
     workspace, *others = exp_show.read(*options)
     runs = [without_metrics_of_others(workspace), *others]
     compared = bases(runs)

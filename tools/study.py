@@ -20,7 +20,6 @@ from tools.configurations import Study
 from tools.exp_show import Run
 
 DATA = "data/idx"  # the output that a data set is
-NO_FILE = 128  # Git's status where a commit has none
 CODE = ("stages", "digits", "dvc.yaml")  # that stages are made of
 
 
@@ -43,8 +42,8 @@ def with_data(runs: list[Run]) -> list[Run]:
     for run in runs:
         dataset = run.params.get("download.dataset")
         if dataset in ("folder", "url"):
-            lock = commands.answer("git", "show", f"{run.rev}:./dvc.lock", no=NO_FILE)
-            data = dvc_lock.sums(lock.encode()).get(DATA, configurations.ABSENT)[:7]
+            sums = dvc_lock.sums(dvc_lock.at(run.rev))
+            data = sums.get(DATA, configurations.ABSENT)[:7]
             run = replace(run, params={**run.params, f"datasets.{dataset}.data": data})
         found.append(run)
     return found
@@ -125,7 +124,7 @@ def main() -> None:
         "--rows", type=int, default=tables.MOST, help="of a table, at most; 0: all (default: 30)"
     )
     options = parser.parse_args()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make study | head` ends without a word
+    commands.end_with_reader()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so does Ctrl-C
 
     runs = with_data(with_code([run for run in exp_show.read() if run.name != "workspace"]))

@@ -21,16 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from digits import yaml12
-from tools import commands
+from tools import commands, dvc_lock
 
 TABLE = "docs/verified.csv"
 
 
 def outputs(lock: str) -> Iterator[tuple[str, str, str]]:
     """Yield (stage, path, sum) for each output that a dvc.lock names."""
-    from ruamel.yaml import YAML  # late: slow
-
-    for stage, entry in YAML(typ="safe").load(lock)["stages"].items():
+    for stage, entry in dvc_lock.stages(lock.encode()).items():
         for out in entry.get("outs", []):
             yield stage, out["path"], out["md5"]
 

@@ -7,12 +7,11 @@ keeps, and stages that are frozen, have no command: they are recorded anew, or m
 
 import argparse
 import difflib
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tools import mend
+from tools import commands, mend
 
 if TYPE_CHECKING:
     from dvc.output import Output
@@ -212,7 +211,7 @@ def main() -> None:
         "dvc.lock fits the code and the parameters, in a checkout without data",
     )
     options = parser.parse_args()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make why | head` ends without a word
+    commands.end_with_reader()
 
     from dvc.exceptions import DvcException  # late: slow
     from dvc.repo import Repo

@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from digits.own_common import SPLITS, Data, Job, composed, meaning, natural
-from digits.own_files import CLASSES_FILE, TABLE_LIKE, TABLES, ending, visible
-from digits.own_folders import splits_in
-from digits.own_pictures import Picture, from_pictures
+from digits.own.common import SPLITS, Data, Job, composed, meaning, natural
+from digits.own.files import CLASSES_FILE, TABLE_LIKE, TABLES, ending, visible
+from digits.own.folders import splits_in
+from digits.own.labelled import Picture, from_pictures
 from digits.pictures import ENDINGS
 
 # a class and a number: cat.1, great_pyrenees_12, cat (1), 7_1
@@ -87,7 +87,7 @@ def may_say_classes(path: Path) -> bool:
 
 def class_in(name: str) -> str:
     """The class that a file's name says before its number; nothing where it says none."""
-    match = NUMBERED.fullmatch(name)
+    match = NUMBERED.fullmatch(composed(name))
     if not match:
         return ""
     word = match[1] or match[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from digits import pictures
 from digits.output import listed, printable
-from digits.own_common import (
+from digits.own.common import (
     KINDS,
     LATER_SPLITS,
     SPLIT_WORDS,
@@ -21,9 +21,9 @@ from digits.own_common import (
     words_of,
     wrong,
 )
-from digits.own_files import CLASSES_FILE, advice, below, ending, folders, hidden, visible
-from digits.own_lists import split_by_lists
-from digits.own_pictures import Picture, from_pictures
+from digits.own.files import CLASSES_FILE, advice, below, ending, folders, hidden, visible
+from digits.own.labelled import Picture, from_pictures
+from digits.own.lists import split_by_lists
 
 # words in the names of folders that hold the same pictures or classes once more
 VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
@@ -142,6 +142,9 @@ def find(
     for top, split in splits.items():
         inside = folders(top)
         siblings = {composed(folder.name) for folder in inside}
+        if len(siblings) < len(inside):
+            twice, _ = Counter(composed(folder.name) for folder in inside).most_common(1)[0]
+            raise wrong(root, "classes that are told apart by their names", f"two {twice}")
         check_capitals(root, siblings, trained if split and top != root else set())
         unknown = top != root and siblings.isdisjoint(trained)  # its pictures test nothing
         if not split or unknown:
@@ -150,11 +153,12 @@ def find(
         if top != root:
             left.update(beside_folders(top, root))
         for folder in inside:
-            unused = used is not None and folder.name not in used
+            name = composed(folder.name)
+            unused = used is not None and name not in used
             if unused or repeats(folder, siblings):
                 left[f"{folder.name}/"] += 1
                 continue
-            classes.add(folder.name)
+            classes.add(name)
             files = below(folder, left)
             there = {path.with_suffix("") for path in files if ending(path) in pictures.ENDINGS}
             for path in files:
@@ -163,7 +167,7 @@ def find(
                 elif repeats_picture(path, there, THUMBNAILS, THUMBNAIL):
                     left["thumbnails"] += 1
                 else:
-                    found.append(Picture(path, folder.name, split))
+                    found.append(Picture(path, name, split))
     if root in splits:
         found = split_by_folders(root, found, 1)
     return found, names or sorted(classes, key=natural)

@@ -14,8 +14,8 @@ import numpy as np
 
 from digits import pictures
 from digits.output import listed
-from digits.own_arrays import Arrays, bomb, chunks, from_arrays, spool
-from digits.own_common import (
+from digits.own.arrays import Arrays, bomb, chunks, from_arrays, spool
+from digits.own.common import (
     MOST_CLASSES,
     SPLITS,
     Data,
@@ -25,7 +25,7 @@ from digits.own_common import (
     words_of,
     wrong,
 )
-from digits.own_files import TABLES, array_files, beside_pictures, ending, inside, names_of
+from digits.own.files import TABLES, array_files, beside_pictures, ending, inside, names_of
 
 # words in the names of arrays that say something of images or labels
 ABOUT = {"id", "ids", "mean", "names", "std"}

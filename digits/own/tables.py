@@ -17,7 +17,7 @@ from pathlib import Path
 
 from digits import pictures
 from digits.output import listed
-from digits.own_columns import (
+from digits.own.columns import (
     PictureIndex,
     Row,
     Table,
@@ -27,7 +27,7 @@ from digits.own_columns import (
     split_said,
     stem,
 )
-from digits.own_common import (
+from digits.own.common import (
     SPLITS,
     Data,
     Job,
@@ -36,7 +36,7 @@ from digits.own_common import (
     natural,
     wrong,
 )
-from digits.own_files import (
+from digits.own.files import (
     CLASSES_FILE,
     TABLES,
     below,
@@ -48,10 +48,10 @@ from digits.own_files import (
     visible,
     walk,
 )
-from digits.own_folders import are_parts, find, is_album, split_by_folders
-from digits.own_labels import LONGEST_LABEL, as_labels, numbered
-from digits.own_lists import split_by_lists
-from digits.own_pictures import Picture, from_pictures
+from digits.own.folders import are_parts, find, is_album, split_by_folders
+from digits.own.labelled import Picture, from_pictures
+from digits.own.labels import LONGEST_LABEL, as_labels, numbered
+from digits.own.lists import split_by_lists
 
 
 def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
@@ -316,7 +316,7 @@ def label_in(row: Row, table: Table, place: str) -> str:
         )
     if re.search("[\ud800-\udfff\ufffd]", label):
         raise wrong(place, "text in UTF-8", label)
-    return label
+    return composed(label)
 
 
 def with_classes(root: Path, found: list[Picture], job: Job) -> tuple[list[Picture], list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from digits.output import listed
-from digits.own_common import Job, natural, wrong
+from digits.own.common import Job, natural, wrong
 
 NO_LABEL = {"", "nan", "inf", "-inf", "n/a", "#n/a", "<na>", "null"}
 LONGEST_LABEL = 255  # characters of a label

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from digits import idx
 from digits.output import listed, printable
-from digits.own_common import (
+from digits.own.common import (
     MOST_CLASSES,
     SPLITS,
     Data,
@@ -25,8 +25,8 @@ from digits.own_common import (
     meaning,
     wrong,
 )
-from digits.own_csv import from_csv
-from digits.own_files import (
+from digits.own.csv_files import from_csv
+from digits.own.files import (
     ARRAYS,
     CLASSES_FILE,
     RENAME,
@@ -42,12 +42,12 @@ from digits.own_files import (
     table_files,
     visible,
 )
-from digits.own_folders import from_folders
-from digits.own_idx import from_idx
-from digits.own_names import from_names
-from digits.own_numpy import from_drawings, from_numpy
-from digits.own_tables import from_tables, from_tables_aside
-from digits.own_tested import from_tested
+from digits.own.folders import from_folders
+from digits.own.idx_files import from_idx
+from digits.own.names import from_names
+from digits.own.numpy_files import from_drawings, from_numpy
+from digits.own.tables import from_tables, from_tables_aside
+from digits.own.tested import from_tested
 from digits.pictures import ENDINGS
 
 READ = ENDINGS | ARRAYS
@@ -194,7 +194,7 @@ def class_names(file: Path) -> list[str] | None:
         return None
     with opened(file) as text:
         lines = text.read().splitlines()
-    names = [line.strip() for line in lines if line.strip()]
+    names = [composed(line.strip()) for line in lines if line.strip()]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise wrong(file, "each name once", f"more of {listed(twice)}")
     return names or None

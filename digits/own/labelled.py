@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from digits import idx, pictures
 from digits.output import listed, printable
-from digits.own_common import (
+from digits.own.common import (
     MOST_CLASSES,
     Data,
     Job,
@@ -25,7 +25,7 @@ from digits.own_common import (
     natural,
     wrong,
 )
-from digits.own_files import CLASSES_FILE, RAW, advice, ending, folders
+from digits.own.files import CLASSES_FILE, RAW, advice, ending, folders
 from digits.parallel import parallel
 
 

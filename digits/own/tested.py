@@ -9,12 +9,12 @@ from collections import Counter
 from pathlib import Path
 
 from digits.output import listed
-from digits.own_columns import PictureIndex
-from digits.own_common import Data, Job, composed
-from digits.own_files import below, ending, folders, table_files, visible
-from digits.own_folders import NO_CLASS, find, splits_in
-from digits.own_pictures import from_pictures
-from digits.own_tables import classes_by, fitting, pictures_of, plain
+from digits.own.columns import PictureIndex
+from digits.own.common import Data, Job, composed
+from digits.own.files import below, ending, folders, table_files, visible
+from digits.own.folders import NO_CLASS, find, splits_in
+from digits.own.labelled import from_pictures
+from digits.own.tables import classes_by, fitting, pictures_of, plain
 from digits.pictures import ENDINGS
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from digits.output import listed
-from digits.own_columns import (
+from digits.own.columns import (
     MOST_COLUMNS,
     SAMPLE_ROWS,
     PictureIndex,
@@ -19,9 +19,9 @@ from digits.own_columns import (
     split_column,
     split_said,
 )
-from digits.own_common import Job
-from digits.own_files import TABLES, ending, is_predicted, visible
-from digits.own_pictures import Picture
+from digits.own.common import Job
+from digits.own.files import TABLES, ending, is_predicted, visible
+from digits.own.labelled import Picture
 from digits.pictures import ENDINGS
 
 PLAIN = {".txt", ".lst"}  # a picture a line, perhaps with a label after it

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from digits import idx, pictures
 from digits.output import printable
-from digits.own_common import Data, Job, Stream, choose_test_split, in_share, wrong
-from digits.own_labels import LONGEST_LABEL, from_one_hot, numbered
+from digits.own.common import Data, Job, Stream, choose_test_split, in_share, wrong
+from digits.own.labels import LONGEST_LABEL, from_one_hot, numbered
 
 BOMB_RATIO = 500  # times its packed size: images do not pack that well
 DARK = 64  # the largest value of a whole data set is higher where 255 is white

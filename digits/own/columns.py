@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from digits import pictures
 from digits.output import listed
-from digits.own_common import (
+from digits.own.common import (
     INDEX,
     SPLIT_WORDS,
     SPLITS,
@@ -21,7 +21,7 @@ from digits.own_common import (
     words_of,
     wrong,
 )
-from digits.own_files import delimited, ending, opened
+from digits.own.files import delimited, ending, opened
 
 # names of columns
 CLASS_COLUMNS = {"label", "labels", "class", "class_name", "category", "target"}

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from digits import idx
 from digits.output import listed, printable
-from digits.own_arrays import Arrays, chunks, from_arrays, spool, square, turned
-from digits.own_columns import SPLIT_COLUMNS, SPLIT_FLAGS, split_said
-from digits.own_common import (
+from digits.own.arrays import Arrays, chunks, from_arrays, spool, square, turned
+from digits.own.columns import SPLIT_COLUMNS, SPLIT_FLAGS, split_said
+from digits.own.common import (
     INDEX,
     KINDS,
     MOST_CLASSES,
@@ -25,7 +25,7 @@ from digits.own_common import (
     meaning,
     wrong,
 )
-from digits.own_files import (
+from digits.own.files import (
     RENAME,
     array_files,
     beside_pictures,
@@ -35,7 +35,7 @@ from digits.own_files import (
     opened,
     table_files,
 )
-from digits.own_labels import LONGEST_LABEL, as_labels
+from digits.own.labels import LONGEST_LABEL, as_labels
 
 FEW_COLUMNS = 100  # more of any name are pixels
 FEWEST_PIXELS = 16  # of an image: fewer numbers are of something else

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from digits import idx
-from digits.own_arrays import Arrays, bomb, from_arrays, spool, turned
-from digits.own_common import SPLITS, Data, Job, meaning, wrong
-from digits.own_files import folders, has_pictures
+from digits.own.arrays import Arrays, bomb, from_arrays, spool, turned
+from digits.own.common import SPLITS, Data, Job, meaning, wrong
+from digits.own.files import folders, has_pictures
 
 
 def from_idx(root: Path, job: Job) -> Data | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from digits import pictures
-from digits.own_common import KINDS, SPLITS, meaning, natural, words_of
+from digits.own.common import KINDS, SPLITS, meaning, natural, words_of
 
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
