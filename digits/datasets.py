@@ -6,14 +6,14 @@ What reads params.yaml imports this for the names, so nothing slow may be import
 
 from dataclasses import dataclass
 
-DIGITS = "0,1,2,3,4,5,6,7,8,9"
+DIGITS = tuple("0123456789")
 
 
 @dataclass(frozen=True)
 class Published:
     """Four IDX files under the names that MNIST gave them."""
 
-    classes: str  # their names, from class 0 on, a comma between
+    classes: tuple[str, ...]  # their names, from class 0 on
     mirrors: tuple[str, ...]  # base URLs, each with the four files, asked in this order
     # of images and labels of training, then of test: of the content, or else of the .gz
     sha256: tuple[str, str, str, str]
@@ -38,7 +38,18 @@ PUBLISHED = {
     ),
     # Zalando SE, MIT
     "fashion_mnist": Published(
-        classes="T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot",
+        classes=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
         mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",),
         sha256=(
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -50,7 +61,7 @@ PUBLISHED = {
     ),
     # ROIS-DS Center for Open Data in the Humanities, CC BY-SA 4.0
     "kmnist": Published(
-        classes="o,ki,su,tsu,na,ha,ma,ya,re,wo",
+        classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
         mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist",),
         sha256=(  # of the .gz: nobody published those of the content
             "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",

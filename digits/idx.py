@@ -12,7 +12,7 @@ import math
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -204,11 +204,11 @@ def digest(path: Path, kind: str) -> str:
 
 
 def describe(
-    folder: Path, name: str, classes: list[str] | None, own: bool, pictures: dict | None = None
+    folder: Path, name: str, classes: Sequence[str] | None, own: bool, pictures: bool = False
 ) -> None:
     """Say beside the files what they are: `classes` have numbers where they have no names.
 
-    `pictures` is how those of a person's own were brought to arrays, None where they were arrays.
+    `own` are those of a person's own, `pictures` those that came as files of pictures.
     """
     values = {"classes": classes, "name": name, "own": own, "pictures": pictures}
     (folder / ABOUT).write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")

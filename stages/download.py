@@ -30,7 +30,7 @@ def obtain(params: Params, target: Path) -> None:
     if dataset == "synthetic":
         draw(target, "train", source.synthetic.train, source.synthetic.seed)
         draw(target, "test", source.synthetic.test, source.synthetic.seed)
-        idx.describe(target, dataset, datasets.DIGITS.split(","), own=False)
+        idx.describe(target, dataset, datasets.DIGITS, own=False)
     elif dataset == "folder":
         folder = source.folder
         gather(Path(folder.path), target, folder.image_size, folder.colour, folder.test_share)
@@ -40,8 +40,7 @@ def obtain(params: Params, target: Path) -> None:
         print("Should the files there change: dvc repro --force download && dvc repro")
     else:
         fetch.published(dataset, target)
-        names = datasets.PUBLISHED[dataset].classes.split(",")
-        idx.describe(target, dataset, names, own=False)
+        idx.describe(target, dataset, datasets.PUBLISHED[dataset].classes, own=False)
 
 
 def main(params: Params) -> None:

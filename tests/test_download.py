@@ -244,7 +244,7 @@ def test_a_published_data_set_has_mirrors_sums_and_an_entry_without_parameters(n
     assert all(re.fullmatch(r"https?://\S+[^/]", mirror) for mirror in PUBLISHED[name].mirrors)
     assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in PUBLISHED[name].sha256)
     assert len(set(PUBLISHED[name].sha256)) == len(idx.FILES)
-    assert len(set(PUBLISHED[name].classes.split(","))) == 10
+    assert len(set(PUBLISHED[name].classes)) == 10
     params = YAML(typ="safe").load(ROOT / "params.yaml")
     assert params["datasets"][name] == {}
 
@@ -872,12 +872,12 @@ def test_the_data_set_and_its_classes_are_named_beside_the_files(serve: Serve) -
     write(RAW, ZIPPED)
     run()
     text = (FOLDER / "dataset.json").read_text()
-    named = {"classes": list("0123456789"), "name": "mnist", "own": False, "pictures": None}
+    named = {"classes": list("0123456789"), "name": "mnist", "own": False, "pictures": False}
     assert json.loads(text) == named and text == json.dumps(named, indent=2) + "\n"
     run("synthetic", train=30, test=10, seed=0)
     assert json.loads((FOLDER / "dataset.json").read_text()) == {**named, "name": "synthetic"}
     run("url", base=serve(files(PLAIN)) + "/flowers/")
-    unnamed = {"classes": None, "name": "flowers", "own": True, "pictures": None}
+    unnamed = {"classes": None, "name": "flowers", "own": True, "pictures": False}
     assert json.loads((FOLDER / "dataset.json").read_text()) == unnamed
 
 

@@ -94,13 +94,12 @@ def gather(path: Path, target: Path, size: Size, colour: bool | None, share: flo
         names = [f"{printable(name)}\n" for name in job.tests]
         (target / idx.TEST_NAMES).write_text("".join(names))
     height, width, channels = (*data.shape, 1)[:3]
-    brought = {"channels": channels, "height": height, "width": width}
     idx.describe(
         target,
         name=name,
         classes=[printable(name) for name in data.classes],
         own=True,
-        pictures=brought if data.form == "pictures" else None,
+        pictures=data.form == "pictures",
     )
     kind = f"{height} x {width}, {'colour' if channels == 3 else 'grey'}"
     classes = f"{len(data.classes)} classes ({listed(data.classes)})"
