@@ -14,7 +14,8 @@ from stages import _inputs, _surroundings
 
 STAGES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 GO_BACK = (
-    "params.yaml keeps the experiment's values; to go back to those of the last commit: "
+    "params.yaml keeps the experiment's values; to go back to those of the last commit, without "
+    "what you changed since (git diff params.yaml): "
     "git restore params.yaml && dvc repro"
 )
 

@@ -1317,6 +1317,7 @@ def test_masks_are_no_pictures_of_a_class(gather: Gather) -> None:
         ("phase", ("holdout", "train")),
         ("test", (1, 0)),
         ("train", ("no", "yes")),
+        ("phase", ("dev_test", "dev_train")),
     ],
 )
 def test_a_column_may_say_in_other_words_what_is_tested(
@@ -1381,8 +1382,46 @@ def test_lists_that_put_a_picture_into_two_splits_are_told_and_not_used(gather: 
     classes("cat", "dog")
     for split in ("train", "test"):
         in_folder(f"{split}.txt", b"cat/1.png\ndog/1.png")
-    said = "looks wrong: lists put cat/1.png into test and train, so none of them counts"
+    said = (
+        "looks wrong: cat/1.png stands in test and in train, so test.txt, train.txt says no splits"
+    )
     assert said in gather().said
+
+
+def test_lists_of_pictures_without_a_class_say_no_splits_of_others(gather: Gather) -> None:
+    for split in ("train/cat", "train/dog", "test"):
+        [picture(f"{split}/{at}{split[-1]}.png") for at in range(20)]
+    in_folder("test.txt", b"\n".join(b"test/%dt.png" % at for at in range(20)))
+    assert "about 20 % of the images" in gather().said
+
+
+def test_numbers_name_no_pictures_in_a_list(gather: Gather) -> None:
+    [picture(f"{'cat' if at < 20 else 'dog'}/{at}.png") for at in range(40)]
+    in_folder("test_labels.txt", b"0\n1\n2\n" * 10)
+    table("val_log.csv", ("epoch", "loss"), *((at, at / 7) for at in range(10)))
+    assert "about 20 % of the images" in gather().said
+
+
+def test_lists_that_leave_a_class_without_training_pictures_are_told(gather: Gather) -> None:
+    classes("cat", "dog")
+    in_folder("test.txt", b"\n".join(b"cat/%d.png" % at for at in range(20)))
+    said = "looks wrong: nothing of cat is to train on, so test.txt says no splits"
+    assert said in gather().said
+
+
+def test_lines_of_a_list_that_name_no_picture_are_told(gather: Gather) -> None:
+    classes("cat", "dog")
+    in_folder("test.txt", b"cat/0.png\ncat/1.png\ndog/0.png\ndog/0.jpg\n")
+    said = "looks wrong: 1 of 4 lines of test.txt name no picture, the first dog/0.jpg"
+    assert said in gather().said
+
+
+@pytest.mark.parametrize("column", ["valid", "env"])
+def test_a_column_of_something_else_says_no_splits(gather: Gather, column: str) -> None:
+    words = (1, 1, 1, 0) if column == "valid" else ("dev", "test", "prod", "dev")
+    rows = [(p.name, "cd"[at % 2], words[at % 4]) for at, p in enumerate(classes("."))]
+    table("labels.csv", ("image", "label", column), *rows)
+    assert "about 20 % of the images" in gather().said
 
 
 def test_lists_say_the_splits_of_a_tables_pictures_too(gather: Gather) -> None:
@@ -1413,14 +1452,17 @@ def test_splits_stand_in_the_first_column_without_a_header(gather: Gather) -> No
 def test_masks_beside_their_pictures_are_no_class(made: str) -> None:
     classes("images", made)
     found = f"{', '.join(sorted(['images', made.split('/')[0]]))}, which are none"
-    expected = f"expected a folder for each class, found {found}; did you mean mine/images?"
-    assert refusal() == f"mine: {expected}"
+    expected = f"expected a folder for each class, found {found}"
+    assert (
+        refusal()
+        == f"mine: {expected}; if its pictures are called by their classes, name mine/images"
+    )
 
 
 @fault("classes are called cat in train, and Cat in test")
 def test_classes_of_other_capitals_in_the_test_set_are_refused() -> None:
     classes("train/cat", "train/dog", "test/Cat", "test/dog")
-    said = "expected classes called the same in train and test, found Cat and cat"
+    said = "expected classes called the same in train and test, found Cat and cat; rename one"
     assert refusal() == f"mine: {said}"
 
 

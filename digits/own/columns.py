@@ -14,7 +14,7 @@ from digits import pictures
 from digits.output import listed
 from digits.own.common import (
     INDEX,
-    SPLIT_WORDS,
+    LATER_SPLITS,
     SPLITS,
     composed,
     meaning,
@@ -36,8 +36,9 @@ NAMES_OF_COLUMNS = CLASS_COLUMNS | CLASS_NUMBERS | SPLIT_COLUMNS | PICTURE_COLUM
 SPLIT_FLAGS = dict.fromkeys(["is_train", "is_training"], ("test", "train"))
 SPLIT_FLAGS |= dict.fromkeys(["is_val", "is_valid", "is_validation"], ("train", "val"))
 SPLIT_FLAGS |= {"is_test": ("train", "test")}
+MARKS = ("train", "val", "test")
 # such columns too, where another one is of classes: a train may be one of vehicles
-SPLIT_FLAGS |= {word: SPLIT_FLAGS[f"is_{split}"] for word, split in SPLITS.items()}
+SPLIT_FLAGS |= {split: SPLIT_FLAGS[f"is_{split}"] for split in MARKS}
 BOOLEANS = dict.fromkeys(["1", "1.0", "true", "t", "yes", "y"], 1)
 BOOLEANS |= dict.fromkeys(["0", "0.0", "false", "f", "no", "n"], 0)
 
@@ -126,7 +127,7 @@ class PictureIndex:
         """What a table's name says, or its folder's: train_test_labels.csv is of both."""
         parts = table.relative_to(self.root).with_suffix("").parts
         several = len({SPLITS[word] for word in words_of(parts[-1]) if word in SPLITS}) > 1
-        return None if several else meaning(SPLIT_WORDS, *parts)
+        return None if several else meaning(SPLITS, *parts) or meaning(LATER_SPLITS, *parts)
 
 
 def by_folders(path: Path) -> str | None:
@@ -271,8 +272,10 @@ def is_split(column: str, rows: list[Row], at: int, alone: bool) -> bool:
     if column in CLASS_COLUMNS:
         return False
     words = {row[at] for row in rows}
-    said = {meaning(SPLIT_WORDS, word) for word in words}
-    plain = {SPLIT_WORDS.get(word.strip().casefold()) for word in words}  # "test tube" is none
+    later = LATER_SPLITS if any(meaning(SPLITS, word) == "train" for word in words) else {}
+    said = {meaning(SPLITS, word) or meaning(later, word) for word in words}
+    known = SPLITS | later
+    plain = {known.get(word.strip().casefold()) for word in words}  # "test tube" is none
     few = not alone and len(words) <= FEW and len(plain - {None}) > 1
     every = None not in said and len(said) > 1
     return few or every
@@ -281,10 +284,14 @@ def is_split(column: str, rows: list[Row], at: int, alone: bool) -> bool:
 def marks_split(head: Row, rows: list[Row], at: int) -> bool:
     """Whether a column is called as a flag; as train alone, only with 0 and 1 beside a class."""
     columns = names_in(head)
-    if columns[at] not in SPLITS:
+    if columns[at] not in MARKS:
         return flag(head[at]) is not None
+    said = [split_said(head[at], row[at]) for row in rows]
     binary = all(row[at].strip().casefold() in BOOLEANS for row in rows)
-    return binary and not CLASS_COLUMNS.isdisjoint(columns)
+    labels = [number for number, name in enumerate(columns) if name in CLASS_COLUMNS]
+    classes = {row[number].strip().casefold() for number in labels for row in rows}
+    mostly = 2 * said.count("train") >= len(said)  # else it is a result of a test
+    return binary and mostly and bool(labels) and columns[at] not in classes
 
 
 def flag(column: str) -> tuple[str, str] | None:
@@ -295,7 +302,9 @@ def flag(column: str) -> tuple[str, str] | None:
 def split_said(column: str, cell: str) -> str | None:
     """The split that a cell says, or a 1 in a column such as is_valid."""
     splits, value = flag(column), BOOLEANS.get(cell.strip().casefold())
-    return meaning(SPLIT_WORDS, cell) if splits is None or value is None else splits[value]
+    if splits is None or value is None:
+        return meaning(SPLITS, cell) or meaning(LATER_SPLITS, cell)
+    return splits[value]
 
 
 def marks(row: Row, columns: list[int]) -> list[int]:

@@ -20,7 +20,6 @@ SPLITS |= {
 }
 # what say a split beside a train
 LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
-SPLIT_WORDS = SPLITS | LATER_SPLITS
 KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 # a word in a name: trainLabels has two, as has xtrain

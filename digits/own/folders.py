@@ -11,7 +11,6 @@ from digits.output import listed, printable
 from digits.own.common import (
     KINDS,
     LATER_SPLITS,
-    SPLIT_WORDS,
     SPLITS,
     Data,
     Job,
@@ -65,7 +64,10 @@ def check_albums(root: Path, classes: list[str]) -> None:
     made = [name for name in classes if name.casefold() in MASKS | THUMBNAILS]
     albums = [name for name in classes if name not in made]
     if made and albums and all(name.casefold() in BESIDE_MASKS | ALBUMS for name in albums):
-        hint = f"; did you mean {printable(root / albums[0])}?"
+        place = printable(root / albums[0])
+        hint = f"; if its pictures are called by their classes, name {place}"
+        if folders(root / albums[0]):
+            hint = f"; did you mean {place}?"
         raise wrong(root, "a folder for each class", f"{listed(classes)}, which are none", hint)
 
 
@@ -145,7 +147,8 @@ def find(
         if len(siblings) < len(inside):
             twice, _ = Counter(composed(folder.name) for folder in inside).most_common(1)[0]
             raise wrong(root, "classes that are told apart by their names", f"two {twice}")
-        check_capitals(root, siblings, trained if split and top != root else set())
+        if split and top != root:
+            check_capitals(root, siblings if used is None else siblings & used, trained)
         unknown = top != root and siblings.isdisjoint(trained)  # its pictures test nothing
         if not split or unknown:
             left[f"{top.name}/{NO_CLASS if split else ''}"] += 1
@@ -200,11 +203,11 @@ def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
 
 def check_capitals(root: Path, names: set[str], trained: set[str]) -> None:
     """SystemExit where classes of train are called with other capitals elsewhere."""
-    spelt = {name.casefold(): name for name in trained}
-    unlike = [name for name in names - trained if name.casefold() in spelt]
+    missing = {name.casefold(): name for name in trained - names}
+    unlike = sorted(name for name in names - trained if name.casefold() in missing)
     if unlike:
-        found = f"{unlike[0]} and {spelt[unlike[0].casefold()]}"
-        raise wrong(root, "classes called the same in train and test", found)
+        found = f"{unlike[0]} and {missing[unlike[0].casefold()]}"
+        raise wrong(root, "classes called the same in train and test", found, "; rename one")
 
 
 def repeats(folder: Path, siblings: set[str]) -> bool:
@@ -245,7 +248,7 @@ def split_by_folders(
     between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
     splits = [meaning(SPLITS, *parts) for parts in between]
     if "train" in splits:
-        splits = [meaning(SPLIT_WORDS, *parts) for parts in between]
+        splits = [meaning(SPLITS, *parts) or meaning(LATER_SPLITS, *parts) for parts in between]
     said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
     if None in said and {"test", "val"} & said and ("train" in said or strict):
         beside = [one.path for one, split in zip(found, splits) if not split]

@@ -6,7 +6,9 @@ test.txt    cat/2.jpg                     cat/2.jpg,test
 """
 
 from collections import Counter
-from itertools import islice
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 from digits.output import listed
@@ -18,13 +20,15 @@ from digits.own.columns import (
     rows_of,
     split_column,
     split_said,
+    stem,
 )
-from digits.own.common import Job
-from digits.own.files import TABLES, ending, is_predicted, visible
+from digits.own.common import Job, natural
+from digits.own.files import TABLES, below, ending, is_predicted, opened, visible
 from digits.own.labelled import Picture
 from digits.pictures import ENDINGS
 
 PLAIN = {".txt", ".lst"}  # a picture a line, perhaps with a label after it
+LONGEST = 4096  # letters of a path
 
 
 def split_by_lists(root: Path, found: list[Picture], left: Counter[str], job: Job) -> list[Picture]:
@@ -34,60 +38,96 @@ def split_by_lists(root: Path, found: list[Picture], left: Counter[str], job: Jo
     """
     if any(picture.split != "train" for picture in found):
         return found  # folders say it, or a table
-    known = PictureIndex(root, [one.path for one in found if ending(one.path) in ENDINGS])
-    lists = {file: splits for file in visible(root) if (splits := splits_of(file, known))}
-    split_of: dict[Path, str] = {}
-    for splits in lists.values():
-        for path, split in splits:
-            if split_of.setdefault(path, split) != split:
-                both = f"{path} into {split_of[path]} and {split}"
-                job.said.append(f"looks wrong: lists put {both}, so none of them counts")
-                return found
-    said = {*split_of.values()}
+    there = [path for path in below(root, Counter()) if ending(path) in ENDINGS]
+    known = PictureIndex(root, there)  # also those of which no class is known, which lists may name
+    used = {picture.path.relative_to(root) for picture in found}
+    lists: dict[str, list[tuple[Path, str]]] = {}
+    for file in visible(root):
+        named = [entry for entry in splits_of(file, known, job) if entry[0] in used]
+        if named:
+            lists[file.name] = named
+    split_of = dict(chain(*lists.values()))
+    said = {split for _, split in chain(*lists.values())}
     if not said - {"train"}:
         return found
-    job.said.append(f"splits by {listed(file.name for file in lists)}")
-    left.subtract(map(ending, lists))
-    kept = []
-    for picture in found:
-        by_list = split_of.get(picture.path.relative_to(root))
-        if by_list or "train" not in said:
-            kept.append(picture._replace(split=by_list or "train"))
-        else:
-            left[f"{ending(picture.path)} that no list names"] += 1
-    return kept
+    rest = "" if "train" in said else "train"
+    split = [one._replace(split=split_of.get(one.path.relative_to(root), rest)) for one in found]
+    if reason := contradiction(lists, split_of) or untrained(split):
+        job.said.append(f"looks wrong: {reason}, so {listed(lists)} says no splits")
+        return found
+    job.said.append(f"splits by {listed(lists)}")
+    left.subtract(ending(root / name) for name in lists)
+    left.update(f"{ending(one.path)} that no list names" for one in split if not one.split)
+    return [picture for picture in split if picture.split]
 
 
-def splits_of(file: Path, known: PictureIndex) -> list[tuple[Path, str]]:
-    """The pictures that a list names, each with its split; none, where it is no such list."""
+def contradiction(lists: dict[str, list[tuple[Path, str]]], split_of: dict[Path, str]) -> str:
+    """Which picture lists put into two splits, if any."""
+    for path, split in chain(*lists.values()):
+        if split != split_of[path]:
+            return f"{path} stands in {split} and in {split_of[path]}"
+    return ""
+
+
+def untrained(found: list[Picture]) -> str:
+    """Of which classes nothing is left to train on, if any."""
+    pictures = [picture for picture in found if ending(picture.path) in ENDINGS]
+    trained = {picture.name for picture in pictures if picture.split == "train"}
+    without = {picture.name for picture in pictures} - trained
+    return f"nothing of {listed(sorted(without, key=natural))} is to train on" if without else ""
+
+
+def splits_of(file: Path, known: PictureIndex, job: Job) -> list[tuple[Path, str]]:
+    """The pictures that a list names, each with its split; none, where it is no such list.
+
+    Numbers alone are none: they may be of other things.
+    """
     if ending(file) not in TABLES | PLAIN or not file.is_file() or is_predicted(Path(file.name)):
         return []
+    named: list[tuple[Path, str]] = []
+    cells: list[str] = []
     try:
-        rows = entries(file, known)
+        for (cell, *others), split in entries(file, known):
+            cells.append(cell)
+            paths = next(filter(None, map(known.named, [cell, *others])), [])
+            if split and len(paths) == 1:
+                named.append((paths[0], split))
+            if len(cells) == SAMPLE_ROWS and 2 * len(named) < SAMPLE_ROWS:
+                return []
     except SystemExit:
         return []  # a table of something else
-    named = []
-    for cell, split in rows:
-        paths = known.named(cell) or known.named(cell.rpartition(" ")[0])
-        if split and len(paths) == 1:
-            named.append((paths[0], split))
-    return named if 2 * len(named) >= len(rows) else []
+    by_name = sum(not cell.strip().isdecimal() for cell in cells) > 1  # one may be a header
+    if not by_name or 2 * len(dict(named)) < len(cells):
+        return []
+    lost = [cell for cell in cells if stem(cell) != cell and not known.named(cell)]
+    if lost:
+        what = f"{len(lost):,} of {len(cells):,} lines of {file.name} name no picture"
+        job.said.append(f"looks wrong: {what}, the first {lost[0]}")
+    return named
 
 
-def entries(file: Path, known: PictureIndex) -> list[tuple[str, str | None]]:
-    """What a list calls each picture, and the split that a column says, or the list's own name."""
+def entries(file: Path, known: PictureIndex) -> Iterator[tuple[list[str], str | None]]:
+    """What a list may call each picture, and the split that a column says, or its own name."""
     of_file = known.split_of(file)
     if ending(file) in PLAIN:
-        return [(row[0], of_file) for _, row in rows_of(file)] if of_file else []
+        if of_file:
+            with opened(file) as text:
+                for line in filter(str.strip, iter(partial(text.readline, LONGEST), "")):
+                    whole = line.strip().strip('"')
+                    shorter = [whole.rpartition(mark)[0] for mark in (" ", "\t", ",")]
+                    yield [whole, *shorter], of_file
+        return
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
     if not rows or len(head) > MOST_COLUMNS:
-        return []
+        return
     picture = picture_column(file, head, rows, known)
     if picture is None:
-        return []
+        return
     split = split_column(file, head, rows, [at for at in range(len(head)) if at != picture])
-    whole = [row for _, row in rows_of(file) if len(row) == len(head)]
-    if split is None:
-        return [(row[picture], of_file) for row in whole] if of_file else []
-    return [(row[picture], split_said(head[split], row[split])) for row in whole]
+    if split is None and not of_file:
+        return
+    for _, row in rows_of(file):
+        if len(row) == len(head):
+            said = of_file if split is None else split_said(head[split], row[split])
+            yield [row[picture]], said
