@@ -180,6 +180,16 @@ def test_mend_says_where_no_commit_has_a_dvc_lock(project: Project) -> None:
     assert not lock.exists()
 
 
+@pytest.mark.slow
+def test_a_head_that_a_person_detached_is_not_mended(project: Project) -> None:
+    (project.root / "note.txt").write_text("")
+    project.commit("a second one")
+    project.run("git", "checkout", "--quiet", "HEAD~1")
+    project.run("dvc", "exp", "run", "-S", "plot.dpi=51")
+    assert "detached" not in project.run("python", "-m", "tools.why").stdout
+    assert project.run("python", "-m", "tools.mend").stdout == "nothing to mend\n"
+
+
 def test_what_is_whole_is_not_mended(project: Project) -> None:
     stages = project.root / "dvc.yaml"
     alone = "  alone:\n    cmd: 'true'\n"  # without a dep or an output

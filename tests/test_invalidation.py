@@ -81,6 +81,17 @@ def assert_runs(project: Project, stages: list[str]) -> None:
     assert set(stages) <= {stage for stage in told if told[stage] in ("runs", "may run")}
 
 
+@pytest.mark.slow
+def test_why_knows_the_cache_where_outputs_are_gone(project: Project) -> None:
+    for seed in (1, 0):
+        project.change(train__seed=seed)
+        project.repro()
+    project.change(train__seed=1)
+    (project.root / "models/network.keras").unlink()
+    assert project.why()["evaluate"] == "from the cache"
+    assert_nothing_runs(project)
+
+
 def assert_nothing_runs(project: Project) -> None:
     assert set(project.why("--check").values()) <= {"up to date", "from the cache"}
     assert project.repro() == []

@@ -1459,6 +1459,13 @@ def test_masks_beside_their_pictures_are_no_class(made: str) -> None:
     )
 
 
+def test_masks_in_each_split_are_no_class() -> None:
+    classes("train/images", "train/labels", "test/images", "test/labels")
+    assert (
+        refusal() == "mine: expected a folder for each class, found images, labels, which are none"
+    )
+
+
 @fault("classes are called cat in train, and Cat in test")
 def test_classes_of_other_capitals_in_the_test_set_are_refused() -> None:
     classes("train/cat", "train/dog", "test/Cat", "test/dog")

@@ -8,6 +8,7 @@ import argparse
 import os
 from urllib.parse import quote
 
+from digits import params
 from tools import commands
 
 FIGURES = "reports/figures"
@@ -54,6 +55,7 @@ def main() -> None:
     base = parser.parse_args().base
     commit = commit_of(base)
     commands.end_with_reader()
+    params.read()  # of Git's marks of a conflict, DVC would make a table
     print(section("Metrics", commands.output("dvc", "metrics", "diff", "--md", base), base))
     print(section("Parameters", commands.output("dvc", "params", "diff", "--md", base), base))
     print(section("Figures", figures(base, commit), base))

@@ -18,6 +18,7 @@ from dvc.stage import Stage
 from dvc.stage.cache import _get_cache_hash
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.meta import Meta
 from ruamel.yaml import YAML
 
 from digits import yaml12
@@ -41,6 +42,7 @@ def run_key(stage: Stage, known: Sums) -> str:
     for dep in stage.deps:
         if str(dep) in known:
             dep.hash_info = HashInfo("md5", known[str(dep)])
+            dep.meta = Meta()  # of a file that is gone it has the sum that dvc.lock noted
     return _get_cache_hash(to_single_stage_lockfile(stage), key=True)
 
 

@@ -139,7 +139,8 @@ def detached_by_dvc(branch: str) -> bool:
         return True
     commit = resolve("HEAD")
     moved = f"checkout: moving from {branch.removeprefix('refs/heads/')} to {commit}"
-    return git("reflog", "-1", "--format=%gs") in (moved, f"dvc: Restore HEAD to '{commit}'")
+    entries = git("reflog", "-100", "--format=%gs").splitlines()  # the last first
+    return moved == next((entry for entry in entries if entry.startswith("checkout: ")), "")
 
 
 def branch_left() -> str:

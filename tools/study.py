@@ -83,8 +83,9 @@ def ended(runs: list[Run]) -> list[Run]:
         print("left out:", ", ".join(f"{others[state]} {state}" for state in sorted(others)))
     found = [run for run in tried if run.metrics]
     if not found:
+        which = "of these experiments" if tried else "experiment of the present commit"
         raise SystemExit(
-            "no experiment of the present commit has ended well; try dvc exp run --queue, or "
+            f"no{'ne' if tried else ''} {which} has ended well; try dvc exp run --queue, or "
             'make show ARGS="-n 10"'
         )
     return found

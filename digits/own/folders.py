@@ -64,10 +64,12 @@ def check_albums(root: Path, classes: list[str]) -> None:
     made = [name for name in classes if name.casefold() in MASKS | THUMBNAILS]
     albums = [name for name in classes if name not in made]
     if made and albums and all(name.casefold() in BESIDE_MASKS | ALBUMS for name in albums):
-        place = printable(root / albums[0])
-        hint = f"; if its pictures are called by their classes, name {place}"
-        if folders(root / albums[0]):
-            hint = f"; did you mean {place}?"
+        place = root / albums[0]
+        hint = f"; if its pictures are called by their classes, name {printable(place)}"
+        if not place.is_dir():  # but train/images
+            hint = ""
+        elif folders(place):
+            hint = f"; did you mean {printable(place)}?"
         raise wrong(root, "a folder for each class", f"{listed(classes)}, which are none", hint)
 
 
