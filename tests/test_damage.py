@@ -181,6 +181,27 @@ def test_mend_says_where_no_commit_has_a_dvc_lock(project: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(
+    "DVC", "SIGKILL to a queue while it runs an experiment", "`make mend` says how to drop that one"
+)
+def test_a_killed_queue_is_told(project: Project) -> None:
+    project.run("dvc", "exp", "run", "--queue", "--name", "one", "-S", "train.seed=1")
+    running = project.start("dvc", "exp", "run", "--run-all", start_new_session=True, **PIPE)
+    assert running.stdout
+    assert any("Running stage" in line for line in running.stdout)
+    refused = project.run("python", "-m", "tools.mend", check=False).stdout
+    for pid in map(int, re.findall(r"\(PID (\d+)\)$", refused, re.MULTILINE)):
+        os.kill(pid, signal.SIGKILL)
+    running.wait()
+    said = project.run("python", "-m", "tools.mend").stdout
+    assert "in DVC's queue was killed: dvc queue kill " in said
+    for command in said.partition("killed: ")[2].partition(";")[0].split(" && "):
+        project.run(*command.split())
+    assert project.run("python", "-m", "tools.mend").stdout == "nothing to mend\n"
+    project.run("dvc", "exp", "run", "--run-all")
+
+
+@pytest.mark.slow
 def test_a_head_that_a_person_detached_is_not_mended(project: Project) -> None:
     (project.root / "note.txt").write_text("")
     project.commit("a second one")

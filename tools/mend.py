@@ -1,8 +1,8 @@
 """Find and mend what a DVC that was killed leaves broken in this checkout. No result is touched.
 
 A cut dvc.lock, damaged records of runs, stale locks and copies, changes that Git does not see, a
-HEAD that an experiment left detached: a line says what was mended. Where DVC or Git is at work, or
-Git does not answer, nothing is done.
+HEAD that an experiment left detached, a queue that waits: a line says what was mended, or how to.
+Where DVC or Git is at work, or Git does not answer, nothing is done.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from tools import commands, declared
 
 LOCK = Path("dvc.lock")
 RWLOCK = Path(".dvc/tmp/rwlock")
+RUNNING = Path(".dvc/tmp/exps/run")  # of DVC's queue
 DAMAGED = Path(".dvc/tmp/dvc.lock.damaged")
 PROGRAMS = {"dvc", "git", "git-receive-pack"}
 REFS = "refs/exps/exec"  # where `dvc exp run` notes what it is about
@@ -130,6 +131,17 @@ def rwlock() -> Iterator[str]:
         yield f"{RWLOCK} was damaged, or named processes that are gone: removed"
 
 
+def queue() -> Iterator[str]:
+    """Of experiments in DVC's queue that stand as running: for these the next run would wait."""
+    if not RUNNING.is_dir():
+        return
+    for line in commands.output("dvc", "queue", "status").splitlines():
+        if line.endswith("Running"):
+            task, *_ = line.split()
+            drop = f"dvc queue kill {task} && dvc queue remove {task}"
+            yield f"{task} in DVC's queue was killed: {drop}; then queue it again"
+
+
 def detached_by_dvc(branch: str) -> bool:
     """Was it DVC that left the branch for the present commit? A person may have had reasons.
 
@@ -178,7 +190,9 @@ def main() -> None:
     parser.parse_args()
     if busy := at_work():
         raise SystemExit("mend: wait for this to end, or stop it:\n" + "\n".join(busy))
-    mended = [line for check in (index, lock, copies, runs, rwlock, head) for line in check()]
+    mended = [
+        line for check in (index, lock, copies, runs, rwlock, queue, head) for line in check()
+    ]
     print("\n".join(mended or ["nothing to mend"]))
 
 
