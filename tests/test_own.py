@@ -1344,7 +1344,7 @@ def names_of_tests(found: Gathered) -> list[str]:
 TESTED = [f"{name}/{at}.png" for name in ("cat", "dog") for at in range(0, 20, 4)]
 
 
-@pytest.mark.parametrize("style", ["{}", "{} 1", "{}\t1", "/data/set/{}"])
+@pytest.mark.parametrize("style", ["{}", "{} 1", "{}\t1", "{};1", "/data/set/{}"])
 @pytest.mark.parametrize("lists", [["train.txt", "test.txt"], ["test.txt"], ["val.lst"]])
 def test_lists_beside_folders_of_classes_say_the_splits(
     gather: Gather, lists: list[str], style: str

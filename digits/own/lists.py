@@ -114,7 +114,7 @@ def entries(file: Path, known: PictureIndex) -> Iterator[tuple[list[str], str | 
             with opened(file) as text:
                 for line in filter(str.strip, iter(partial(text.readline, LONGEST), "")):
                     whole = line.strip().strip('"')
-                    shorter = [whole.rpartition(mark)[0] for mark in (" ", "\t", ",")]
+                    shorter = [whole.rpartition(mark)[0] for mark in " \t,;"]
                     yield [whole, *shorter], of_file
         return
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
