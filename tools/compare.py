@@ -8,7 +8,6 @@ import argparse
 import os
 from urllib.parse import quote
 
-from digits import params
 from tools import commands
 
 FIGURES = "reports/figures"
@@ -53,6 +52,9 @@ def main() -> None:
         "base", nargs="?", default="main", help="a commit, branch or experiment (main)"
     )
     base = parser.parse_args().base
+
+    from digits import params  # late: pydantic
+
     commit = commit_of(base)
     commands.end_with_reader()
     params.read()  # of Git's marks of a conflict, DVC would make a table

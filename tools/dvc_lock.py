@@ -24,10 +24,10 @@ def stages(text: bytes | None = None) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def params() -> dict[str, Any]:
+def params(text: bytes | None = None) -> dict[str, Any]:
     """The parameters of params.yaml that the stages used, by their dotted paths."""
     found: dict[str, Any] = {}
-    for stage in stages().values():
+    for stage in stages(text).values():
         with suppress(*UNREADABLE):
             found |= stage["params"]["params.yaml"]
     return found

@@ -18,22 +18,26 @@ from tools.exp_show import Run
 ROWS = "-n --num -A --all-commits -a --all-branches -T --all-tags --rev --hide-queued --hide-failed"
 
 
+WORKSPACE = "workspace"  # DVC's name for what is no commit
+
+
 def formatted(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def without_metrics_of_others(workspace: Run) -> Run:
-    """The workspace; not its metrics, where dvc.lock has other parameters than params.yaml now.
+def without_metrics_of_others(run: Run) -> Run:
+    """The workspace or a commit; not its metrics, where its dvc.lock has not its params.yaml.
 
-    Those of figures change no metric.
+    Parameters of figures change no metric.
     """
-    for path, value in dvc_lock.params().items():
+    lock = None if run.rev == WORKSPACE else dvc_lock.at(run.rev)
+    for path, value in dvc_lock.params(lock).items():
         if path.startswith("plot."):
             continue
-        own = [name for name in workspace.params if f"{name}.".startswith(f"{path}.")]
-        if {name: workspace.params[name] for name in own} != dict(exp_show.leaves(value, path)):
-            return replace(workspace, state="not run", metrics={})
-    return workspace
+        own = [name for name in run.params if f"{name}.".startswith(f"{path}.")]
+        if {name: run.params[name] for name in own} != dict(exp_show.leaves(value, path)):
+            return replace(run, state="not run", metrics={})
+    return run
 
 
 def bases(runs: list[Run]) -> dict[str, Run]:
@@ -138,8 +142,8 @@ def main() -> None:
         if option.startswith("-") and not option.startswith(tuple(ROWS.split())):
             parser.error(f"expected options that choose rows, {ROWS}; found {option}")
     commands.end_with_reader()
-    workspace, *others = exp_show.read(*options)
-    runs = [without_metrics_of_others(workspace), *others]
+    read = exp_show.read(*options)
+    runs = [run if run.is_experiment else without_metrics_of_others(run) for run in read]
     compared = bases(runs)
     shown, rest = best(runs, compared, own.rows)
     print(table(shown, compared))

@@ -101,12 +101,23 @@ def named(runs: list[Run], patterns: list[str]) -> list[Run]:
 
 
 def table(study: Study, most: int) -> str:
-    """The best configurations, at most so many; a column for each parameter where these fit."""
+    """The best configurations, at most so many, and the reference.
+
+    Each parameter has a column, where all fit.
+    """
     count = len(study.groups)
-    most = most if most > 0 else count
-    apart = tables.aligned(study.rows()[: most + 1])
-    text = apart if tables.fits(apart) else tables.fitted(study.rows(apart=False)[: most + 1], 0)
-    return text if count <= most else f"{text}\n{count - most} more; --rows 0: all"
+    places = list(range(count if most <= 0 else min(most, count)))
+    reference = list(study.groups).index(study.reference)
+    places += [reference] if reference not in places else []
+
+    def shown(rows: list[list[str]]) -> list[list[str]]:
+        head, *others = rows
+        return [head, *(others[place] for place in places)]
+
+    apart = tables.aligned(shown(study.rows()))
+    text = apart if tables.fits(apart) else tables.fitted(shown(study.rows(apart=False)), 0)
+    left = count - len(places)
+    return f"{text}\n{left} more; --rows 0: all" if left else text
 
 
 def main() -> None:
