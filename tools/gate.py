@@ -61,7 +61,7 @@ def last_run() -> tuple[str, str]:
         return words, settings(params) if known else ""
     except LookupError as error:
         raise SystemExit(
-            f"{dvc_lock.FILE}: expected all stages and their parameters, found no {error}; "
+            f"{dvc_lock.FILE}: expected all stages and their parameters, found: no {error}; "
             "to write it: dvc repro"
         ) from None
 
