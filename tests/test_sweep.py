@@ -94,7 +94,7 @@ def test_experiments_have_the_bytes_of_single_runs_and_are_not_run_twice(
     swept.run("git", "reset", "--quiet", "--hard")
     status, printed = sweep(swept, "-S", "train.seed=5", "-S", "plot.mistakes=5")  # none varies
     assert status == 0 and ": test_accuracy" not in printed, printed
-    header, row, _ = printed.splitlines()  # the stray is no part of this sweep
+    header, row, _, _ = printed.splitlines()  # the stray is no part of this sweep
     assert header.startswith("seeds") and row.startswith("1 "), printed
     alone = Project(tmp_path / "alone")  # its cache has nothing of the sweep
     alone.run("dvc", "exp", "run", "-S", "train.seed=5", "-S", "plot.mistakes=5")
