@@ -11,6 +11,7 @@ from digits import output
 from tools import commands, experiment
 
 DONE, FAILED = "success", "failed"
+WORKSPACE = "workspace"  # DVC's name for what is no commit
 LESS_IS_BETTER = ("loss", "val_loss", "errors", "ece")  # of other metrics, more is
 
 
@@ -54,7 +55,7 @@ def run(revision: dict[str, Any], state: str, is_experiment: bool) -> Run:
     metrics = {name: value for file in files(data.get("metrics")) for name, value in file.items()}
     metrics = {name: value for name, value in metrics.items() if is_number(value)}
     rev = revision["rev"]
-    name = revision["name"] or (rev if rev == "workspace" else rev[:7])
+    name = revision["name"] or (rev if rev == WORKSPACE else rev[:7])
     if experiment.STOPPED in name and not metrics:
         state = "stopped"
     return Run(name, state, is_experiment, params, metrics if state == DONE else {}, rev)

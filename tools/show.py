@@ -18,9 +18,6 @@ from tools.exp_show import Run
 ROWS = "-n --num -A --all-commits -a --all-branches -T --all-tags --rev --hide-queued --hide-failed"
 
 
-WORKSPACE = "workspace"  # DVC's name for what is no commit
-
-
 def formatted(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
@@ -30,7 +27,7 @@ def without_metrics_of_others(run: Run) -> Run:
 
     Parameters of figures change no metric.
     """
-    lock = None if run.rev == WORKSPACE else dvc_lock.at(run.rev)
+    lock = None if run.rev == exp_show.WORKSPACE else dvc_lock.at(run.rev)
     for path, value in dvc_lock.params(lock).items():
         if path.startswith("plot."):
             continue

@@ -139,7 +139,7 @@ def main() -> None:
     commands.end_with_reader()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # so does Ctrl-C
 
-    runs = with_data(with_code([run for run in exp_show.read() if run.name != "workspace"]))
+    runs = with_data(with_code([run for run in exp_show.read() if run.name != exp_show.WORKSPACE]))
     if options.names:
         runs = named(runs, options.names)
     having = ended(runs)

@@ -18,6 +18,7 @@ from digits.own.common import (
     SPLITS,
     composed,
     meaning,
+    split_in,
     words_of,
     wrong,
 )
@@ -127,7 +128,7 @@ class PictureIndex:
         """What a table's name says, or its folder's: train_test_labels.csv is of both."""
         parts = table.relative_to(self.root).with_suffix("").parts
         several = len({SPLITS[word] for word in words_of(parts[-1]) if word in SPLITS}) > 1
-        return None if several else meaning(SPLITS, *parts) or meaning(LATER_SPLITS, *parts)
+        return None if several else split_in(*parts)
 
 
 def by_folders(path: Path) -> str | None:
@@ -272,9 +273,9 @@ def is_split(column: str, rows: list[Row], at: int, alone: bool) -> bool:
     if column in CLASS_COLUMNS:
         return False
     words = {row[at] for row in rows}
-    later = LATER_SPLITS if any(meaning(SPLITS, word) == "train" for word in words) else {}
-    said = {meaning(SPLITS, word) or meaning(later, word) for word in words}
-    known = SPLITS | later
+    beside_train = any(meaning(SPLITS, word) == "train" for word in words)
+    known = SPLITS | (LATER_SPLITS if beside_train else {})
+    said = {split_in(word) if beside_train else meaning(SPLITS, word) for word in words}
     plain = {known.get(word.strip().casefold()) for word in words}  # "test tube" is none
     few = not alone and len(words) <= FEW and len(plain - {None}) > 1
     every = None not in said and len(said) > 1
@@ -303,7 +304,7 @@ def split_said(column: str, cell: str) -> str | None:
     """The split that a cell says, or a 1 in a column such as is_valid."""
     splits, value = flag(column), BOOLEANS.get(cell.strip().casefold())
     if splits is None or value is None:
-        return meaning(SPLITS, cell) or meaning(LATER_SPLITS, cell)
+        return split_in(cell)
     return splits[value]
 
 

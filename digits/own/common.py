@@ -92,6 +92,11 @@ def meaning(words: dict[str, str], *names: str) -> str | None:
     return next((words[word] for word in found if word in words), None)
 
 
+def split_in(*names: str) -> str | None:
+    """The split that names say; a word such as eval, only where none is plainer."""
+    return meaning(SPLITS, *names) or meaning(LATER_SPLITS, *names)
+
+
 def kind_of(*names: str) -> str | None:
     """Images or labels: image_labels are labels."""
     labels = any(KINDS.get(word) == "labels" for word in words_of(names[0]))

@@ -17,6 +17,7 @@ from digits.own.common import (
     composed,
     meaning,
     natural,
+    split_in,
     words_of,
     wrong,
 )
@@ -54,7 +55,7 @@ def from_folders(root: Path, job: Job) -> Data:
     left: Counter[str] = Counter()
     found, classes = find(root, job.names, left)
     check_albums(root, classes)
-    found = split_by_lists(root, found, left, job)
+    found = split_by_lists(root, found, set(), left, job)
     job.said += looks_wrong(root, found, classes)
     return from_pictures(root, found, classes, +left, job)
 
@@ -250,7 +251,7 @@ def split_by_folders(
     between = [picture.path.relative_to(root).parts[depth:-1] for picture in found]
     splits = [meaning(SPLITS, *parts) for parts in between]
     if "train" in splits:
-        splits = [meaning(SPLITS, *parts) or meaning(LATER_SPLITS, *parts) for parts in between]
+        splits = [split_in(*parts) for parts in between]
     said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
     if None in said and {"test", "val"} & said and ("train" in said or strict):
         beside = [one.path for one, split in zip(found, splits) if not split]

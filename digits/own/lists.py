@@ -22,7 +22,7 @@ from digits.own.columns import (
     split_said,
     stem,
 )
-from digits.own.common import Job, natural
+from digits.own.common import Job, natural, split_in
 from digits.own.files import TABLES, below, ending, is_predicted, opened, visible
 from digits.own.labelled import Picture
 from digits.pictures import ENDINGS
@@ -31,18 +31,22 @@ PLAIN = {".txt", ".lst"}  # a picture a line, perhaps with a label after it
 LONGEST = 4096  # letters of a path
 
 
-def split_by_lists(root: Path, found: list[Picture], left: Counter[str], job: Job) -> list[Picture]:
+def split_by_lists(
+    root: Path, found: list[Picture], labels: set[Path], left: Counter[str], job: Job
+) -> list[Picture]:
     """The pictures with the splits that lists in `root` say; as they are, where none says any.
 
-    Pictures that no list names are left out; where no list says train, they are to train on.
+    Tables of `labels` are no lists. Pictures that no list names are left out; where no list says
+    train, they are to train on.
     """
-    if any(picture.split != "train" for picture in found):
+    files = [file for file in visible(root) if file not in labels and may_list(file)]
+    if not files or any(picture.split != "train" for picture in found):
         return found  # folders say it, or a table
     there = [path for path in below(root, Counter()) if ending(path) in ENDINGS]
     known = PictureIndex(root, there)  # also those of which no class is known, which lists may name
     used = {picture.path.relative_to(root) for picture in found}
     lists: dict[str, list[tuple[Path, str]]] = {}
-    for file in visible(root):
+    for file in files:
         named = [entry for entry in splits_of(file, known, job) if entry[0] in used]
         if named:
             lists[file.name] = named
@@ -59,6 +63,11 @@ def split_by_lists(root: Path, found: list[Picture], left: Counter[str], job: Jo
     left.subtract(ending(root / name) for name in lists)
     left.update(f"{ending(one.path)} that no list names" for one in split if not one.split)
     return [picture for picture in split if picture.split]
+
+
+def may_list(file: Path) -> bool:
+    called = ending(file) in TABLES or (ending(file) in PLAIN and split_in(file.stem))
+    return bool(called) and file.is_file() and not is_predicted(Path(file.name))
 
 
 def contradiction(lists: dict[str, list[tuple[Path, str]]], split_of: dict[Path, str]) -> str:
@@ -82,8 +91,6 @@ def splits_of(file: Path, known: PictureIndex, job: Job) -> list[tuple[Path, str
 
     Numbers alone are none: they may be of other things.
     """
-    if ending(file) not in TABLES | PLAIN or not file.is_file() or is_predicted(Path(file.name)):
-        return []
     named: list[tuple[Path, str]] = []
     cells: list[str] = []
     try:

@@ -172,7 +172,7 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     chosen, classes = with_classes(root, rows, job)
     if not any(picture.split for picture in chosen):
         chosen = split_by_folders(root, chosen, 0, strict=True)
-        chosen = split_by_lists(root, chosen, left, job)
+        chosen = split_by_lists(root, chosen, {table.file for table in used}, left, job)
     found: dict[Path, Picture] = {}
     for picture in chosen:
         first = found.setdefault(picture.path, picture)
