@@ -1344,7 +1344,9 @@ def names_of_tests(found: Gathered) -> list[str]:
 TESTED = [f"{name}/{at}.png" for name in ("cat", "dog") for at in range(0, 20, 4)]
 
 
-@pytest.mark.parametrize("style", ["{}", "{} 1", "{}\t1", "{};1", "/data/set/{}"])
+@pytest.mark.parametrize(
+    "style", ["{}", "{} 1", "{}\t1", "{};1", "7\t1\t{}", "1 {}", "/data/set/{}"]
+)
 @pytest.mark.parametrize("lists", [["train.txt", "test.txt"], ["test.txt"], ["val.lst"]])
 def test_lists_beside_folders_of_classes_say_the_splits(
     gather: Gather, lists: list[str], style: str
@@ -1356,6 +1358,25 @@ def test_lists_beside_folders_of_classes_say_the_splits(
     found = gather()
     assert names_of_tests(found) == TESTED
     assert f"splits by {', '.join(sorted(lists))}" in found.said and "left out" not in found.said
+
+
+@pytest.mark.parametrize("above", ["", "Images/"])
+@pytest.mark.parametrize("lists", ["txt", "csv"])
+def test_lists_beside_the_only_folder_say_the_splits(
+    gather: Gather, lists: str, above: str
+) -> None:
+    """As those of MIT's indoor scenes."""
+    names = [str(path.relative_to("mine/Images")) for path in classes("Images/cat", "Images/dog")]
+    trained = [name for name in names if name not in TESTED]
+    if lists == "txt":
+        for file, listed in (("TrainImages.txt", trained), ("TestImages.txt", TESTED)):
+            in_folder(file, "".join(f"{above}{name}\n" for name in listed).encode())
+    else:
+        rows = [(above + name, "test" if name in TESTED else "train") for name in names]
+        table("splits.csv", ("file", "split"), *rows)
+    found = gather()
+    assert names_of_tests(found) == TESTED
+    assert "Images is the only folder in mine" in found.said and "left out" not in found.said
 
 
 @pytest.mark.parametrize("label", [True, False])

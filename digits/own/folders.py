@@ -53,11 +53,17 @@ NO_CLASS = " (no class of train)"  # why a folder of test pictures is left out
 def from_folders(root: Path, job: Job) -> Data:
     """Pictures whose folders say what they show."""
     left: Counter[str] = Counter()
-    found, classes = find(root, job.names, left)
-    check_albums(root, classes)
+    inner = unpacked(root)
+    if is_split(inner.name):
+        inner = root
+    elif inner != root:
+        job.said.append(f"{printable(inner.name)} is the only folder in {printable(root)}")
+        left.update(beside_folders(root, root))
+    found, classes = find(inner, job.names, left)
+    check_albums(inner, classes)
     found = split_by_lists(root, found, set(), left, job)
-    job.said += looks_wrong(root, found, classes)
-    return from_pictures(root, found, classes, +left, job)
+    job.said += looks_wrong(inner, found, classes)
+    return from_pictures(inner, found, classes, +left, job)
 
 
 def check_albums(root: Path, classes: list[str]) -> None:

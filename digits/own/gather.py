@@ -44,6 +44,7 @@ from digits.own.files import (
 )
 from digits.own.folders import from_folders
 from digits.own.idx_files import from_idx
+from digits.own.lists import may_list
 from digits.own.names import from_names
 from digits.own.numpy_files import from_drawings, from_numpy
 from digits.own.tables import from_tables, from_tables_aside
@@ -161,7 +162,8 @@ def innermost(path: Path) -> Path:
         album = not folders(inner) and files & ENDINGS and not files & TABLES
         split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
         circle = inner.resolve() in (path.resolve(), *path.resolve().parents)
-        its_own = beside & ITS_OWN or (path / CLASSES_FILE).exists()
+        lists = any(map(may_list, visible(path)))
+        its_own = beside & ITS_OWN or lists or (path / CLASSES_FILE).exists()
         if its_own or idx.candidates(path, "train", "images") or album or split or circle:
             break
         path = inner

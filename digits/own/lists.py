@@ -8,7 +8,7 @@ test.txt    cat/2.jpg                     cat/2.jpg,test
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, filterfalse, islice
 from pathlib import Path
 
 from digits.output import listed
@@ -96,9 +96,10 @@ def splits_of(file: Path, known: PictureIndex, job: Job) -> list[tuple[Path, str
     try:
         for (cell, *others), split in entries(file, known):
             cells.append(cell)
-            paths = next(filter(None, map(known.named, [cell, *others])), [])
-            if split and len(paths) == 1:
-                named.append((paths[0], split))
+            found = map(known.named, [cell, *others])
+            path = next((paths[0] for paths in found if len(paths) == 1), None)
+            if split and path:
+                named.append((path, split))
             if len(cells) == SAMPLE_ROWS and 2 * len(named) < SAMPLE_ROWS:
                 return []
     except SystemExit:
@@ -106,11 +107,16 @@ def splits_of(file: Path, known: PictureIndex, job: Job) -> list[tuple[Path, str
     by_name = sum(not cell.strip().isdecimal() for cell in cells) > 1  # one may be a header
     if not by_name or 2 * len(dict(named)) < len(cells):
         return []
-    lost = [cell for cell in cells if stem(cell) != cell and not known.named(cell)]
+    lost = [cell for cell in cells if not has_no_ending(cell) and not known.named(cell)]
     if lost:
         what = f"{len(lost):,} of {len(cells):,} lines of {file.name} name no picture"
         job.said.append(f"looks wrong: {what}, the first {lost[0]}")
     return named
+
+
+def has_no_ending(cell: str) -> bool:
+    """Whether it ends otherwise than the names of pictures."""
+    return stem(cell) == cell
 
 
 def entries(file: Path, known: PictureIndex) -> Iterator[tuple[list[str], str | None]]:
@@ -121,8 +127,9 @@ def entries(file: Path, known: PictureIndex) -> Iterator[tuple[list[str], str | 
             with opened(file) as text:
                 for line in filter(str.strip, iter(partial(text.readline, LONGEST), "")):
                     whole = line.strip().strip('"')
-                    shorter = [whole.rpartition(mark)[0] for mark in " \t,;"]
-                    yield [whole, *shorter], of_file
+                    cell = min(whole.split("\t"), key=has_no_ending)
+                    before, _, after = zip(*[cell.rpartition(mark) for mark in " ,;"])
+                    yield [cell, *filterfalse(has_no_ending, after), *before], of_file
         return
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
