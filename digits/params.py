@@ -138,6 +138,10 @@ class Recipe(Section):
             "70 % of the steps"
         ),
     ] = LEFT_OUT
+    label_smoothing: Annotated[
+        Share,
+        described("share of each training label that is spread evenly over all classes"),
+    ] = LEFT_OUT
     batch_size: Count = described("images in a step, at most")
     epochs: Annotated[Count, described("passes over the training images")] = LEFT_OUT
     steps: Annotated[Count, described("in the place of epochs: at least so many batches")] = (

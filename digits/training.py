@@ -51,6 +51,7 @@ def batches(
     steps_a_pass = math.ceil(len(images) / recipe.batch_size)
     bounds = recipe.augment.model_dump(exclude_unset=True)
     augments = any(bounds.values())
+    smoothing = np.float32(recipe.label_smoothing or 0)
 
     @functools.lru_cache(maxsize=1)
     def order(nth_pass: int) -> np.ndarray:
@@ -67,6 +68,8 @@ def batches(
             x = augmentation.augment(x, rng, **bounds)
         if recipe.cutout and step < cutout_end:
             augmentation.cutout(x, rng, recipe.cutout)
+        if smoothing:
+            y = (1 - smoothing) * y + smoothing / labels.shape[1]
         return x, y
 
     @tf.autograph.experimental.do_not_convert

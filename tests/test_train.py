@@ -118,6 +118,12 @@ def test_cutout_ends_when_70_percent_of_the_training_is_over() -> None:
     assert black == [True] * 14 + [False] * 6
 
 
+def test_label_smoothing_spreads_a_share_of_each_label_over_all_classes() -> None:
+    [(_, labels)] = batches(4, 4, label_smoothing=0.2)
+    assert labels.dtype == np.float32
+    assert np.sort(labels) == pytest.approx(np.array([[0.05, 0.05, 0.05, 0.85]] * 4))
+
+
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_its_end() -> None:
     rate = networks.Schedule(peak=2.0, steps=100, warmup=0.2, end=0.5)
     rates = [float(rate(tf.constant(step))) for step in (0, 9, 19, 20, 60, 100)]
