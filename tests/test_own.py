@@ -1361,12 +1361,13 @@ def test_lists_beside_folders_of_classes_say_the_splits(
 
 
 @pytest.mark.parametrize("above", ["", "Images/"])
+@pytest.mark.parametrize("place", ["Images", "data/Images"])
 @pytest.mark.parametrize("lists", ["txt", "csv"])
 def test_lists_beside_the_only_folder_say_the_splits(
-    gather: Gather, lists: str, above: str
+    gather: Gather, lists: str, place: str, above: str
 ) -> None:
     """As those of MIT's indoor scenes."""
-    names = [str(path.relative_to("mine/Images")) for path in classes("Images/cat", "Images/dog")]
+    names = [f"{path.parent.name}/{path.name}" for path in classes(f"{place}/cat", f"{place}/dog")]
     trained = [name for name in names if name not in TESTED]
     if lists == "txt":
         for file, listed in (("TrainImages.txt", trained), ("TestImages.txt", TESTED)):
@@ -1376,7 +1377,19 @@ def test_lists_beside_the_only_folder_say_the_splits(
         table("splits.csv", ("file", "split"), *rows)
     found = gather()
     assert names_of_tests(found) == TESTED
-    assert "Images is the only folder in mine" in found.said and "left out" not in found.said
+    assert f"{place} is the only folder in mine" in found.said and "left out" not in found.said
+
+
+def test_a_link_that_leads_back_is_followed_once() -> None:
+    folder = in_folder("train.txt", b"cat/1.png").parent
+    (folder / "again").symlink_to(folder.resolve())
+    assert refusal().startswith(f"mine: {NONE} again")
+
+
+def test_a_column_holdout_says_the_splits_beside_folders_of_classes(gather: Gather) -> None:
+    names = [f"{path.parent.name}/{path.name}" for path in classes("cat", "dog")]
+    table("meta.csv", ("file", "holdout"), *((name, name in TESTED) for name in names))
+    assert names_of_tests(gather()) == TESTED
 
 
 @pytest.mark.parametrize("label", [True, False])

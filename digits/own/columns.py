@@ -36,8 +36,8 @@ NAMES_OF_COLUMNS = CLASS_COLUMNS | CLASS_NUMBERS | SPLIT_COLUMNS | PICTURE_COLUM
 # columns that hold a 1, or True: the splits where they do not, and where they do
 SPLIT_FLAGS = dict.fromkeys(["is_train", "is_training"], ("test", "train"))
 SPLIT_FLAGS |= dict.fromkeys(["is_val", "is_valid", "is_validation"], ("train", "val"))
-SPLIT_FLAGS |= dict.fromkeys(["is_test", "is_holdout"], ("train", "test"))
-MARKS = ("train", "val", "test", "holdout")
+SPLIT_FLAGS |= dict.fromkeys(["is_test", "is_holdout", "holdout"], ("train", "test"))
+MARKS = ("train", "val", "test")
 # such columns too, where another one is of classes: a train may be one of vehicles
 SPLIT_FLAGS |= {split: SPLIT_FLAGS[f"is_{split}"] for split in MARKS}
 BOOLEANS = dict.fromkeys(["1", "1.0", "true", "t", "yes", "y"], 1)

@@ -53,11 +53,10 @@ NO_CLASS = " (no class of train)"  # why a folder of test pictures is left out
 def from_folders(root: Path, job: Job) -> Data:
     """Pictures whose folders say what they show."""
     left: Counter[str] = Counter()
-    inner = unpacked(root)
-    if is_split(inner.name):
-        inner = root
-    elif inner != root:
-        job.said.append(f"{printable(inner.name)} is the only folder in {printable(root)}")
+    inner = only_folder(root)
+    if inner != root:
+        within = inner.relative_to(root)
+        job.said.append(f"{printable(within)} is the only folder in {printable(root)}")
         left.update(beside_folders(root, root))
     found, classes = find(inner, job.names, left)
     check_albums(inner, classes)
@@ -268,6 +267,16 @@ def split_by_folders(
     if None in said or "train" not in said:
         splits = ["train"] * len(found)
     return [picture._replace(split=split or "train") for picture, split in zip(found, splits)]
+
+
+def only_folder(root: Path) -> Path:
+    """The folder, or the only one in it, and so on; what lies beside are lists, at most."""
+    inner = root
+    while (only := unpacked(inner)) != inner and not is_split(only.name):
+        if only.resolve() in (inner.resolve(), *inner.resolve().parents):
+            break  # a link that leads back
+        inner = only
+    return inner
 
 
 def unpacked(folder: Path) -> Path:
