@@ -579,6 +579,13 @@ def test_a_table_of_one_class_or_of_boxes_does_not_overrule_folders(gather: Gath
     assert gather().about["classes"] == ["cat", "dog"]
 
 
+def test_a_picture_of_two_classes_in_a_table_is_no_box() -> None:
+    rows = [(path.relative_to("mine"), path.parent.name) for path in classes("cat", "dog")]
+    table("labels.csv", ("file", "label"), *rows, ("cat/1.png", "dog"))
+    said = "others: by labels.csv, cat/1.png is dog, and lies in cat"
+    assert said in refusal()
+
+
 @pytest.mark.parametrize("image", ["https://a.org/x/9{}.jpg", "p{}.jpg"])
 def test_a_column_of_ids_may_name_pictures_that_another_calls_otherwise(
     gather: Gather, image: str

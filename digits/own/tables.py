@@ -113,7 +113,8 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     except SystemExit:
         return False  # they are no tables of these pictures
     rows = [row for table in used for row in good_rows(table, known, len(used) > 1)]
-    if len({(row.path, row.name) for row in rows}) > len({row.path for row in rows}):
+    names = Counter(path for path, _ in {(row.path, row.name) for row in rows})
+    if 10 * sum(count > 1 for count in names.values()) > len(names):
         return False  # of boxes or parts: a picture has several
     both = [(plain(class_of[row.path]), plain(row.name)) for row in rows]
     pairs = Counter(both)
