@@ -1387,6 +1387,13 @@ def test_lists_beside_the_only_folder_say_the_splits(
     assert f"{place} is the only folder in mine" in found.said and "left out" not in found.said
 
 
+def test_names_of_classes_beside_them_want_their_folder_named() -> None:
+    classes("Images/cat", "Images/dog")
+    in_folder("Images/classes.txt", b"dog\ncat\n")
+    table("weather.csv", ("day", "rain"), ("Monday", 0.5), ("Tuesday", 0.1))
+    assert "did you mean mine/Images?" in refusal()
+
+
 def test_a_link_that_leads_back_is_followed_once() -> None:
     folder = in_folder("train.txt", b"cat/1.png").parent
     (folder / "again").symlink_to(folder.resolve())

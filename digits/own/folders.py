@@ -270,11 +270,15 @@ def split_by_folders(
 
 
 def only_folder(root: Path) -> Path:
-    """The folder, or the only one in it, and so on; what lies beside are lists, at most."""
+    """The folder, or the only one in it, and so on, whatever files but pictures lie beside.
+
+    It ends above a split, above a classes.txt, which holds where it lies, and at a link back.
+    """
     inner = root
-    while (only := unpacked(inner)) != inner and not is_split(only.name):
-        if only.resolve() in (inner.resolve(), *inner.resolve().parents):
-            break  # a link that leads back
+    while (only := unpacked(inner)) != inner:
+        circle = only.resolve() in (inner.resolve(), *inner.resolve().parents)
+        if circle or is_split(only.name) or (only / CLASSES_FILE).exists():
+            break
         inner = only
     return inner
 
