@@ -91,6 +91,12 @@ def hidden(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if hides(path))
 
 
+def leads_back(folder: Path) -> bool:
+    """Whether it is a link to a folder that it lies in."""
+    above = folder.parent.resolve()
+    return folder.resolve() in (above, *above.parents)
+
+
 def hides(path: Path) -> bool:
     return path.name.startswith((".", *OF_SYSTEMS))
 

@@ -21,7 +21,16 @@ from digits.own.common import (
     words_of,
     wrong,
 )
-from digits.own.files import CLASSES_FILE, advice, below, ending, folders, hidden, visible
+from digits.own.files import (
+    CLASSES_FILE,
+    advice,
+    below,
+    ending,
+    folders,
+    hidden,
+    leads_back,
+    visible,
+)
 from digits.own.labelled import Picture, from_pictures
 from digits.own.lists import split_by_lists
 
@@ -276,8 +285,7 @@ def only_folder(root: Path) -> Path:
     """
     inner = root
     while (only := unpacked(inner)) != inner:
-        circle = only.resolve() in (inner.resolve(), *inner.resolve().parents)
-        if circle or is_split(only.name) or (only / CLASSES_FILE).exists():
+        if leads_back(only) or is_split(only.name) or (only / CLASSES_FILE).exists():
             break
         inner = only
     return inner

@@ -38,6 +38,7 @@ from digits.own.files import (
     ending,
     folders,
     is_predicted,
+    leads_back,
     opened,
     table_files,
     visible,
@@ -157,14 +158,15 @@ def innermost(path: Path) -> Path:
     """
     while path.is_dir() and len(inside := folders(path)) == 1:
         [inner] = inside
-        beside = {ending(file) for file in visible(path)}
+        lying = visible(path)
+        beside = {ending(file) for file in lying}
         files = {ending(file) for file in visible(inner)}
         album = not folders(inner) and files & ENDINGS and not files & TABLES
         split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
-        circle = inner.resolve() in (path.resolve(), *path.resolve().parents)
-        lists = any(map(may_list, visible(path)))
-        its_own = beside & ITS_OWN or lists or (path / CLASSES_FILE).exists()
-        if its_own or idx.candidates(path, "train", "images") or album or split or circle:
+        its_own = beside & ITS_OWN or any(map(may_list, lying)) or (path / CLASSES_FILE).exists()
+        if its_own or idx.candidates(path, "train", "images"):
+            break
+        if album or split or leads_back(inner):
             break
         path = inner
     return path
