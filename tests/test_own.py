@@ -1387,6 +1387,41 @@ def test_lists_beside_the_only_folder_say_the_splits(
     assert f"{place} is the only folder in mine" in found.said and "left out" not in found.said
 
 
+@pytest.mark.parametrize("style", ["{0}/{1}.png", "{0}/{1}"])
+def test_lists_in_a_folder_beside_the_only_one_of_pictures_say_the_splits(
+    gather: Gather, style: str
+) -> None:
+    """As those of Food-101 and of DTD; Stanford's dogs have annotations beside them."""
+    classes("set/images/cat", "set/images/dog")
+    for name, split in (("train", range(20)), ("test", range(0, 20, 4))):
+        numbers = [at for at in split if name == "test" or at % 4]
+        lines = [style.format(one, at) for one in ("cat", "dog") for at in numbers]
+        in_folder(f"set/meta/{name}.txt", "\n".join(lines).encode())
+    in_folder("set/meta/classes.txt", b"Cat\nDog\n")
+    in_folder("set/Annotation/cat/1", b"<annotation/>")
+    found = gather()
+    assert names_of_tests(found) == TESTED and found.about["classes"] == ["cat", "dog"]
+    assert "splits by meta/test.txt, meta/train.txt" in found.said
+    assert "left out: 1 Annotation/" in found.said
+
+
+@pytest.mark.parametrize("place", [".", "images"])
+def test_a_list_that_says_no_split_is_told(gather: Gather, place: str) -> None:
+    lines = [f"{path.relative_to('mine')} 1" for path in classes(f"{place}/cat", f"{place}/dog")]
+    in_folder("splits.txt", "\n".join(lines).encode())
+    in_folder("notes.txt", b"The picture cat/1.png is hard.\n\nSo are others.\n")
+    found = gather()
+    assert "about 20 % of the images" in found.said and "notes" not in found.said
+    assert "not used: splits.txt, which names pictures, but no split" in found.said
+
+
+def test_test_pictures_beside_a_folder_of_classes_look_wrong(gather: Gather) -> None:
+    """As Kaggle's Simpsons come."""
+    classes("simpsons/homer", "simpsons/lisa", "my_testset")
+    said = "a class my_testset beside simpsons, in which folders lie; if these are the classes, "
+    assert f"{said}name mine/simpsons" in gather().said
+
+
 def test_names_of_classes_beside_them_want_their_folder_named() -> None:
     classes("Images/cat", "Images/dog")
     in_folder("Images/classes.txt", b"dog\ncat\n")
@@ -1861,7 +1896,7 @@ def test_the_name_of_a_table_may_say_its_split_in_one_word(gather: Gather) -> No
 
 def test_of_several_folders_the_one_that_holds_the_classes_is_named() -> None:
     classes("images/a", "images/b")
-    in_folder("annotations/a.mat", b"MATLAB")
+    in_folder("raw/a.heic", b"HEIC")  # which may hold pictures
     assert refusal().endswith("; did you mean mine/images?")
 
 

@@ -41,6 +41,8 @@ RENAME = "is called as a model's results: if it is none, rename it"
 OF_SYSTEMS = ["@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found"]
 OF_SYSTEMS += ["System Volume Information", "__MACOSX", "__pycache__"]
 LINE = 2**24  # characters of a line of a table
+# what is a picture, or may be made one
+MAY_SHOW = pictures.ENDINGS | ADVICE.keys() - TABLE_LIKE - {".mat"}
 
 
 def below(folder: Path, left: Counter[str]) -> list[Path]:
@@ -67,6 +69,18 @@ def walk(folder: Path, left: Counter[str]) -> Iterator[Path]:
 
 def has_pictures(folder: Path) -> bool:
     return any(ending(path) in pictures.ENDINGS for path in walk(folder, Counter()))
+
+
+def holds_notes(folder: Path) -> bool:
+    """Whether files lie in or below it, none of which may show anything: lists, annotations."""
+    some = next(walk(folder, Counter()), None) is not None
+    return some and not any(ending(path) in MAY_SHOW for path in walk(folder, Counter()))
+
+
+def notes(folder: Path) -> list[Path]:
+    """The files in a folder, then those of folders of notes in it."""
+    aside = [below(inner, Counter()) for inner in folders(folder) if holds_notes(inner)]
+    return [*filter(Path.is_file, visible(folder)), *chain(*aside)]
 
 
 def beside_pictures(path: Path) -> bool:

@@ -28,6 +28,7 @@ from digits.own.files import (
     ending,
     folders,
     hidden,
+    holds_notes,
     leads_back,
     visible,
 )
@@ -67,6 +68,7 @@ def from_folders(root: Path, job: Job) -> Data:
         within = inner.relative_to(root)
         job.said.append(f"{printable(within)} is the only folder in {printable(root)}")
         left.update(beside_folders(root, root))
+        left.update(f"{folder.name}/" for folder in folders(root) if holds_notes(folder))
     found, classes = find(inner, job.names, left)
     check_albums(inner, classes)
     found = split_by_lists(root, found, set(), left, job)
@@ -107,6 +109,13 @@ def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterato
     for *outer, last in filter(None, places):
         for name in inner.keys() & outer:
             inner[name].add(last)
+    deeper = [name for name in classes if len(inner[name]) > 1]
+    called = [name for name in classes if is_split(name) and name not in deeper]
+    if deeper and called:
+        yield (
+            f"looks wrong: a class {called[0]} beside {deeper[0]}, in which folders lie; if these "
+            f"are the classes, name {printable(root / deeper[0])}"
+        )
     names = sorted(set().union(*inner.values()), key=natural)
     if all(len(each) > 1 for each in inner.values()) and not any(map(is_split, names)):
         yield (
@@ -292,8 +301,12 @@ def only_folder(root: Path) -> Path:
 
 
 def unpacked(folder: Path) -> Path:
-    """The folder, or the only thing in it where that is a folder of folders, or of its name."""
-    inside = [path for path in visible(folder) if path.is_dir() or ending(path) in pictures.ENDINGS]
+    """The folder, or the only thing in it where that is a folder of folders, or of its name.
+
+    Folders of notes, as of annotations, do not count.
+    """
+    shown = (path for path in visible(folder) if path.is_dir() or ending(path) in pictures.ENDINGS)
+    inside = [path for path in shown if not (path.is_dir() and holds_notes(path))]
     if len(inside) != 1 or not inside[0].is_dir():
         return folder
     [inner] = inside

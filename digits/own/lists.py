@@ -5,6 +5,7 @@ train.txt   cat/1.jpg        splits.csv   file,split
 test.txt    cat/2.jpg                     cat/2.jpg,test
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -23,7 +24,7 @@ from digits.own.columns import (
     stem,
 )
 from digits.own.common import Job, natural, split_in
-from digits.own.files import TABLES, below, ending, is_predicted, opened, visible
+from digits.own.files import TABLES, below, ending, is_predicted, notes, opened
 from digits.own.labelled import Picture
 from digits.pictures import ENDINGS
 
@@ -36,20 +37,23 @@ def split_by_lists(
 ) -> list[Picture]:
     """The pictures with the splits that lists in `root` say; as they are, where none says any.
 
-    Tables of `labels` are no lists. Pictures that no list names are left out; where no list says
-    train, they are to train on.
+    So may lists in a folder beside, such as `meta`. Tables of `labels` are no lists. Pictures that
+    no list names are left out; where no list says train, they are to train on.
     """
-    files = [file for file in visible(root) if file not in labels and may_list(file)]
+    files = [file for file in notes(root) if file not in labels and may_list(file)]
     if not files or any(picture.split != "train" for picture in found):
         return found  # folders say it, or a table
     there = [path for path in below(root, Counter()) if ending(path) in ENDINGS]
     known = PictureIndex(root, there)  # also those of which no class is known, which lists may name
     used = {picture.path.relative_to(root) for picture in found}
-    lists: dict[str, list[tuple[Path, str]]] = {}
+    lists: dict[Path, list[tuple[Path, str]]] = {}
     for file in files:
         named = [entry for entry in splits_of(file, known, job) if entry[0] in used]
-        if named:
-            lists[file.name] = named
+        if any(split for _, split in named):
+            lists[file.relative_to(root)] = named
+        elif named:
+            what = f"{file.relative_to(root)}, which names pictures"
+            job.said.append(f"not used: {what}, but no split, as train.txt and test.txt do")
     split_of = dict(chain(*lists.values()))
     said = {split for _, split in chain(*lists.values())}
     if not said - {"train"}:
@@ -60,17 +64,22 @@ def split_by_lists(
         job.said.append(f"looks wrong: {reason}, so {listed(lists)} says no splits")
         return found
     job.said.append(f"splits by {listed(lists)}")
-    left.subtract(ending(root / name) for name in lists)
+    left.subtract(f"{name.parts[0]}/" if name.parts[1:] else ending(name) for name in lists)
     left.update(f"{ending(one.path)} that no list names" for one in split if not one.split)
     return [picture for picture in split if picture.split]
 
 
 def may_list(file: Path) -> bool:
-    called = ending(file) in TABLES or (ending(file) in PLAIN and split_in(file.stem))
-    return bool(called) and file.is_file() and not is_predicted(Path(file.name))
+    if is_predicted(Path(file.name)) or not file.is_file():
+        return False
+    if ending(file) in PLAIN and not split_in(file.stem):
+        with opened(file) as text:
+            words = re.split(r"[\s,;]+", text.readline(LONGEST))
+        return any(stem(word) != word for word in words)
+    return ending(file) in TABLES | PLAIN
 
 
-def contradiction(lists: dict[str, list[tuple[Path, str]]], split_of: dict[Path, str]) -> str:
+def contradiction(lists: dict[Path, list[tuple[Path, str]]], split_of: dict[Path, str]) -> str:
     """Which picture lists put into two splits, if any."""
     for path, split in chain(*lists.values()):
         if split != split_of[path]:
@@ -98,7 +107,7 @@ def splits_of(file: Path, known: PictureIndex, job: Job) -> list[tuple[Path, str
             cells.append(cell)
             found = map(known.named, [cell, *others])
             path = next((paths[0] for paths in found if len(paths) == 1), None)
-            if split and path:
+            if path and split is not None:
                 named.append((path, split))
             if len(cells) == SAMPLE_ROWS and 2 * len(named) < SAMPLE_ROWS:
                 return []
@@ -120,16 +129,18 @@ def has_no_ending(cell: str) -> bool:
 
 
 def entries(file: Path, known: PictureIndex) -> Iterator[tuple[list[str], str | None]]:
-    """What a list may call each picture, and the split that a column says, or its own name."""
+    """What a list may call each picture, and the split that a column says, or its own name.
+
+    That is empty where a text says none, and None where it is not known of a row.
+    """
     of_file = known.split_of(file)
     if ending(file) in PLAIN:
-        if of_file:
-            with opened(file) as text:
-                for line in filter(str.strip, iter(partial(text.readline, LONGEST), "")):
-                    whole = line.strip().strip('"')
-                    cell = min(whole.split("\t"), key=has_no_ending)
-                    before, _, after = zip(*[cell.rpartition(mark) for mark in " ,;"])
-                    yield [cell, *filterfalse(has_no_ending, after), *before], of_file
+        with opened(file) as text:
+            for line in filter(str.strip, iter(partial(text.readline, LONGEST), "")):
+                whole = line.strip().strip('"')
+                cell = min(whole.split("\t"), key=has_no_ending)
+                before, _, after = zip(*[cell.rpartition(mark) for mark in " ,;"])
+                yield [cell, *filterfalse(has_no_ending, after), *before], of_file or ""
         return
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
