@@ -213,6 +213,12 @@ def as_idx() -> None:
         idx_file(name, DRAWN[split][("images", "labels").index(kind)])
 
 
+def as_signs() -> None:
+    """As Kaggle's sign language comes, with a picture of all signs."""
+    in_folders(as_csv, **SPLIT_FOLDERS)
+    picture("signs.png")
+
+
 FORMS: dict[str, Callable[[], None]] = {
     "pictures": as_folders,
     "pictures in a table": as_table,
@@ -226,6 +232,7 @@ FORMS: dict[str, Callable[[], None]] = {
     "NumPy files in folders of kinds": lambda: in_folders(as_files, x="images", y="labels"),
     "CSV": as_csv,
     "CSV in folders of splits": lambda: in_folders(as_csv, **SPLIT_FOLDERS),
+    "CSV in folders beside a picture": as_signs,
     "CSV with a column of splits": lambda: as_one_csv(","),
     "CSV with the pixels in a cell": lambda: as_one_csv(" "),
     "CSV with the pixels in a cell, spaced": lambda: as_one_csv("  "),
@@ -1288,6 +1295,12 @@ def test_folders_that_are_no_classes_are_refused(folders: list[str], expected: s
     assert refusal().startswith(f"mine: expected {expected}")
 
 
+def test_a_folder_of_train_beside_a_test_set_is_named() -> None:
+    """As Kaggle's plants, augmented, come."""
+    classes("plants/train/a", "plants/train/b", "plants/valid/a", "plants/valid/b", "test")
+    assert refusal().endswith("found test without train; did you mean mine/plants?")
+
+
 @pytest.mark.parametrize(
     "parts",
     [("trainset", "testset"), ("TrainData", "TestData"), ("train/Train", "test/Test")],
@@ -1979,8 +1992,8 @@ WRONG_PICTURE_TABLES = {
         "mine/t.csv: expected one column that names pictures, found a, b; call it image",
     ),
     "two columns are of classes": (
-        "file,class,class_name\nimages/0.png,0,cat\nimages/1.png,1,dog\n",
-        "mine/t.csv: expected one column of classes, found class, class_name; rename all but one",
+        "file,class,classname\nimages/0.png,0,cat\nimages/1.png,1,dog\n",
+        "mine/t.csv: expected one column of classes, found class, classname; rename all but one",
     ),
     "its names are numbers of something else": (
         "id,name\n0,cat\n",

@@ -25,8 +25,8 @@ from digits.own.common import (
 from digits.own.files import delimited, ending, opened
 
 # names of columns
-CLASS_COLUMNS = {"label", "labels", "class", "class_name", "category", "target"}
-CLASS_COLUMNS |= {"species", "breed", "diagnosis", "dx", "choice"}
+CLASS_COLUMNS = {"label", "labels", "class", "class_name", "classname", "category"}
+CLASS_COLUMNS |= {"target", "species", "breed", "diagnosis", "dx", "choice"}
 CLASS_NUMBERS = {"category_id", "class_id", "classid", "label_id"}  # where none of these stands
 SPLIT_COLUMNS = {"split", "subset", "partition"}
 PICTURE_COLUMNS = {"file", "file_name", "filename", "image", "image_id", "imageid", "name", "path"}

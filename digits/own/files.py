@@ -137,10 +137,10 @@ def inside(path: Path) -> list[Path]:
 def array_files(path: Path) -> list[Path]:
     """Files of arrays, and tables: those in a folder, or else in its train, test, images, labels.
 
-    Where there are pictures, none deeper count.
+    Where folders hold pictures, none deeper count.
     """
     here = [file for file in inside(path) if ending(file) in ARRAYS and file.is_file()]
-    if here or not path.is_dir() or has_pictures(path):
+    if here or not path.is_dir() or beside_pictures(path):
         return here
     parts = [folder for folder in folders(path) if meaning(ARRAY_FOLDERS, folder.name)]
     return [file for part in parts for file in visible(part) if ending(file) in ARRAYS]

@@ -214,6 +214,10 @@ def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
     if called and "train" not in splits.values():
         found = f"{listed(called)} without train"
         hint = f"; put the classes into a folder train, or take {listed(called)} away"
+        inner = {top: {meaning(SPLITS, one.name) for one in folders(top)} for top in splits}
+        whole = [top for top in splits if "train" in inner[top]]
+        if len(whole) == 1:
+            hint = f"; did you mean {printable(whole[0])}?"
         raise wrong(root, "classes alone, or train and test", found, hint)
     # a set without classes, as of pictures that nobody has labelled, is no version
     held = {top: {one.name for one in folders(top)} for top in splits}
