@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,13 @@ class Split:
         rows = np.linspace(0, len(self.images) - 1, min(most, len(self.images)))
         return self.images[rows.astype(int)]
 
-    def digests(self) -> list[bytes]:
-        """A sum of each image with its label."""
-        pairs = zip(self.images, self.labels)
-        return [
-            hashlib.sha256(image.tobytes() + label.tobytes()).digest() for image, label in pairs
-        ]
+    def digests(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield a sum of each image, and one of it and its label."""
+        for image, label in zip(self.images, self.labels):
+            content = hashlib.sha256(image.tobytes())
+            of_image = content.digest()
+            content.update(label.tobytes())
+            yield of_image, content.digest()
 
 
 def opened(path: Path, kind: str) -> np.ndarray:
@@ -111,16 +113,12 @@ def prepared(dataset: dict[str, Any], train: Split, invert: bool | None) -> Prep
     )
 
 
-def doubts(
-    labels: np.ndarray, test_labels: np.ndarray, sample: np.ndarray, data: Preparation, leaked: int
+def doubts_of_labels(
+    labels: np.ndarray, test_labels: np.ndarray, classes: list[str]
 ) -> Iterator[str]:
-    """Yield what looks wrong in a person's own data, and what to do about it.
-
-    Given are the labels (N,), a sample of the training images, and how many test images are
-    training images too.
-    """
-    names = np.array(data.classes)
-    if alike := alike_but_for_case(data.classes):
+    """Yield what looks wrong in the labels (N,) to train and to test on, and what to do."""
+    names = np.array(classes)
+    if alike := alike_but_for_case(classes):
         yield f"classes that are called alike (is it one?): {output.listed(alike)}"
     in_train = np.bincount(labels, minlength=len(names))
     in_test = np.bincount(test_labels, minlength=len(names))
@@ -136,22 +134,38 @@ def doubts(
             f"only {tests} test images: a mistake more, and the test accuracy is "
             f"{100 / tests:.1f} % less (add some)"
         )
-    if leaked:
-        yield (
-            f"{leaked:,} of {tests:,} test images are training images too, so the test "
-            "accuracy will be too high: take them out of one of the two"
-        )
+
+
+def doubts_of_images(sample: np.ndarray, tests: np.ndarray, data: Preparation) -> Iterator[str]:
+    """Yield what looks wrong in a sample of the images to train and to test on."""
     low, high = int(sample.min()), int(sample.max())
     if high - low < DIM:
         yield (
             f"pixels are {low} to {high} of 0 to 255, so next to nothing is seen: bring them "
             "there first (16 bits of which fewer are used? numbers of classes in place of colours?)"
         )
-    if on_their_side(sample, data):
+    parts = {"training": sample, "test": tests}
+    lying = [part for part, images in parts.items() if on_their_side(images, data)]
+    if lying:
+        which = f" of the {lying[0]} images" if len(lying) == 1 else ""
         yield (
-            "most symbols are wider than tall: transposed, as EMNIST's files are? (a file with "
-            "emnist in its name is turned by itself)"
+            f"most symbols{which} are wider than tall: transposed, as EMNIST's files are? (an IDX "
+            "or CSV file with emnist in its name is turned by itself)"
         )
+    inks = [preparation.shows_ink(images) for images in parts.values()]
+    if {*inks} == {(True, False), (True, True)}:
+        yield "ink is dark in one of training and test images, light in the other: invert one"
+
+
+def doubts_of_copies(leaked: int, tests: int, torn: int) -> Iterator[str]:
+    """Yield what looks wrong where images stand several times, and what to do about it."""
+    if leaked:
+        yield (
+            f"{leaked:,} of {tests:,} test images are training images too, so the test "
+            "accuracy will be too high: take them out of one of the two"
+        )
+    if torn:
+        yield f"{torn:,} images stand in two classes: leave one of each out, or both"
 
 
 def alike_but_for_case(names: list[str]) -> list[str]:
@@ -165,10 +179,12 @@ def on_their_side(sample: np.ndarray, data: Preparation) -> bool:
 
     Of MNIST's, an eighth are.
     """
-    if data.channels > 1 or not all(len(name) == 1 for name in data.classes):
+    symbols = all(len(name) == 1 or name.isdecimal() for name in data.classes)
+    ink, _ = preparation.shows_ink(sample)
+    if not symbols or not ink or data.height != data.width:
         return False
-    ink = data.normalise(sample)[..., 0] > 0.5
-    height, width = (ink.any(axis=axis).sum(axis=1) for axis in (2, 1))
+    inked = data.normalise(sample)[..., 0] > 0.5
+    height, width = (inked.any(axis=axis).sum(axis=1) for axis in (2, 1))
     return bool((width > height).mean() > 0.5)
 
 
@@ -179,17 +195,22 @@ def by_content(
 
     So they are shuffled, and in the same order however the files were named and packed.
     """
-    train_sums, test_sums = train.digests(), test.digests()
-    train_rows = np.array(sorted(range(len(train_sums)), key=train_sums.__getitem__)[:size])
-    test_rows = np.array(sorted(range(len(test_sums)), key=test_sums.__getitem__))
-    known = {train_sums[row] for row in train_rows}
-    leaked = sum(each in known for each in test_sums)
-    labels = train.labels[train_rows]
-    for doubt in doubts(labels, test.labels, train.sample(), data, leaked):
+    images, sums = zip(*train.digests())
+    test_images, test_sums = zip(*test.digests())
+    rows = sorted(range(len(sums)), key=sums.__getitem__)[:size]
+    test_rows = sorted(range(len(test_sums)), key=test_sums.__getitem__)
+    known = {images[row] for row in rows}
+    leaked = sum(image in known for image in test_images)
+    torn = len({*sums, *test_sums}) - len({*images, *test_images})
+    for doubt in chain(
+        doubts_of_labels(train.labels[rows], test.labels, data.classes),
+        doubts_of_copies(leaked, len(test_rows), torn),
+        doubts_of_images(train.sample(), test.sample(), data),
+    ):
         print(f"looks wrong: {doubt}")
     if data.inverted:
         print("dark ink on light paper: inverted, as predict will do (preprocess.invert)")
-    return train_rows, test_rows
+    return np.array(rows), np.array(test_rows)
 
 
 def one_hot(labels: np.ndarray, classes: int) -> Iterator[np.ndarray]:

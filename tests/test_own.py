@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from digits import idx, synthetic
+from digits.output import listed
 from digits.own import gather as own
 
 LINE = "one line says what was expected and found, and names docs/own-data.md"
@@ -56,7 +57,8 @@ class Gathered:
         self.about = json.loads(Path("out/dataset.json").read_text())
         self.arrays = {key: self.read(*key) for key in idx.FILES}
         written = {path.name for path in Path("out").iterdir()}
-        named = {idx.TEST_NAMES} if self.about["pictures"] or "no test set" in self.said else set()
+        chosen = "no test set" in self.said or "splits by" in self.said
+        named = {idx.TEST_NAMES} if self.about["pictures"] or chosen else set()
         assert written == {*idx.FILES.values(), "dataset.json"} | named
         if named:
             names = Path("out", idx.TEST_NAMES).read_text().splitlines()
@@ -906,6 +908,109 @@ def test_flat_images_in_colour_are_told_however_they_are_stored(gather: Gather) 
     assert "each pixel's red, green and blue are taken to stand side by side" in gather().said
 
 
+SMOOTH = np.linspace(0, 255, 16).astype(np.uint8) + np.zeros((30, 3, 16, 16), np.uint8)
+SMOOTH -= 50 * np.arange(3, dtype=np.uint8)[:, None, None] * (SMOOTH > 100)  # of three colours
+
+
+@pytest.mark.parametrize(
+    "images, said",
+    [
+        (SMOOTH.reshape(30, 768), "all red is taken to come first"),  # as CIFAR's
+        (SMOOTH.reshape(30, 3, 256), ""),
+        (np.moveaxis(SMOOTH, 1, 3).reshape(30, 768), "red, green and blue are taken to stand side"),
+        (np.moveaxis(SMOOTH, 1, 3).reshape(30, 256, 3), ""),
+    ],
+)
+def test_colours_come_in_the_order_in_which_images_are_smooth(
+    gather: Gather, images: np.ndarray, said: str
+) -> None:
+    npz(x_train=images, x_test=images)
+    found = gather()
+    assert np.array_equal(found.arrays["train", "images"][0], np.moveaxis(SMOOTH[0], 0, 2))
+    assert said in found.said and ("taken to" in found.said) == bool(said)
+
+
+@pytest.mark.parametrize("words", [("x_dev", "y_dev"), ("eval_images", "eval_labels")])
+def test_test_images_may_be_called_in_later_words(gather: Gather, words: tuple[str, str]) -> None:
+    four: dict[str, Any] = dict(zip(words, (noise(9, 8, 8), np.arange(9) % 3)))
+    npz(x_test=None, y_test=None, meta=np.arange(5), class_weights=np.ones(3), **four)
+    found = gather()
+    assert len(found.pairs("test")) == 9
+    assert "left out: meta.npy, class_weights.npy" in found.said
+
+
+def test_numbers_that_round_to_pixels_are_such_and_labels_may_be_a_row(gather: Gather) -> None:
+    images = np.linspace(-1e-9, 1 + 1e-6, 1920).reshape(30, 8, 8)
+    npz(x_train=images, y_train=np.arange(30)[None] % 3)
+    found = gather()
+    assert found.arrays["train", "images"].max() == 255 and "multiplied by 255" in found.said
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"t10k-images-idx3-ubyte.zip": b"PK"},
+        {"test.h5": b"\x89HDF"},
+        {"x_test.txt": b"1 2 3"},
+    ],
+)
+@pytest.mark.parametrize("form", [as_idx, as_csv])
+def test_a_test_set_that_is_not_read_is_told(
+    gather: Gather, form: Callable[[], None], files: dict[str, bytes]
+) -> None:
+    form()
+    for path in [*Path("mine").glob("t*t*")]:
+        if path.name.startswith(("t10k", "test")):
+            path.unlink()
+    for name, data in files.items():
+        in_folder(name, data)
+    said = f"looks wrong: not read, though called as a test set: {listed(files)}"
+    assert said in gather().said
+
+
+@fault("IDX: labels to test on, and no images of them")
+def test_idx_labels_without_images_are_refused() -> None:
+    as_idx()
+    Path("mine", idx.FILES["test", "images"]).unlink()
+    assert refusal().startswith("mine: expected t10k-images-idx3-ubyte or t10k-images")
+
+
+@pytest.mark.parametrize("start", [0, 2])
+def test_a_header_with_a_word_for_labels_is_one_whatever_pixels_are_called(
+    gather: Gather, start: int
+) -> None:
+    images = noise(30, 64)
+    head = ("label", *(f"{start + at:02}" for at in range(64)))
+    table("a.csv", head, *((at % 3, *images[at]) for at in range(30)))
+    assert gather().about["classes"] == ["0", "1", "2"]
+
+
+def test_numbers_of_rows_are_no_labels_of_a_test_set(gather: Gather) -> None:
+    csv("train.csv", np.arange(30) % 3, noise(30, 8, 8))
+    csv("test.csv", range(20), noise(20, 8, 8))
+    rows = Path("mine/test.csv").read_text()
+    Path("mine/test.csv").write_text(rows.replace("label", "sample"))
+    table("classes.csv", ("number", "name"), (0, "cat"), (1, "dog"))
+    found = gather()
+    assert found.about["classes"] == ["0", "1", "2"]
+    assert "test.csv (without labels)" in found.said
+    assert "classes.csv (called neither" in found.said
+
+
+def test_pixels_alone_hold_no_labels_whatever_else_their_number_fits(gather: Gather) -> None:
+    """26 x 26 and 1 + 15 x 15 x 3 are as many."""
+    csv("train.csv", np.arange(30) % 3, noise(30, 26, 26))
+    head = tuple(f"pixel{at}" for at in range(676))
+    table("test.csv", head, *noise(9, 676).tolist())
+    assert "test.csv (without labels)" in gather().said
+
+
+def test_a_label_in_quotes_may_have_a_comma(gather: Gather) -> None:
+    lines = [f'"{["cat", "dog, big"][at % 2]}",{line(*noise(64))}' for at in range(30)]
+    in_folder("a.csv", "".join(lines).encode())
+    assert gather().about["classes"] == ["cat", "dog, big"]
+
+
 def test_arrays_of_something_else_do_not_hide_pictures(gather: Gather) -> None:
     classes("a", "b")
     np.savez("mine/features.npz", features=np.zeros((40, 8)), names=np.array(["a", "b"]))
@@ -1011,6 +1116,15 @@ def test_what_a_model_predicted_of_pixels_is_no_test_set(gather: Gather) -> None
     assert "test_predictions.csv (called as a model's results)" in gather().said
 
 
+def test_test_images_are_called_by_their_rows_in_the_whole_table(gather: Gather) -> None:
+    images = noise(30, 64)
+    head = ("label", *(f"pixel{number}" for number in range(64)), "split")
+    table("a.csv", head, *((at % 3, *images[at], "vt"[at % 2] + "est") for at in range(30)))
+    Path("mine/a.csv").write_text(Path("mine/a.csv").read_text().replace("vest", "train"))
+    gather()
+    assert Path("out", idx.TEST_NAMES).read_text().split() == [str(at) for at in range(1, 30, 2)]
+
+
 def test_a_column_of_splits_may_stand_first(gather: Gather) -> None:
     images = noise(30, 64)
     head = ("split", "label0", *(f"pixel{number}" for number in range(64)))
@@ -1036,7 +1150,8 @@ def test_two_files_may_not_both_have_images_of_a_split() -> None:
     rows = [(at % 3, *images[at], ["train", "test"][at % 2]) for at in range(30)]
     table("train.csv", head, *rows)
     csv("test.csv", np.arange(30) % 3, noise(30, 8, 8))
-    assert refusal() == "mine/train.csv: expected one CSV file of test images, found two; join them"
+    said = "expected one CSV file of test images, found two; leave one out, or join them"
+    assert refusal() == f"mine/train.csv: {said}"
 
 
 def test_arrays_that_are_called_neither_images_nor_labels_are_told(gather: Gather) -> None:
@@ -2252,8 +2367,8 @@ WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "two arrays of one meaning": (
         {"test_images": noise(30, 8, 8)},
-        "mine/some.npz: expected one array of test images in all: join them, found x_test.npy and "
-        "test_images.npy",
+        "mine/some.npz: expected one array of test images in all: leave out the others, or join "
+        "them, found x_test.npy and test_images.npy",
     ),
     "fewer labels than images": (
         {"y_train": np.arange(29)},
@@ -2294,6 +2409,14 @@ WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "one label": (
         {"y_train": np.zeros(30), "y_test": np.zeros(30)},
         "mine: expected 2 to 256 classes, found 1: 0",
+    ),
+    "measurements in place of images": (
+        {"x_train": noise(30, 12)},
+        "mine: expected images of at least 16 pixels, found an array (30, 12)",
+    ),
+    "a model's labels in place of the true ones": (
+        {"y_train": None, "y_pred": np.arange(30) % 3},
+        f"mine/some.npz: {CALLED} labels of train, but y_pred.npy",
     ),
     "images in rows that are no square": ({"x_train": noise(30, 63)}, f"{SHAPES} (30, 63)"),
     "images of four colours": ({"x_train": noise(30, 8, 8, 4)}, f"{SHAPES} (30, 8, 8, 4)"),
@@ -2359,6 +2482,7 @@ def test_arrays_that_are_no_data_set_are_refused(arrays: dict[str, Any], message
         {"cat": noise(30, 784), "dog": noise(0, 784)},
         {"cat": noise(30, 784), "dog": np.array(5)},
         {"train": noise(30, 784), "test": noise(30, 784)},
+        {"images": noise(30, 784), "masks": noise(30, 784)},
         {f"{number:03}": noise(1, 784) for number in range(257)},
     ],
 )
@@ -2550,6 +2674,20 @@ WRONG_TABLES: dict[str, tuple[dict[str, str], str]] = {
         {"a": "".join(line(*noise(64), label) for label in (0, 1, 2))},
         "mine/a.csv: expected labels in the first column, or a header that says where, "
         "found 3 classes in the last",
+    ),
+    "the label last, with gaps, and no header": (
+        {"a": "".join(line(*noise(64), 7 * (at % 4)) for at in range(40))},
+        "mine/a.csv: expected labels in the first column, or a header that says where, "
+        "found 4 classes in the last",
+    ),
+    "pixels sorted by the letters of their names": (
+        {"a": line("label", *sorted(f"p{i}" for i in range(64))) + GOOD},
+        "mine/a.csv: expected pixels in the order of their numbers, found p2 after p19; "
+        "sort the columns",
+    ),
+    "labels that R writes where there are none": (
+        {"a": GOOD + GOOD.replace("3", "4", 1) + GOOD.replace("3", "NA", 1)},
+        "mine: expected a label of each image, found NA of some",
     ),
     "a line is cut off": (
         {"a": 5 * GOOD + "3,1,2\n"},

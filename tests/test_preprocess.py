@@ -313,6 +313,32 @@ def test_symbols_wider_than_tall_are_told_but_not_pictures_of_things(capsys, pap
         assert ("wider than tall: transposed" in capsys.readouterr().out) == told
 
 
+@pytest.mark.parametrize("lying", ["training", "test"])
+def test_splits_that_lie_otherwise_are_told(capsys, lying):
+    (images, labels), (tests, test_labels) = ink(), ink(seed=1)
+    for part in [images] * (lying == "training") + [tests] * (lying == "test"):
+        part[:, 4] = part[:, 7] = 0
+    own((images, labels), (tests, test_labels), classes=["10", "11"])
+    run()
+    said = f"most symbols of the {lying} images are wider than tall"
+    assert said in capsys.readouterr().out
+
+
+def test_ink_that_is_dark_in_one_split_alone_is_told(capsys):
+    own(ink(), ink(paper=255, seed=1))
+    run()
+    assert "ink is dark in one of training and test images" in capsys.readouterr().out
+
+
+def test_an_image_of_two_classes_is_told_and_a_leak_whatever_its_label(capsys):
+    images, labels = ink()
+    own((images, labels), (images[:5], 1 - labels[:5]))
+    run()
+    told = capsys.readouterr().out
+    assert "5 images stand in two classes" in told
+    assert "5 of 5 test images are training images too" in told
+
+
 def test_a_shorter_run_leaves_nothing_of_a_longer_one():
     raw()
     run(3)

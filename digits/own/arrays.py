@@ -20,6 +20,8 @@ from digits.own.common import Data, Job, Stream, choose_test_split, in_share, wr
 from digits.own.labels import LONGEST_LABEL, from_one_hot, numbered
 
 BOMB_RATIO = 500  # times its packed size: images do not pack that well
+FEWEST_PIXELS = 16  # of an image: fewer numbers are of something else
+SMOOTHER = 1.2  # times less neighbours differ, at least, where colours are in their order
 DARK = 64  # the largest value of a whole data set is higher where 255 is white
 
 
@@ -33,14 +35,18 @@ class Arrays(NamedTuple):
 
 def from_arrays(form: str, place: Path, found: list[Arrays], job: Job) -> Data:
     """Look at all values for what they have in common; they are written a chunk at a time."""
-    flat = form == "CSV" or found[0].images.ndim < 4
+    flat = form == "CSV" or sum(side > 1 for side in found[0].images.shape[1:]) == 1
     found = [as_images(place, one) for one in found]
     given = found[0].images.shape[1:]
     for one in found:
         if one.images.shape[1:] != given:
             raise wrong(place, f"images of {given} in all", one.images.shape[1:])
     if len(given) == 3 and flat:
-        job.said.append("each pixel's red, green and blue are taken to stand side by side")
+        order = "each pixel's red, green and blue are taken to stand side by side"
+        if smoother_apart(found[0].images):
+            order = "all red is taken to come first, then green, then blue: so images are smoother"
+            found = [one._replace(images=colours_apart(one.images)) for one in found]
+        job.said.append(order)
     codes, classes = numbered(place, [one.labels for one in found], job)
     scales = [pixel_scale(place, one, job) for one in found]
     split, share = choose_test_split({one.split for one in found}, job)
@@ -66,17 +72,40 @@ def from_arrays(form: str, place: Path, found: list[Arrays], job: Job) -> Data:
                 bar.update(len(rows))
         bar.close()
 
-    return Data(form, shape, classes, stream())
+    return Data(form, shape, classes, share, stream())
+
+
+def colours_apart(images: np.ndarray) -> np.ndarray:
+    """Images (N, H, W, 3), read anew as if all red of each came first, then green, then blue."""
+    count, *sides, colours = images.shape
+    return np.moveaxis(images.reshape(count, colours, *sides), 1, 3)
+
+
+def smoother_apart(images: np.ndarray) -> bool:
+    _, sample = next(chunks(images))
+    return SMOOTHER * roughness(colours_apart(sample)) < roughness(sample)
+
+
+def roughness(images: np.ndarray) -> float:
+    """How much neighbours differ, down and across, in images (n, H, W, C)."""
+    values = images.astype(np.float32)
+    return sum(float(np.abs(np.diff(values, axis=axis)).mean()) for axis in (1, 2))
 
 
 def as_images(place: Path, one: Arrays) -> Arrays:
     """Images (N, H, W) or (N, H, W, 3), however they were given, and labels (N,)."""
     images = one.images
+    if images.ndim == 3 and 3 in images.shape[1:] and (folded := square(max(images.shape[1:]))):
+        count, first, _ = images.shape
+        images = images.reshape(count, *((3, *folded) if first == 3 else (*folded, 3)))
     if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
         images = np.moveaxis(images, 1, 3)  # as PyTorch has them
     count, *sides = images.shape or (0,)
     if len(sides) == 1 or (len(sides) == 2 and 1 in sides):
         sides = [*(square(math.prod(sides)) or sides)]
+        if math.prod(sides) < FEWEST_PIXELS:
+            found = f"an array {one.images.shape}"
+            raise wrong(place, f"images of at least {FEWEST_PIXELS} pixels", found)
     if sides[2:] == [1]:
         sides.pop()
     if len(sides) not in (2, 3) or sides[2:] not in ([], [3]) or not count * math.prod(sides):
@@ -87,7 +116,7 @@ def as_images(place: Path, one: Arrays) -> Arrays:
     if labels.dtype.kind == "S":
         labels = decoded(place, labels)
     usable = labels.dtype.kind in "biufU" and labels.itemsize <= 4 * LONGEST_LABEL
-    if labels.size != count or labels.shape[:1] != (count,) or not usable:
+    if labels.size != count or max(labels.shape, default=0) != count or not usable:
         expected = f"{count:,} labels, one for each {one.split} image"
         raise wrong(place, expected, f"an array {labels.shape} of {labels.dtype}")
     if labels.dtype.kind == "f" and (labels == labels.astype(np.int64)).all():
@@ -125,9 +154,9 @@ def pixel_scale(place: Path, one: Arrays, job: Job) -> int:
         low, high = np.minimum(low, chunk.min()), np.maximum(high, chunk.max())
         whole = whole and kind != "b" and (kind != "f" or bool((chunk == np.rint(chunk)).all()))
     values = f"{low:g} to {high:g} in {one.split}"
-    if not (low >= 0 and high <= 255):
+    if not (low > -0.5 and high < 255.5):  # else rounding brings them there
         raise wrong(place, "pixels from 0 to 255", f"{values}; bring them there first")
-    if 0 < high <= 1 and not whole:
+    if high > 0 and 255 * high < 255.5 and not whole:
         job.said.append(f"pixels are {values}, so they are multiplied by 255")
         return 255
     if high < DARK:

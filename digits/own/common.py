@@ -20,7 +20,8 @@ SPLITS |= {
 }
 # what say a split beside a train
 LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
-KINDS = dict.fromkeys(["x", "image", "images", "imgs", "data", "pixels"], "images")
+KINDS = dict.fromkeys(["x", "image", "images", "img", "imgs", "data", "pixels"], "images")
+KINDS |= dict.fromkeys(["features", "inputs"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
 # a word in a name: trainLabels has two, as has xtrain
 WORD = re.compile(r"^[xyXY](?=(?i:train|test|val))|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -66,6 +67,7 @@ class Data(NamedTuple):
     form: str
     shape: tuple[int, ...]
     classes: list[str]
+    share: float  # of all images, which become the test set; 0 where one was given
     stream: Stream
 
 
@@ -98,9 +100,10 @@ def split_in(*names: str) -> str | None:
 
 
 def kind_of(*names: str) -> str | None:
-    """Images or labels: image_labels are labels."""
-    labels = any(KINDS.get(word) == "labels" for word in words_of(names[0]))
-    return "labels" if labels else meaning(KINDS, *names)
+    """Images or labels, as the first name says that says either: image_labels are labels."""
+    said = ({KINDS[word] for word in words_of(name) if word in KINDS} for name in names)
+    kinds = next(filter(None, said), {None})
+    return "labels" if "labels" in kinds else kinds.pop()
 
 
 def words_of(name: str) -> list[str]:

@@ -1,9 +1,10 @@
 """CSV as on Kaggle, a label and the pixels of an image a line -> images and labels."""
 
+import csv
 import math
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from digits import idx
 from digits.output import listed, printable
-from digits.own.arrays import Arrays, chunks, from_arrays, spool, square, turned
+from digits.own.arrays import FEWEST_PIXELS, Arrays, chunks, from_arrays, spool, square, turned
 from digits.own.columns import SPLIT_COLUMNS, SPLIT_FLAGS, split_said
 from digits.own.common import (
     INDEX,
@@ -23,6 +24,7 @@ from digits.own.common import (
     Data,
     Job,
     meaning,
+    split_in,
     wrong,
 )
 from digits.own.files import (
@@ -38,7 +40,6 @@ from digits.own.files import (
 from digits.own.labels import LONGEST_LABEL, as_labels
 
 FEW_COLUMNS = 100  # more of any name are pixels
-FEWEST_PIXELS = 16  # of an image: fewer numbers are of something else
 SAY_SPLITS = {*SPLIT_COLUMNS, *SPLIT_FLAGS, "set", "usage"}  # columns; the last is FER2013's
 NUMBER = re.compile(r"[-+]?[.\d]+(e[-+]?\d+)?|nan|", re.IGNORECASE)
 
@@ -52,7 +53,7 @@ def from_csv(path: Path, job: Job) -> Data | None:
     left = []
     for file in files:
         name, *above = names_of(file, path)
-        split = meaning(SPLITS, name, *above)
+        split = split_in(name, *above)
         if len(files) == 1:
             split = meaning(SPLITS, *above) or "train"
         if not split:
@@ -61,11 +62,15 @@ def from_csv(path: Path, job: Job) -> Data | None:
         if len(files) > 1 and is_predicted(Path(file.name)):
             left.append(f"{file.name} (called as a model's results)")
             continue
+        if len(files) > 1 and not has_pixels(file):
+            left.append(f"{file.name} (without pixels)")
+            continue
         read = read_csv(file, split, job)
         if not read:
             left.append(f"{file.name} (without labels)")
         if twice := read.keys() & found.keys():
-            raise wrong(file, f"one CSV file of {min(twice)} images", "two", "; join them")
+            hint = "; leave one out, or join them"
+            raise wrong(file, f"one CSV file of {min(twice)} images", "two", hint)
         found |= read
     if "train" not in found:
         names = listed(file.relative_to(path) for file in files)
@@ -84,6 +89,13 @@ class Columns(NamedTuple):
     number: int | None  # of the row
     split: int | None
     shape: tuple[int, ...]
+
+
+def has_pixels(file: Path) -> bool:
+    """Whether it has as many columns as the fewest pixels, or all of an image in a cell."""
+    with opened(file) as text:
+        mark, _, rest = delimited(text)
+        return next(spread(rest, mark), "").count(mark) >= FEWEST_PIXELS
 
 
 def read_csv(file: Path, split: str, job: Job) -> dict[str, Arrays]:
@@ -113,8 +125,12 @@ def read_csv(file: Path, split: str, job: Job) -> dict[str, Arrays]:
         bar = tqdm(lines, desc="reading", unit=" lines", disable=None)
         rows = csv_rows(file, bar, mark, len(fields), columns, words)
         pixels = spool(rows, job.scratch / f"{split}-rows", np.float32, (math.prod(columns.shape),))
-    labels = as_labels(words[columns.label])
-    check_splits_alone(file, fields[columns.label], words[columns.label])
+    texts = words[columns.label]
+    numbered = KINDS.get(fields[columns.label]) != "labels" and len({*texts}) == len(texts)
+    if split != "train" and numbered:
+        return {}  # of an unlabelled test set
+    labels = as_labels(texts)
+    check_splits_alone(file, fields[columns.label], texts)
     if not columns.named:
         check_last(file, labels, pixels[:, -1])
     read = Arrays(split, turned(file, pixels.reshape(-1, *columns.shape), job), labels)
@@ -132,7 +148,8 @@ def check_splits_alone(file: Path, column: str, words: list[str]) -> None:
 
 def check_last(file: Path, labels: np.ndarray, last: np.ndarray) -> None:
     """SystemExit where not the first column but the last seems to hold labels."""
-    if count_classes(last) and not count_classes(labels):
+    fewer = 2 <= len(np.unique(last)) < len(np.unique(labels)) and (last == np.rint(last)).all()
+    if (count_classes(last) or fewer) and not count_classes(labels):
         expected = "labels in the first column, or a header that says where"
         raise wrong(file, expected, f"{len(np.unique(last))} classes in the last")
 
@@ -145,6 +162,8 @@ def parted(file: Path, read: Arrays, column: str, words: list[str], job: Job) ->
         hint = "; or call that column otherwise"
         raise wrong(file, f"{expected} in the column {column}", listed(others), hint)
     splits = np.array([split_of[word] for word in words])
+    tests = "test" if "test" in split_of.values() else "val"
+    job.tests.extend(np.flatnonzero(splits == tests))
     found = {}
     for split in sorted({*splits.tolist()}):
         of_it = splits == split
@@ -206,11 +225,11 @@ def columns_in(file: Path, fields: list[str]) -> Columns | None:
     shape = square(len(others) - 2)
     if shape and len(index) == 1 and named and label not in index:
         return Columns(label, named, index[0], split, shape)
+    if not named and square(len(others)):
+        return None
     if shape := square(len(others) - 1):
         ids_alone = named and label in index
         return None if ids_alone else Columns(label, named, None, split, shape)
-    if not named and square(len(others)):
-        return None
     expected = "lines of a label and the pixels of a square image"
     words = [name for name in fields if not re.search(r"\d", name)]
     hint = "; is one an index? leave it out" if square(len(others) - 2) else ""
@@ -232,8 +251,21 @@ def check_pixels(file: Path, fields: list[str], columns: Columns) -> None:
     words = [name for name in names if not re.search(r"\d", name)]
     if is_header(fields) and 2 * len({*words}) > len(names) and len(names) < FEW_COLUMNS:
         raise wrong(file, "columns of pixels, as pixel0, pixel1", listed(words))
+    if is_header(fields):
+        check_order(file, names)
     if (count := math.prod(columns.shape)) < FEWEST_PIXELS:
         raise wrong(file, f"at least {FEWEST_PIXELS} pixels a line", count)
+
+
+def check_order(file: Path, names: list[str]) -> None:
+    """SystemExit where pixels are called pixel0, pixel1, pixel10, as sorted by their letters."""
+    matches = [match for name in names if (match := re.fullmatch(r"(\D*)(\d+)", name))]
+    if len(matches) < len(names) or len({match[1] for match in matches}) > 1:
+        return
+    for before, after in pairwise(matches):
+        if int(after[2]) < int(before[2]):
+            found = f"{after[0]} after {before[0]}"
+            raise wrong(file, "pixels in the order of their numbers", found, "; sort the columns")
 
 
 def called_labels(fields: list[str], others: list[int]) -> list[int]:
@@ -249,6 +281,8 @@ def is_header(fields: list[str]) -> bool:
     """Whether these are names of columns, as Pandas' are that count from 0."""
     if len({*fields}) == len(fields) and {"0", "0.1", "0.2"} <= {*fields}:
         return True  # that Pandas made of a first line with many 0
+    if any(KINDS.get(name) == "labels" for name in fields if len(name) > 1):  # y may be a label
+        return True
     digits = [name for name in fields if name.isdecimal()]
     if len(digits) >= len(fields) - 3:  # a label, an index and a split
         start = int(digits[:1] == ["1"])
@@ -266,10 +300,10 @@ def csv_rows(
 ) -> Iterator[np.ndarray]:
     """Yield pixels float32 (n, P); add what each line has in the columns of `words`."""
     pixels = [column for column in range(width) if column not in (*words, columns.number)]
-    full = ((number, line.replace('"', "")) for number, line in lines if line.strip())
+    full = ((number, line) for number, line in lines if line.strip())
     while batch := list(islice(full, max(1, idx.CHUNK // 4 // width))):
         for number, line in batch:
-            cells = line.split(mark)
+            cells = next(csv.reader([line], delimiter=mark)) if '"' in line else line.split(mark)
             if len(cells) != width:
                 raise wrong(f"{file}, line {number}", f"{width:,} columns", f"{len(cells):,}")
             for at, texts in words.items():
@@ -281,7 +315,13 @@ def csv_rows(
         rest = [line for _, line in batch]
         try:
             yield np.loadtxt(
-                rest, np.float32, comments=None, delimiter=mark, usecols=pixels, ndmin=2
+                rest,
+                np.float32,
+                comments=None,
+                delimiter=mark,
+                quotechar='"',
+                usecols=pixels,
+                ndmin=2,
             )
         except ValueError as error:
             why, _, row = str(error).partition(" at row ")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TextIO
 
 from digits import pictures
-from digits.own.common import KINDS, SPLITS, meaning, natural, words_of
+from digits.own.common import KINDS, LATER_SPLITS, SPLITS, meaning, natural, words_of
 
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
 ARRAYS = TABLES | {".npy", ".npz"}
 # words in the names of folders of these
-ARRAY_FOLDERS = SPLITS | {word: kind for word, kind in KINDS.items() if word != "data"}
+ARRAY_FOLDERS = SPLITS | LATER_SPLITS | KINDS
+del ARRAY_FOLDERS["data"]
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
 # what lies beside a JPEG, or in place of it: a camera's raw file, which may hold a small picture
 # first; of a film, its first one; and what exiftool has changed

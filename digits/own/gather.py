@@ -44,7 +44,7 @@ from digits.own.files import (
     visible,
 )
 from digits.own.folders import from_folders
-from digits.own.idx_files import from_idx
+from digits.own.idx_files import from_idx, split_of
 from digits.own.lists import may_list
 from digits.own.names import from_names
 from digits.own.numpy_files import from_drawings, from_numpy
@@ -181,6 +181,8 @@ def look(path: Path, job: Job) -> Data:
     data = next(data for reader in READERS if (data := reader(path, job)))
     if data.form != "pictures" and (others := unread(path)):
         job.said.append(f"left out: {listed(others)} (what lies above counts)")
+    if data.form != "pictures" and data.share and (tests := untested(path, job.said)):
+        job.said.append(f"looks wrong: not read, though called as a test set: {listed(tests)}")
     return data
 
 
@@ -189,6 +191,13 @@ def unread(path: Path) -> list[str]:
     if not path.is_dir() or ARRAYS.isdisjoint(map(ending, visible(path))):
         return []
     return [f"{inner.name}/" for inner in folders(path) if ARRAYS & {*map(ending, visible(inner))}]
+
+
+def untested(path: Path, said: list[str]) -> list[str]:
+    """What is called as a test set, if nothing was said of it."""
+    names = [each.name for each in visible(path)] if path.is_dir() else []
+    told = "".join(said)
+    return [name for name in names if split_of(Path(name)) in ("test", "val") and name not in told]
 
 
 def class_names(file: Path) -> list[str] | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from digits import idx
 from digits.own.arrays import Arrays, bomb, from_arrays, spool, turned
-from digits.own.common import SPLITS, Data, Job, meaning, wrong
+from digits.own.common import Data, Job, split_in, wrong
 from digits.own.files import folders, has_pictures
 
 
@@ -36,9 +36,10 @@ def place_of(root: Path, split: str) -> tuple[Path, bool] | None:
     return None
 
 
-def split_of(folder: Path) -> str | None:
-    """The split that the name of a folder says; t10k is MNIST's word for test."""
-    return meaning(SPLITS, folder.name) or idx.OTHER_WORDS.get(folder.name.casefold())
+def split_of(path: Path) -> str | None:
+    """The split that the name of a folder or file says; t10k is MNIST's word for test."""
+    word = path.name.casefold().partition("-")[0]
+    return split_in(path.name) or idx.OTHER_WORDS.get(word)
 
 
 def read_all(root: Path, job: Job) -> list[Arrays]:
@@ -51,6 +52,8 @@ def read_all(root: Path, job: Job) -> list[Arrays]:
             images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
             _, labels = read_idx(idx.find(folder, split, "labels", unnamed), "labels")
             found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
+        elif idx.candidates(root, split, "labels"):
+            idx.find(root, split, "images")  # which says that they are missing
     return found
 
 

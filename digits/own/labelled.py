@@ -99,7 +99,7 @@ def from_pictures(
     if left:
         job.said.append(left_out)
     stream = read_pictures(root, kept, classes, shape, split, share, job)
-    return Data("pictures", shape if coloured else shape[:2], classes, stream)
+    return Data("pictures", shape if coloured else shape[:2], classes, share, stream)
 
 
 def instead(root: Path, kept: list[Picture], left: Counter[str]) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from digits.output import listed
-from digits.own.common import Job, natural, wrong
+from digits.own.common import Job, composed, natural, wrong
 
 NO_LABEL = {"", "nan", "inf", "-inf", "n/a", "#n/a", "<na>", "null"}
+NO_NUMBER = {"?", "na", "none"}  # beside numbers, which may else be names
 LONGEST_LABEL = 255  # characters of a label
 # a 5, a 5.0, or either as NumPy's savetxt writes it; 05 and 1.10 are names
 WHOLE = re.compile(r"(0|[1-9]\d{0,14})(\.0*)?|\d\.\d{18}e\+\d\d")
@@ -55,10 +56,12 @@ def numbered(place: Path, labels: list[np.ndarray], job: Job) -> tuple[list[np.n
     """
     values = np.concatenate([each.astype(str) for each in labels])
     distinct, codes = np.unique(values, return_inverse=True)
-    given = distinct.tolist()
-    if empty := [name for name in given if name.strip().casefold() in NO_LABEL]:
+    given = [composed(name.strip()) for name in distinct.tolist()]
+    words = [name for name in given if not WHOLE.fullmatch(name)]
+    missing = NO_LABEL | (NO_NUMBER if len(words) == 1 < len(given) else set())
+    if empty := [name for name in words if name.casefold() in missing]:
         raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
-    order = job.names or sorted(given, key=natural)
+    order = job.names or sorted({*given}, key=natural)
     if not set(given) <= set(order):
         order = line_numbers(place, given, order)
     if not job.names and order[0].isdecimal() and order != [str(at) for at in range(len(order))]:

@@ -22,13 +22,23 @@ from digits.own.common import (
     Job,
     kind_of,
     meaning,
+    split_in,
     words_of,
     wrong,
 )
-from digits.own.files import TABLES, array_files, beside_pictures, ending, inside, names_of
+from digits.own.files import (
+    PREDICTED,
+    TABLES,
+    array_files,
+    beside_pictures,
+    ending,
+    hides,
+    inside,
+    names_of,
+)
 
 # words in the names of arrays that say something of images or labels
-ABOUT = {"id", "ids", "mean", "names", "std"}
+ABOUT = {"batch", "id", "ids", "mean", "names", "std", "weights"} | PREDICTED
 
 Key = tuple[str, str]  # a split, and images or labels
 Place = tuple[Path, str]  # a file, and the name of an array in it
@@ -54,14 +64,18 @@ def from_numpy(path: Path, job: Job) -> Data | None:
 
 
 def by_key(root: Path, files: list[Path]) -> dict[Key, list[Place]]:
-    """Which arrays are images or labels of a split, by their names, their file's or folder's."""
+    """Which arrays are images or labels of a split, by their names, their file's or folder's.
+
+    Of an .npz file, that says what they are only where they have no names of their own.
+    """
     found: dict[Key, list[Place]] = defaultdict(list)
     for file in files:
         with readable(file):
             for name, _ in members(file):
                 names = [name, *names_of(file, root)]
-                split = meaning(SPLITS, *names) or "train"
-                kind = kind_of(*names)
+                split = split_in(*names) or "train"
+                named = ending(file) == ".npz" and not name.startswith("arr_")
+                kind = kind_of(name) if named else kind_of(*names)
                 if kind and ABOUT.isdisjoint(words_of(name)):
                     found[split, kind].append((file, name))
     return found
@@ -71,7 +85,7 @@ def one_each(found: dict[Key, list[Place]]) -> dict[Place, Key]:
     """What each array is; SystemExit where two are the same."""
     for (split, kind), [(_, first), *others] in found.items():
         for file, name in others:
-            expected = f"one array of {split} {kind} in all: join them"
+            expected = f"one array of {split} {kind} in all: leave out the others, or join them"
             raise wrong(file, expected, f"{first} and {name}")
     return {place: key for key, [place] in found.items()}
 
@@ -107,7 +121,8 @@ def from_drawings(path: Path, job: Job) -> Data | None:
         return None
     expected = "x_train.npy and y_train.npy, or a file of drawings uint8 (N, 784) for each class"
     splits = {meaning(SPLITS, file.stem) for file in files}
-    if not 2 <= len(files) <= MOST_CLASSES or len(splits - {None}) > 1:
+    named = len(splits - {None}) > 1 or any(kind_of(file.stem) for file in files)
+    if named or not 2 <= len(files) <= MOST_CLASSES:
         raise wrong(files[0].parent, expected, listed(file.name for file in files))
     found = []
     for file in files:
@@ -143,7 +158,8 @@ def members(file: Path) -> Iterator[tuple[str, Callable[[Path], np.ndarray]]]:
         yield file.stem, lambda _: np.lib.format.open_memmap(file, mode="r")
         return
     with zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
+        infos = [info for info in archive.infolist() if not hides(Path(info.filename))]
+        for info in infos:
             yield info.filename, partial(unpack, archive, info)
 
 
