@@ -1395,6 +1395,7 @@ def test_a_table_without_true_classes_says_nothing_of_tests(gather: Gather, labe
     [
         (["a", "b", "test"], "classes alone, or train and test, found test without train"),
         (["train", "test", "extra"], "a folder for each class: train/CLASS/1.png, found none in"),
+        (["box_train", "box_test", "query"], "a folder for each class: train/CLASS/1.png, found"),
         (["all/a", "all/b", "test/a", "test/b"], "classes alone, or train and test, found test"),
         (["rps/a", "rps/b", "rps-test/a", "rps-test/b"], "a folder for each class, found the same"),
         (
@@ -1546,8 +1547,95 @@ def test_a_list_that_says_no_split_is_told(gather: Gather, place: str) -> None:
 def test_test_pictures_beside_a_folder_of_classes_look_wrong(gather: Gather) -> None:
     """As Kaggle's Simpsons come."""
     classes("simpsons/homer", "simpsons/lisa", "my_testset")
-    said = "a class my_testset beside simpsons, in which folders lie; if these are the classes, "
-    assert f"{said}name mine/simpsons" in gather().said
+    said = "looks wrong: of the classes only simpsons holds folders, homer, lisa; if these are the "
+    assert f"{said}classes, name mine/simpsons" in gather().said
+
+
+def of_no_class(paths: list[Path], *label: str) -> list[tuple[str, str]]:
+    """Rows of a table that say of each second picture a, of the others b."""
+    rows = [(str(path.relative_to("mine")), "ab"[at % 2]) for at, path in enumerate(paths)]
+    return [("path", label[0] if label else "patient"), *rows]
+
+
+@fault("a table beside the only folder of classes, which says others")
+@pytest.mark.parametrize("label", ["patient", "label"])
+def test_a_table_beside_the_only_folder_that_says_other_classes_is_refused(label: str) -> None:
+    table("table.csv", *of_no_class(classes("Pets/cat", "Pets/dog"), label))
+    assert "expected classes that folders and tables say alike" in refusal()
+
+
+def test_a_table_of_labels_counts_before_folders_in_a_folder_images(gather: Gather) -> None:
+    """As of patients."""
+    table("labels.csv", *of_no_class(classes("images/p0", "images/p1"), "label"))
+    assert gather().about["classes"] == ["a", "b"]
+
+
+def test_numbers_in_a_table_of_names_are_no_pictures(gather: Gather) -> None:
+    classes("Images/0", "Images/1")
+    table("signs.csv", ("ClassId", "Name"), *((at, f"sign {at}") for at in range(20)))
+    assert gather().about["classes"] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    "folders, said",
+    [
+        (("labeled/a", "labeled/b", "unlabeled"), "only labeled holds folders, a, b; if these are"),
+        (
+            ("a/abbey", "a/airport", "b/bar"),
+            "in a, b lie folders, abbey, airport, bar, that are no",
+        ),
+        (("train/a", "train/b", "test/a", "test/c"), "nothing of c is to train on"),
+    ],
+)
+def test_folders_that_may_be_no_classes_look_wrong(
+    gather: Gather, folders: tuple[str, ...], said: str
+) -> None:
+    classes(*folders)
+    assert f"looks wrong: {'of the classes ' * ('only' in said)}{said}" in gather().said
+
+
+@pytest.mark.parametrize(
+    "folders", [("cat/in", "cat/out", "dog/in"), ("cat/in", "cat/out", "cat", "dog")]
+)
+def test_folders_in_some_classes_do_not_look_wrong(
+    gather: Gather, folders: tuple[str, ...]
+) -> None:
+    classes(*folders)
+    picture("dog/1.png")
+    assert "looks wrong" not in gather().said
+
+
+@pytest.mark.parametrize("place", ["cat_masks/{}.png", "lung masks/{}.png"])
+def test_masks_lie_in_folders_with_a_word_for_them(gather: Gather, place: str) -> None:
+    for name in ("cat", "dog"):
+        for at in range(20):
+            picture(f"{name}/images/{at}.png" if "lung" in place else f"{name}/{at}.png")
+            picture(f"{name}/{place.format(at)}")
+    found = gather()
+    assert len(found.pairs("train") + found.pairs("test")) == 40
+    assert "left out: 40 masks" in found.said
+
+
+def test_names_that_stand_for_two_pictures_look_wrong(gather: Gather) -> None:
+    """As of magnetic tiles and their masks."""
+    for path in classes("cat", "dog"):
+        picture(str(path.relative_to("mine").with_suffix(".bmp")))
+    assert "looks wrong: 40 names, each of two pictures, as 1.jpg and 1.png" in gather().said
+
+
+def test_of_several_test_sets_all_are_told(gather: Gather) -> None:
+    classes("train/a", "train/b", "test/a", "test/b", "test_noisy/a", "test_noisy/b")
+    found = gather()
+    assert len(found.pairs("test")) == 80 and "test is all of test, test_noisy" in found.said
+
+
+def test_one_label_of_a_whole_test_set_stands_for_none(gather: Gather) -> None:
+    for split in ("train", "test"):
+        paths = [path.name for path in classes(split)]
+        rows = [(f"{split}/{name}", "abc"[at % 3]) for at, name in enumerate(paths)]
+        table(f"{split}.csv", ("file", "label"), *rows)
+    Path("mine/test.csv").write_text(re.sub(",[abc]\n", ",a\n", Path("mine/test.csv").read_text()))
+    assert "left out: 20 test pictures, all labelled a" in gather().said
 
 
 def test_names_of_classes_beside_them_want_their_folder_named() -> None:

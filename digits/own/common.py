@@ -14,7 +14,8 @@ from digits.output import printable
 
 # what a word in the name of a folder, a file, an array or a column means
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
+SPLITS |= {"val": "val", "valid": "val", "validate": "val", "validation": "val"}
+SPLITS |= {"trainval": "train"}
 SPLITS |= {
     f"{split}{word}": split for split in ("train", "test", "val") for word in ("set", "data")
 }

@@ -120,14 +120,15 @@ def table_files(inside: list[Path]) -> list[Path]:
     """The .csv files among these, or else the .tsv files."""
     files = [path for path in inside if path.is_file()]
     commas = [path for path in files if ending(path) == ".csv"]
-    return commas or [path for path in files if ending(path) == ".tsv"]
+    tabs = [path for path in files if ending(path) == ".tsv"]
+    return tabs if tabs and all(is_predicted(Path(path.name)) for path in commas) else commas
 
 
 def is_predicted(file: Path) -> bool:
     """Whether a table, or a folder above it, is called as a model's own labels are."""
     words = {*words_of(file.stem)}
     above = {part.casefold() for part in file.parts[:-1]}
-    return "submission" in file.name.casefold() or bool(PREDICTED & words or OUTPUTS & above)
+    return "submi" in file.name.casefold() or bool(PREDICTED & words or OUTPUTS & above)
 
 
 def inside(path: Path) -> list[Path]:

@@ -33,7 +33,7 @@ from digits.own.files import (
     visible,
 )
 from digits.own.labelled import Picture, from_pictures
-from digits.own.lists import split_by_lists
+from digits.own.lists import split_by_lists, untrained
 
 # words in the names of folders that hold the same pictures or classes once more
 VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
@@ -54,10 +54,19 @@ THUMBNAIL = re.compile(
 )
 # folders of pictures of which the names say no class
 ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
-ALBUMS |= THUMBNAILS
+ALBUMS |= THUMBNAILS | BESIDE_MASKS
 # last words of names such as part_1, part_2
 PARTS = {"batch", "chunk", "folder", "image", "images", "img", "imgs", "part", "shard"}
 NO_CLASS = " (no class of train)"  # why a folder of test pictures is left out
+
+
+def joined(root: Path, found: list[Picture]) -> Iterator[str]:
+    """Yield what several folders make up one split."""
+    tops = {(one.split, one.path.relative_to(root).parts[0]) for one in found}
+    for split in ("train", "test", "val"):
+        called = sorted(name for of, name in tops if of == split and is_split(name))
+        if len(called) > 1:
+            yield f"{split} is all of {listed(called)}"
 
 
 def from_folders(root: Path, job: Job) -> Data:
@@ -72,15 +81,17 @@ def from_folders(root: Path, job: Job) -> Data:
     found, classes = find(inner, job.names, left)
     check_albums(inner, classes)
     found = split_by_lists(root, found, set(), left, job)
+    job.said += joined(inner, found)
     job.said += looks_wrong(inner, found, classes)
     return from_pictures(inner, found, classes, +left, job)
 
 
 def check_albums(root: Path, classes: list[str]) -> None:
     """SystemExit where the folders are one of pictures, and others of what was made of them."""
-    made = [name for name in classes if name.casefold() in MASKS | THUMBNAILS]
+    noted = [folder.name for folder in folders(root) if holds_notes(folder)]
+    made = [name for name in classes if name in noted or name.casefold() in MASKS | THUMBNAILS]
     albums = [name for name in classes if name not in made]
-    if made and albums and all(name.casefold() in BESIDE_MASKS | ALBUMS for name in albums):
+    if made and albums and all(name.casefold() in ALBUMS for name in albums):
         place = root / albums[0]
         hint = f"; if its pictures are called by their classes, name {printable(place)}"
         if not place.is_dir():  # but train/images
@@ -104,20 +115,34 @@ def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterato
             f"looks wrong: classes called {listed(classes)}, as parts of a data set are; a table "
             "that says what pictures show must name them as they are called"
         )
-    places = {one.path.relative_to(root).parts[:-1] for one in found}
-    inner: dict[str, set[str]] = {name: set() for name in classes}
-    for *outer, last in filter(None, places):
-        for name in inner.keys() & outer:
-            inner[name].add(last)
-    deeper = [name for name in classes if len(inner[name]) > 1]
-    called = [name for name in classes if is_split(name) and name not in deeper]
-    if deeper and called:
+    shown = [one for one in found if ending(one.path) in pictures.ENDINGS]
+    if reason := untrained(shown):
+        yield f"looks wrong: {reason}"
+    stems = Counter(one.path.with_suffix("") for one in shown)
+    if 4 * (twice := sum(count > 1 for count in stems.values())) > len(stems):
         yield (
-            f"looks wrong: a class {called[0]} beside {deeper[0]}, in which folders lie; if these "
-            f"are the classes, name {printable(root / deeper[0])}"
+            f"looks wrong: {twice:,} names, each of two pictures, as 1.jpg and 1.png; if one is a "
+            "mask of the other, take these away"
         )
+    yield from looks_nested(root, shown, classes)
+
+
+def looks_nested(root: Path, shown: list[Picture], classes: list[str]) -> Iterator[str]:
+    """Yield in which classes folders lie that may be the classes."""
+    inner: dict[str, set[str]] = {name: set() for name in classes}
+    for *outer, last in {one.path.relative_to(root).parts[:-1] for one in shown}:
+        for name in inner.keys() & {*outer} - {last}:
+            inner[name].add(last)
     names = sorted(set().union(*inner.values()), key=natural)
-    if all(len(each) > 1 for each in inner.values()) and not any(map(is_split, names)):
+    flat = {one.name for one in shown if one.path.parent.name == one.name}
+    deeper = [name for name in classes if len(inner[name]) > 1 and name not in flat]
+    nested = [name for name in classes if inner[name]]
+    if len(nested) == 1 < len(classes) and nested == deeper and (root / nested[0]).is_dir():
+        yield (
+            f"looks wrong: of the classes only {nested[0]} holds folders, {listed(names)}; if "
+            f"these are the classes, name {printable(root / nested[0])}"
+        )
+    if deeper and not flat and not any(map(is_split, names)):
         yield (
             f"looks wrong: in {listed(classes)} lie folders, {listed(names)}, that are no classes; "
             "if they are, name a folder in which they lie side by side"
@@ -155,10 +180,12 @@ def find(
     used = None if names is None else set(names)
     # one without folders is a class: among vehicles, one is called train
     if not any(split == "train" and folders(folder) for folder, split in splits.items()):
-        both = {"train", "test"} <= {folder.name.casefold() for folder in splits}
+        both = {"train", "test"} <= {*splits.values()}
         if "train" in splits.values() and (both or all(splits.values())) and not names:
             parts = listed(folder.name for folder in splits)
-            hint = advice(map(ending, chain(*map(visible, splits))))
+            hint = advice(map(ending, chain(visible(root), *map(visible, splits))))
+            if {*splits.values()} == {"train"}:
+                hint = hint or "; if these are classes, name them in a file classes.txt"
             expected = "a folder for each class: train/CLASS/1.png"
             raise wrong(root, expected, f"none in {parts}", hint)
         check_classes(root, splits)
@@ -251,10 +278,15 @@ def is_mask(path: Path, folder: Path, there: set[Path]) -> bool:
 
     `there` are the paths of the class's pictures, less their endings.
     """
-    inside = path.parent != folder and path.parent.name.casefold() in MASKS
-    if inside and any(path.parent.with_name(name).is_dir() for name in BESIDE_MASKS):
+    beside = (path.parent.with_name(name) for name in (*BESIDE_MASKS, folder.name))
+    if path.parent != folder and is_called(path.parent, MASKS) and any(map(Path.is_dir, beside)):
         return ending(path) in pictures.ENDINGS
     return repeats_picture(path, there, MASKS, MASK)
+
+
+def is_called(folder: Path, words: set[str]) -> bool:
+    """Whether its name, or a word in it, is one of these."""
+    return folder.name.strip("_").casefold() in words or not words.isdisjoint(words_of(folder.name))
 
 
 def repeats_picture(path: Path, there: set[Path], words: set[str], pattern: re.Pattern) -> bool:
@@ -262,7 +294,7 @@ def repeats_picture(path: Path, there: set[Path], words: set[str], pattern: re.P
     match = pattern.fullmatch(path.stem)
     shown = [match["of"] or match["by"]] if match else []
     place = path.parent
-    if place.name.strip("_").casefold() in words:
+    if is_called(place, words):
         place, shown = place.parent, [path.stem, *shown]
     return ending(path) in pictures.ENDINGS and any(place / name in there for name in shown)
 
@@ -281,8 +313,12 @@ def split_by_folders(
         splits = [split_in(*parts) for parts in between]
     said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
     if None in said and {"test", "val"} & said and ("train" in said or strict):
-        beside = [one.path for one, split in zip(found, splits) if not split]
-        raise wrong(root, "all pictures in folders of train and test", f"beside: {listed(beside)}")
+        shown = [(one.path, split) for one, split in zip(found, splits)]
+        beside = [path for path, split in shown if not split and ending(path) in pictures.ENDINGS]
+        tops = {path.relative_to(root).parts[0] for path, split in shown if split}
+        hint = f"; did you mean {printable(root / min(tops))}?" if len(tops) == 1 else ""
+        expected = "all pictures in folders of train and test"
+        raise wrong(root, expected, f"beside: {listed(beside)}", hint)
     if strict and said and said <= {"test", "val"}:
         alone = f"those of {listed(sorted(filter(None, said)))} alone"
         raise wrong(root, "tables that name pictures to train on", alone)

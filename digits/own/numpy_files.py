@@ -86,7 +86,8 @@ def one_each(found: dict[Key, list[Place]]) -> dict[Place, Key]:
     for (split, kind), [(_, first), *others] in found.items():
         for file, name in others:
             expected = f"one array of {split} {kind} in all: leave out the others, or join them"
-            raise wrong(file, expected, f"{first} and {name}")
+            hint = "; call them x_train and y_train" if name.startswith("arr_") else ""
+            raise wrong(file, expected, f"{first} and {name}", hint)
     return {place: key for key, [place] in found.items()}
 
 

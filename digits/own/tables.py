@@ -48,7 +48,7 @@ from digits.own.files import (
     visible,
     walk,
 )
-from digits.own.folders import are_parts, find, is_album, split_by_folders
+from digits.own.folders import ALBUMS, are_parts, find, is_album, only_folder, split_by_folders
 from digits.own.labelled import Picture, from_pictures
 from digits.own.labels import LONGEST_LABEL, as_labels, numbered
 from digits.own.lists import split_by_lists
@@ -60,7 +60,7 @@ def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
     They do not if one is alone, or if they are splits, parts, albums or masks.
     """
     try:
-        found, _ = find(root, names, Counter())
+        found, _ = find(only_folder(root), names, Counter())
     except SystemExit:
         return {}
     # a folder of annotations or models is no class
@@ -87,8 +87,9 @@ def from_tables(root: Path, job: Job) -> Data | None:
         return None
     class_of = classes_by_folders(root, job.names)
     if class_of and not overrules(root, files, class_of):
-        names = dict.fromkeys(file.name for file in files)
-        job.said.append(f"folders say the classes, not {listed(names)}")
+        names = {file.name: file for file in files if not is_predicted(Path(file.name))}
+        if names:
+            job.said.append(f"folders say the classes, not {listed(names)}")
         return None
     outer = {root, *split_folders(root)}
     return from_listed(root, files, job, sure=not outer.issuperset(file.parent for file in files))
@@ -108,8 +109,9 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     SystemExit where both may, and say different classes.
     """
     known = PictureIndex(root, [*class_of])
+    above = only_folder(root).relative_to(root).parts  # the folders of classes
     try:
-        used = [table for table in fitting(files, known) if table.sure]
+        used = [table for table in fitting(files, known) if table.sure or above]
     except SystemExit:
         return False  # they are no tables of these pictures
     rows = [row for table in used for row in good_rows(table, known, len(used) > 1)]
@@ -127,15 +129,25 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     if any(len(table.labels) > 1 for table in used):
         return False  # attributes in 0 and 1
     if len(used_folders) < len(pairs) or len(labels) < len(pairs):
-        called = listed(table.file.relative_to(root) for table in used)
+        if all(table.sure for table in used) and ALBUMS.intersection(map(str.casefold, above)):
+            return True
         unlike = [(pairs[pair], row) for pair, row in zip(both, rows) if pair[0] != pair[1]]
         _, rare = min(unlike, key=itemgetter(0))
-        said = f"{rare.path.relative_to(root)} is {rare.name}"
-        found = f"others: by {called}, {said}, and lies in {class_of[rare.path]}"
-        one = "it" if len(used) == 1 else "one table of all rows"
-        hint = f"; take {called} away, or put {one} beside a folder images that holds the others"
-        raise wrong(root, "classes that folders and tables say alike", found, hint)
+        raise contradiction(root, used, rare, class_of[rare.path])
     return False
+
+
+def contradiction(root: Path, used: list[Table], row: Picture, folder: str) -> SystemExit:
+    """What is wrong where a row of these tables says another class than the picture's folder."""
+    called = listed(table.file.relative_to(root) for table in used)
+    said = f"{row.path.relative_to(root)} is {row.name}"
+    found = f"others: by {called}, {said}, and lies in {folder}"
+    one = "it" if len(used) == 1 else "one table of all rows"
+    hint = f"put {one} beside a folder images that holds the others"
+    if not all(table.sure for table in used):
+        hint = "call its column of classes label"
+    expected = "classes that folders and tables say alike"
+    return wrong(root, expected, found, f"; take {called} away, or {hint}")
 
 
 def split_folders(root: Path) -> list[Path]:
@@ -170,6 +182,8 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
         job.said.append(f"splits by {by}")
     rows = [row for table in used for row in pictures_of(table, known, len(used) > 1)]
     check_chance(used, known, rows)
+    if not splits:
+        rows = [*without_stand_ins(rows, job)]
     chosen, classes = with_classes(root, rows, job)
     if not any(picture.split for picture in chosen):
         chosen = split_by_folders(root, chosen, 0, strict=True)
@@ -281,6 +295,20 @@ def picture_in(
     if not paths:
         return None
     return Picture(known.root / paths[0], label_in(row, table, place), split or "")
+
+
+def without_stand_ins(rows: list[Picture], job: Job) -> Iterator[Picture]:
+    """Yield them, less test pictures that all have one label, for want of the true."""
+    labels: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    for row in rows:
+        labels[row.split in ("test", "val")][row.name] += 1
+    tested, trained = labels[True], labels[False]
+    same = len(tested) == 1 < min(tested.total(), len(trained))
+    if same:
+        job.said.append(f"left out: {tested.total():,} test pictures, all labelled {min(tested)}")
+    for row in rows:
+        if not same or row.split not in ("test", "val"):
+            yield row
 
 
 def check_chance(used: list[Table], known: PictureIndex, rows: list[Picture]) -> None:
