@@ -59,13 +59,15 @@ def walk(folder: Path, left: Counter[str]) -> Iterator[Path]:
         if here.resolve() in seen:
             continue
         seen.add(here.resolve())
-        for path in sorted(here.iterdir()):
+        inner = []
+        for path in here.iterdir():
             if hides(path):
                 left[path.name] += 1
             elif path.is_dir():
-                ahead.append(path)
+                inner.append(path)
             else:
                 yield path
+        ahead += sorted(inner)
 
 
 def has_pictures(folder: Path) -> bool:
