@@ -191,9 +191,9 @@ def on_their_side(sample: np.ndarray, data: Preparation) -> bool:
 def by_content(
     train: Split, test: Split, size: int, data: Preparation
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and to test on, by their sums; prints what looks wrong.
+    """Rows to train on and to test on, shuffled by their sums; prints what looks wrong.
 
-    So they are shuffled, and in the same order however the files were named and packed.
+    The order is the same however the files were named and packed.
     """
     images, sums = zip(*train.digests())
     test_images, test_sums = zip(*test.digests())

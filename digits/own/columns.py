@@ -113,7 +113,7 @@ class PictureIndex:
         return bool(folder.parts) and composed("/".join(folder.parts)) in self.above
 
     def named_in(self, table: Path, cell: str, split: str | None) -> list[Path]:
-        """The same, for a row of a table: a name alone is that of a picture beside the table."""
+        """The pictures that a cell of this table may name: by a name alone, first one beside it."""
         if re.search(r"[/\\]", cell):
             return self.named(cell, split)
         folder = table.parent.relative_to(self.root)
@@ -257,7 +257,7 @@ def check_names(file: Path, head: Row, rows: list[Row], picture: int) -> None:
 
 
 def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -> bool:
-    """Whether most of its cells do, and each another: neither an index nor a label does."""
+    """Whether half of its cells or more do, each another one: no index and no label does."""
     if column in CLASS_COLUMNS or column in INDEX - PICTURE_COLUMNS:
         return False
     cells = [row[at] for row in rows]

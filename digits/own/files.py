@@ -52,7 +52,10 @@ def below(folder: Path, left: Counter[str]) -> list[Path]:
 
 
 def walk(folder: Path, left: Counter[str]) -> Iterator[Path]:
-    """Yield the same, a folder at a time; links are followed, each place once."""
+    """Yield all files in and below a folder, a folder at a time; `left` counts what systems hide.
+
+    Links are followed, each place once.
+    """
     seen, ahead = set(), [folder]
     while ahead:
         here = ahead.pop()
@@ -87,7 +90,7 @@ def notes(folder: Path) -> list[Path]:
 
 
 def beside_pictures(path: Path) -> bool:
-    """Whether pictures lie in a folder there."""
+    """Whether a folder in there holds pictures."""
     return any(has_pictures(each) for each in inside(path) if each.is_dir())
 
 

@@ -116,7 +116,7 @@ def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterato
             "that says what pictures show must name them as they are called"
         )
     shown = [one for one in found if ending(one.path) in pictures.ENDINGS]
-    if reason := untrained(shown):
+    if reason := untrained(found):
         yield f"looks wrong: {reason}"
     stems = Counter(one.path.with_suffix("") for one in shown)
     if 4 * (twice := sum(count > 1 for count in stems.values())) > len(stems):

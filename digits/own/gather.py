@@ -52,9 +52,9 @@ from digits.own.tables import from_tables, from_tables_aside
 from digits.own.tested import from_tested
 from digits.pictures import ENDINGS
 
-READ = ENDINGS | ARRAYS
 # Each is given the path, and returns what it finds there, or None. The first that finds something
-# is right: so those come first that are sure of what they see.
+# is right: so those come first that are sure of what they see. The last finds something, or
+# refuses.
 READERS = (
     from_idx,
     from_numpy,
@@ -67,7 +67,7 @@ READERS = (
     from_folders,
 )
 # what may belong to the only folder that it lies beside, as its labels
-ITS_OWN = READ | (TABLE_LIKE - {".json", ".txt"})
+ITS_OWN = ENDINGS | ARRAYS | (TABLE_LIKE - {".json", ".txt"})
 
 
 def gather(path: Path, target: Path, size: Size, colour: bool | None, share: float) -> None:
@@ -174,7 +174,7 @@ def innermost(path: Path) -> Path:
 
 def look(path: Path, job: Job) -> Data:
     """Tell what lies at `path` by looking, and begin to read it."""
-    if not path.is_dir() and not (path.is_file() and ending(path) in READ - ENDINGS):
+    if not path.is_dir() and not (path.is_file() and ending(path) in ARRAYS):
         found = "another file" if path.exists() else "nothing"
         hint = advice([ending(path)]) or "; set datasets.folder.path"
         raise wrong(path, "a folder, or a file .npz or .csv", found, hint)

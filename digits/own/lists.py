@@ -144,14 +144,12 @@ def entries(file: Path, known: PictureIndex) -> Iterator[tuple[list[str], str | 
         return
     head, *rows = [row for _, row in islice(rows_of(file), SAMPLE_ROWS + 1)] or [[]]
     rows = [row for row in rows if len(row) == len(head)]
-    if not rows or len(head) > MOST_COLUMNS:
+    if len(head) > MOST_COLUMNS:
         return
     picture = picture_column(file, head, rows, known)
     if picture is None:
         return
     split = split_column(file, head, rows, [at for at in range(len(head)) if at != picture])
-    if split is None and not of_file:
-        return
     for _, row in rows_of(file):
         if len(row) == len(head):
             said = of_file if split is None else split_said(head[split], row[split])

@@ -125,7 +125,7 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     if len(labels) == 1:
         return False  # one class alone is none
     if len(used_folders) == 1:
-        return len(labels) > 1 and is_album(*used_folders)
+        return is_album(*used_folders)
     if any(len(table.labels) > 1 for table in used):
         return False  # attributes in 0 and 1
     if len(used_folders) < len(pairs) or len(labels) < len(pairs):
@@ -262,7 +262,7 @@ def pictures_of(table: Table, known: PictureIndex, several: bool) -> Iterator[Pi
 
 
 def good_rows(table: Table, known: PictureIndex, several: bool) -> Iterator[Picture]:
-    """Yield the same, less rows in which anything is wrong."""
+    """Yield the same, less rows in which anything is wrong, which are passed over."""
     for place, row in places(table):
         picture = None
         with suppress(SystemExit):
