@@ -1514,7 +1514,10 @@ def test_lists_beside_the_only_folder_say_the_splits(
         table("splits.csv", ("file", "split"), *rows)
     found = gather()
     assert names_of_tests(found) == TESTED
-    assert f"{place} is the only folder in mine" in found.said and "left out" not in found.said
+    assert (
+        f"{place} is the only folder of pictures in mine" in found.said
+        and "left out" not in found.said
+    )
 
 
 @pytest.mark.parametrize("style", ["{0}/{1}.png", "{0}/{1}"])
@@ -1535,14 +1538,13 @@ def test_lists_in_a_folder_beside_the_only_one_of_pictures_say_the_splits(
     assert "left out: 1 Annotation/" in found.said
 
 
-@pytest.mark.parametrize("place", [".", "images"])
-def test_a_list_that_says_no_split_is_told(gather: Gather, place: str) -> None:
-    lines = [f"{path.relative_to('mine')} 1" for path in classes(f"{place}/cat", f"{place}/dog")]
+def test_a_list_that_says_no_split_is_told(gather: Gather) -> None:
+    lines = [f"{path.relative_to('mine')} 1" for path in classes("cat", "dog")]
     in_folder("splits.txt", "\n".join(lines).encode())
     in_folder("notes.txt", b"The picture cat/1.png is hard.\n\nSo are others.\n")
     found = gather()
     assert "about 20 % of the images" in found.said and "notes" not in found.said
-    assert "not used: splits.txt, which names pictures, but no split" in found.said
+    assert "not used: splits.txt; a list that says a split is called train.txt" in found.said
 
 
 def test_test_pictures_beside_a_folder_of_classes_look_wrong(gather: Gather) -> None:
@@ -1558,16 +1560,29 @@ def of_no_class(paths: list[Path], *label: str) -> list[tuple[str, str]]:
     return [("path", label[0] if label else "patient"), *rows]
 
 
+def test_folders_in_the_only_folder_say_the_classes_not_a_table_of_something_else(
+    gather: Gather,
+) -> None:
+    table("table.csv", *of_no_class(classes("Pets/cat", "Pets/dog")))
+    found = gather()
+    assert found.about["classes"] == ["cat", "dog"] and "not table.csv" in found.said
+
+
 @fault("a table beside the only folder of classes, which says others")
-@pytest.mark.parametrize("label", ["patient", "label"])
-def test_a_table_beside_the_only_folder_that_says_other_classes_is_refused(label: str) -> None:
-    table("table.csv", *of_no_class(classes("Pets/cat", "Pets/dog"), label))
+@pytest.mark.parametrize("place", ["Pets", "images"])
+def test_a_table_beside_the_only_folder_that_says_other_classes_is_refused(place: str) -> None:
+    rows = of_no_class(classes(f"{place}/a", f"{place}/b"), "label")
+    table("table.csv", *rows)
     assert "expected classes that folders and tables say alike" in refusal()
 
 
-def test_a_table_of_labels_counts_before_folders_in_a_folder_images(gather: Gather) -> None:
+@pytest.mark.parametrize("place", ["", "annotations/"])
+def test_a_table_of_labels_counts_before_folders_in_a_folder_images(
+    gather: Gather, place: str
+) -> None:
     """As of patients."""
-    table("labels.csv", *of_no_class(classes("images/p0", "images/p1"), "label"))
+    rows = of_no_class(classes("images/p0", "images/p1"), "label")
+    in_folder(f"{place}labels.csv", "\n".join(map(",".join, rows)).encode())
     assert gather().about["classes"] == ["a", "b"]
 
 
@@ -1622,6 +1637,32 @@ def test_names_that_stand_for_two_pictures_look_wrong(gather: Gather) -> None:
     for path in classes("cat", "dog"):
         picture(str(path.relative_to("mine").with_suffix(".bmp")))
     assert "looks wrong: 40 names, each of two pictures, as 1.jpg and 1.png" in gather().said
+
+
+def test_a_class_whose_pictures_have_no_ending_is_a_class(gather: Gather) -> None:
+    classes("cats/persian", "cats/siamese")
+    [picture(f"dogs/IMG_{at}") for at in range(20)]
+    assert gather().about["classes"] == ["cats", "dogs"]
+
+
+def test_folders_of_notes_in_splits_are_left_out_and_told(gather: Gather) -> None:
+    for split in ("train", "test"):
+        classes(f"{split}/images/a", f"{split}/images/b")
+        in_folder(f"{split}/annotations/1.xml", b"<annotation/>")
+    assert "left out: 2 annotations/" in gather().said
+
+
+def test_a_note_that_names_a_picture_does_not_hide_arrays(gather: Gather) -> None:
+    in_folder("readme.txt", b"see sample.png\n")
+    in_folder("data/d.npz", b"")
+    npz("mine/data/d.npz")
+    assert "NumPy arrays" in gather().said
+
+
+def test_classes_with_a_word_for_train_are_no_splits_that_are_joined(gather: Gather) -> None:
+    classes("train/test-negative", "train/test-positive")
+    classes("test/test-negative", "test/test-positive")
+    assert " is all of " not in gather().said
 
 
 def test_of_several_test_sets_all_are_told(gather: Gather) -> None:
@@ -2278,7 +2319,8 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "pictures right below train and test, as of Kaggle's cats and dogs": (
         lambda: classes("train", "test1"),
-        "expected a folder for each class: train/CLASS/1.png, found none in test1, train",
+        "expected a folder for each class: train/CLASS/1.png, found none in test1, train; "
+        "if these are classes, name them in a file classes.txt",
     ),
     "classes in test and val, and no train": (
         lambda: classes("test/a", "test/b", "val/a", "val/b"),

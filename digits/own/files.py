@@ -80,7 +80,18 @@ def has_pictures(folder: Path) -> bool:
 def holds_notes(folder: Path) -> bool:
     """Whether files lie in or below it, none of which may show anything: lists, annotations."""
     some = next(walk(folder, Counter()), None) is not None
-    return some and not any(ending(path) in MAY_SHOW for path in walk(folder, Counter()))
+    return some and not any(map(may_show, walk(folder, Counter())))
+
+
+def may_show(path: Path) -> bool:
+    """Whether a file is or may hold pictures, by its ending, or else by its content."""
+    if ending(path) in MAY_SHOW | TABLES | TABLE_LIKE:
+        return ending(path) in MAY_SHOW
+    try:
+        with pictures.identified(path):
+            return True
+    except ValueError as error:
+        return not isinstance(error, pictures.NoPicture)
 
 
 def notes(folder: Path) -> list[Path]:

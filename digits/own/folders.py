@@ -62,7 +62,8 @@ NO_CLASS = " (no class of train)"  # why a folder of test pictures is left out
 
 def joined(root: Path, found: list[Picture]) -> Iterator[str]:
     """Yield what several folders make up one split."""
-    tops = {(one.split, one.path.relative_to(root).parts[0]) for one in found}
+    places = [(one, one.path.relative_to(root).parts[0]) for one in found]
+    tops = {(one.split, top) for one, top in places if top != one.name}  # else it is a class
     for split in ("train", "test", "val"):
         called = sorted(name for of, name in tops if of == split and is_split(name))
         if len(called) > 1:
@@ -75,9 +76,9 @@ def from_folders(root: Path, job: Job) -> Data:
     inner = only_folder(root)
     if inner != root:
         within = inner.relative_to(root)
-        job.said.append(f"{printable(within)} is the only folder in {printable(root)}")
+        job.said.append(f"{printable(within)} is the only folder of pictures in {printable(root)}")
         left.update(beside_folders(root, root))
-        left.update(f"{folder.name}/" for folder in folders(root) if holds_notes(folder))
+        left.update(notes_in(root))
     found, classes = find(inner, job.names, left)
     check_albums(inner, classes)
     found = split_by_lists(root, found, set(), left, job)
@@ -88,8 +89,10 @@ def from_folders(root: Path, job: Job) -> Data:
 
 def check_albums(root: Path, classes: list[str]) -> None:
     """SystemExit where the folders are one of pictures, and others of what was made of them."""
-    noted = [folder.name for folder in folders(root) if holds_notes(folder)]
-    made = [name for name in classes if name in noted or name.casefold() in MASKS | THUMBNAILS]
+    noted = notes_in(root)
+    made = [
+        name for name in classes if f"{name}/" in noted or name.casefold() in MASKS | THUMBNAILS
+    ]
     albums = [name for name in classes if name not in made]
     if made and albums and all(name.casefold() in ALBUMS for name in albums):
         place = root / albums[0]
@@ -184,8 +187,7 @@ def find(
         if "train" in splits.values() and (both or all(splits.values())) and not names:
             parts = listed(folder.name for folder in splits)
             hint = advice(map(ending, chain(visible(root), *map(visible, splits))))
-            if {*splits.values()} == {"train"}:
-                hint = hint or "; if these are classes, name them in a file classes.txt"
+            hint = hint or "; if these are classes, name them in a file classes.txt"
             expected = "a folder for each class: train/CLASS/1.png"
             raise wrong(root, expected, f"none in {parts}", hint)
         check_classes(root, splits)
@@ -208,6 +210,7 @@ def find(
             continue
         if top != root:
             left.update(beside_folders(top, root))
+            left.update(notes_in(top.parent) if top.parent != root else [])
         for folder in inside:
             name = composed(folder.name)
             unused = used is not None and name not in used
@@ -233,6 +236,10 @@ def beside_folders(top: Path, root: Path) -> list[str]:
     """What each file there is, by its ending, and what systems hide there."""
     files = [path for path in visible(top) if not path.is_dir() and path != root / CLASSES_FILE]
     return [*hidden(top), *map(ending, files)]
+
+
+def notes_in(folder: Path) -> list[str]:
+    return [f"{inner.name}/" for inner in folders(folder) if holds_notes(inner)]
 
 
 def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
@@ -285,8 +292,10 @@ def is_mask(path: Path, folder: Path, there: set[Path]) -> bool:
 
 
 def is_called(folder: Path, words: set[str]) -> bool:
-    """Whether its name, or a word in it, is one of these."""
-    return folder.name.strip("_").casefold() in words or not words.isdisjoint(words_of(folder.name))
+    """Whether its name, or the last word in it, is one of these."""
+    return folder.name.strip("_").casefold() in words or words.issuperset(
+        words_of(folder.name)[-1:]
+    )
 
 
 def repeats_picture(path: Path, there: set[Path], words: set[str], pattern: re.Pattern) -> bool:

@@ -23,6 +23,7 @@ from digits.own.common import (
     Size,
     composed,
     meaning,
+    split_in,
     wrong,
 )
 from digits.own.csv_files import from_csv
@@ -163,7 +164,11 @@ def innermost(path: Path) -> Path:
         files = {ending(file) for file in visible(inner)}
         album = not folders(inner) and files & ENDINGS and not files & TABLES
         split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
-        its_own = beside & ITS_OWN or any(map(may_list, lying)) or (path / CLASSES_FILE).exists()
+        its_own = (
+            beside & ITS_OWN
+            or any(split_in(file.stem) and may_list(file) for file in lying)
+            or (path / CLASSES_FILE).exists()
+        )
         if its_own or idx.candidates(path, "train", "images"):
             break
         if album or split or leads_back(inner):

@@ -47,13 +47,15 @@ def split_by_lists(
     known = PictureIndex(root, there)  # also those of which no class is known, which lists may name
     used = {picture.path.relative_to(root) for picture in found}
     lists: dict[Path, list[tuple[Path, str]]] = {}
+    others = []
     for file in files:
         named = [entry for entry in splits_of(file, known, job) if entry[0] in used]
         if any(split for _, split in named):
             lists[file.relative_to(root)] = named
         elif named:
-            what = f"{file.relative_to(root)}, which names pictures"
-            job.said.append(f"not used: {what}, but no split, as train.txt and test.txt do")
+            others.append(file.relative_to(root))
+    if others:
+        job.said.append(f"not used: {listed(others)}; a list that says a split is called train.txt")
     split_of = dict(chain(*lists.values()))
     said = {split for _, split in chain(*lists.values())}
     if not said - {"train"}:

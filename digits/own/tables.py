@@ -51,7 +51,7 @@ from digits.own.files import (
 from digits.own.folders import ALBUMS, are_parts, find, is_album, only_folder, split_by_folders
 from digits.own.labelled import Picture, from_pictures
 from digits.own.labels import LONGEST_LABEL, as_labels, numbered
-from digits.own.lists import split_by_lists
+from digits.own.lists import split_by_lists, untrained
 
 
 def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
@@ -110,8 +110,9 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     """
     known = PictureIndex(root, [*class_of])
     above = only_folder(root).relative_to(root).parts  # the folders of classes
+    in_album = not ALBUMS.isdisjoint(map(str.casefold, above))
     try:
-        used = [table for table in fitting(files, known) if table.sure or above]
+        used = [table for table in fitting(files, known) if table.sure or in_album]
     except SystemExit:
         return False  # they are no tables of these pictures
     rows = [row for table in used for row in good_rows(table, known, len(used) > 1)]
@@ -126,10 +127,9 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
         return False  # one class alone is none
     if len(used_folders) == 1:
         return is_album(*used_folders)
-    if any(len(table.labels) > 1 for table in used):
-        return False  # attributes in 0 and 1
     if len(used_folders) < len(pairs) or len(labels) < len(pairs):
-        if all(table.sure for table in used) and ALBUMS.intersection(map(str.casefold, above)):
+        sure = all(table.sure for table in used)
+        if in_album and sure and labels.isdisjoint(used_folders):
             return True
         unlike = [(pairs[pair], row) for pair, row in zip(both, rows) if pair[0] != pair[1]]
         _, rare = min(unlike, key=itemgetter(0))
@@ -159,7 +159,8 @@ def from_tables_aside(root: Path, job: Job) -> Data | None:
     tops = [root, *split_folders(root)]
     aside = [each for top in tops for each in folders(top) if not has_pictures(each)]
     files = [file for folder in aside for file in table_files(below(folder, Counter()))]
-    if not files or classes_by_folders(root, job.names):
+    class_of = classes_by_folders(root, job.names) if files else {}
+    if not files or (class_of and not overrules(root, files, class_of)):
         return None
     return from_listed(root, files, job, sure=True)
 
@@ -182,12 +183,16 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
         job.said.append(f"splits by {by}")
     rows = [row for table in used for row in pictures_of(table, known, len(used) > 1)]
     check_chance(used, known, rows)
+    unsplit = not any(row.split for row in rows)
+    if unsplit:
+        rows = split_by_folders(root, rows, 0, strict=True)
     if not splits:
         rows = [*without_stand_ins(rows, job)]
+    if unsplit:
+        rows = split_by_lists(root, rows, {table.file for table in used}, left, job)
     chosen, classes = with_classes(root, rows, job)
-    if not any(picture.split for picture in chosen):
-        chosen = split_by_folders(root, chosen, 0, strict=True)
-        chosen = split_by_lists(root, chosen, {table.file for table in used}, left, job)
+    if reason := untrained(chosen):
+        job.said.append(f"looks wrong: {reason}")
     found: dict[Path, Picture] = {}
     for picture in chosen:
         first = found.setdefault(picture.path, picture)
@@ -298,17 +303,13 @@ def picture_in(
 
 
 def without_stand_ins(rows: list[Picture], job: Job) -> Iterator[Picture]:
-    """Yield them, less test pictures that all have one label, for want of the true."""
-    labels: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    for row in rows:
-        labels[row.split in ("test", "val")][row.name] += 1
-    tested, trained = labels[True], labels[False]
+    """The rows, less test pictures that all have one label, for want of the true."""
+    tested = Counter(row.name for row in rows if row.split == "test")
+    trained = {row.name for row in rows if row.split == "train"}
     same = len(tested) == 1 < min(tested.total(), len(trained))
     if same:
         job.said.append(f"left out: {tested.total():,} test pictures, all labelled {min(tested)}")
-    for row in rows:
-        if not same or row.split not in ("test", "val"):
-            yield row
+    return (row for row in rows if not same or row.split != "test")
 
 
 def check_chance(used: list[Table], known: PictureIndex, rows: list[Picture]) -> None:
