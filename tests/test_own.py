@@ -1632,6 +1632,11 @@ def test_masks_lie_in_folders_with_a_word_for_them(gather: Gather, place: str) -
     assert "left out: 40 masks" in found.said
 
 
+def test_a_folder_called_by_a_number_holds_no_masks(gather: Gather) -> None:
+    classes("cat", "cat/2", "dog")
+    assert "left out" not in gather().said
+
+
 def test_names_that_stand_for_two_pictures_look_wrong(gather: Gather) -> None:
     """As of magnetic tiles and their masks."""
     for path in classes("cat", "dog"):

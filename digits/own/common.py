@@ -48,7 +48,7 @@ class Job:
     colour: bool | None
     test_share: float
     scratch: Path
-    names: list[str] | None  # of the classes in order, as classes.txt has them
+    class_names: list[str] | None  # in order, as classes.txt has them
     said: list[str] = field(default_factory=list)
     # of the test images in order: their files, or rows that were chosen
     tests: list[object] = field(default_factory=list)
@@ -60,6 +60,14 @@ class Job:
             return None
         height, width = [self.size] * 2 if isinstance(self.size, int) else self.size
         return height, width
+
+
+class Picture(NamedTuple):
+    """A file that may be a picture of a class."""
+
+    path: Path
+    label: str  # the class
+    split: str
 
 
 class Data(NamedTuple):

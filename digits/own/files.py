@@ -73,8 +73,13 @@ def walk(folder: Path, left: Counter[str]) -> Iterator[Path]:
         ahead += sorted(inner)
 
 
+def is_picture(path: Path) -> bool:
+    """Whether it is called as one."""
+    return ending(path) in pictures.ENDINGS
+
+
 def has_pictures(folder: Path) -> bool:
-    return any(ending(path) in pictures.ENDINGS for path in walk(folder, Counter()))
+    return any(map(is_picture, walk(folder, Counter())))
 
 
 def holds_notes(folder: Path) -> bool:

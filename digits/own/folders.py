@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 
-from digits import pictures
 from digits.output import listed, printable
 from digits.own.common import (
     KINDS,
@@ -14,12 +13,21 @@ from digits.own.common import (
     SPLITS,
     Data,
     Job,
+    Picture,
     composed,
     meaning,
     natural,
     split_in,
     words_of,
     wrong,
+)
+from digits.own.copies import (
+    BESIDE_MASKS,
+    MASKS,
+    THUMBNAIL,
+    THUMBNAILS,
+    is_mask,
+    repeats_picture,
 )
 from digits.own.files import (
     CLASSES_FILE,
@@ -29,29 +37,16 @@ from digits.own.files import (
     folders,
     hidden,
     holds_notes,
+    is_picture,
     leads_back,
     visible,
 )
-from digits.own.labelled import Picture, from_pictures
+from digits.own.labelled import from_pictures
 from digits.own.lists import split_by_lists, untrained
 
 # words in the names of folders that hold the same pictures or classes once more
 VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
 VERSIONS |= {"original", "processed", "raw", "resized", "segmented", "small"}
-# folders of outlines, and those of pictures beside which they lie
-MASKS = {"annotations", "ground_truth", "groundtruth", "gt", "label", "labels", "mask", "masks"}
-MASKS |= {"segmentation", "segmentationclass", "segmentationobject", "trimaps"}
-BESIDE_MASKS = {"image", "images", "img", "imgs", "jpegimages"}
-# 1_mask, mask_1, 1-segmentation_2
-MASK = re.compile(
-    r"mask[-_. ](?P<of>.+)|(?P<by>.+)[-_. ](gt|labels?|masks?|seg|segmentation)(_\d+)?",
-    re.IGNORECASE,
-)
-# folders of small copies, and what such a copy is called: 1_thumb, thumb_1, 1-thumb-150, 1_thumb@2x
-THUMBNAILS = {"preview", "previews", "thumb", "thumbnail", "thumbnails", "thumbs"}
-THUMBNAIL = re.compile(
-    r"thumb(nail)?[-_. ](?P<of>.+)|(?P<by>.+)[-_. ]thumb(nail)?[-_@]?(\d+x?)?", re.IGNORECASE
-)
 # folders of pictures of which the names say no class
 ALBUMS = {"jpg", "jpeg", "mask", "masks", "photo", "photos", "picture", "pictures", "png"}
 ALBUMS |= THUMBNAILS | BESIDE_MASKS
@@ -63,7 +58,7 @@ NO_CLASS = " (no class of train)"  # why a folder of test pictures is left out
 def joined(root: Path, found: list[Picture]) -> Iterator[str]:
     """Yield what several folders make up one split."""
     places = [(one, one.path.relative_to(root).parts[0]) for one in found]
-    tops = {(one.split, top) for one, top in places if top != one.name}  # else it is a class
+    tops = {(one.split, top) for one, top in places if top != one.label}  # else it is a class
     for split in ("train", "test", "val"):
         called = sorted(name for of, name in tops if of == split and is_split(name))
         if len(called) > 1:
@@ -79,7 +74,7 @@ def from_folders(root: Path, job: Job) -> Data:
         job.said.append(f"{printable(within)} is the only folder of pictures in {printable(root)}")
         left.update(beside_folders(root, root))
         left.update(notes_in(root))
-    found, classes = find(inner, job.names, left)
+    found, classes = find(inner, job.class_names, left)
     check_albums(inner, classes)
     found = split_by_lists(root, found, set(), left, job)
     job.said += joined(inner, found)
@@ -118,7 +113,7 @@ def looks_wrong(root: Path, found: list[Picture], classes: list[str]) -> Iterato
             f"looks wrong: classes called {listed(classes)}, as parts of a data set are; a table "
             "that says what pictures show must name them as they are called"
         )
-    shown = [one for one in found if ending(one.path) in pictures.ENDINGS]
+    shown = [one for one in found if is_picture(one.path)]
     if reason := untrained(found):
         yield f"looks wrong: {reason}"
     stems = Counter(one.path.with_suffix("") for one in shown)
@@ -137,7 +132,7 @@ def looks_nested(root: Path, shown: list[Picture], classes: list[str]) -> Iterat
         for name in inner.keys() & {*outer} - {last}:
             inner[name].add(last)
     names = sorted(set().union(*inner.values()), key=natural)
-    flat = {one.name for one in shown if one.path.parent.name == one.name}
+    flat = {one.label for one in shown if one.path.parent.name == one.label}
     deeper = [name for name in classes if len(inner[name]) > 1 and name not in flat]
     nested = [name for name in classes if inner[name]]
     if len(nested) == 1 < len(classes) and nested == deeper and (root / nested[0]).is_dir():
@@ -175,23 +170,31 @@ def splits_in(root: Path) -> dict[Path, str | None]:
     return splits
 
 
+def holding_classes(root: Path, class_names: list[str] | None) -> dict[Path, str | None]:
+    """The folders that hold those of classes, each with its split: `root` alone, or some in it.
+
+    SystemExit where there seem to be none.
+    """
+    splits = splits_in(root)
+    # one without folders is a class: among vehicles, one is called train
+    if any(split == "train" and folders(folder) for folder, split in splits.items()):
+        return splits
+    both = {"train", "test"} <= {*splits.values()}
+    if "train" in splits.values() and (both or all(splits.values())) and not class_names:
+        parts = listed(folder.name for folder in splits)
+        hint = advice(map(ending, chain(visible(root), *map(visible, splits))))
+        hint = hint or "; if these are classes, name them in a file classes.txt"
+        raise wrong(root, "a folder for each class: train/CLASS/1.png", f"none in {parts}", hint)
+    check_classes(root, splits)
+    return {root: "train"}
+
+
 def find(
-    root: Path, names: list[str] | None, left: Counter[str]
+    root: Path, class_names: list[str] | None, left: Counter[str]
 ) -> tuple[list[Picture], list[str]]:
     """What lies in SPLIT/CLASS, CLASS/SPLIT or CLASS, folders all; and the classes in order."""
-    splits = splits_in(root)
-    used = None if names is None else set(names)
-    # one without folders is a class: among vehicles, one is called train
-    if not any(split == "train" and folders(folder) for folder, split in splits.items()):
-        both = {"train", "test"} <= {*splits.values()}
-        if "train" in splits.values() and (both or all(splits.values())) and not names:
-            parts = listed(folder.name for folder in splits)
-            hint = advice(map(ending, chain(visible(root), *map(visible, splits))))
-            hint = hint or "; if these are classes, name them in a file classes.txt"
-            expected = "a folder for each class: train/CLASS/1.png"
-            raise wrong(root, expected, f"none in {parts}", hint)
-        check_classes(root, splits)
-        splits = {root: "train"}
+    splits = holding_classes(root, class_names)
+    used = None if class_names is None else set(class_names)
     trains = [top for top, split in splits.items() if split == "train"]
     trained = {composed(folder.name) for top in trains for folder in folders(top)}
     found, classes = [], set()
@@ -218,18 +221,23 @@ def find(
                 left[f"{folder.name}/"] += 1
                 continue
             classes.add(name)
-            files = below(folder, left)
-            there = {path.with_suffix("") for path in files if ending(path) in pictures.ENDINGS}
-            for path in files:
-                if is_mask(path, folder, there):
-                    left["masks"] += 1
-                elif repeats_picture(path, there, THUMBNAILS, THUMBNAIL):
-                    left["thumbnails"] += 1
-                else:
-                    found.append(Picture(path, name, split))
+            found += [Picture(path, name, split) for path in shown_in(folder, left)]
     if root in splits:
         found = split_by_folders(root, found, 1)
-    return found, names or sorted(classes, key=natural)
+    return found, class_names or sorted(classes, key=natural)
+
+
+def shown_in(folder: Path, left: Counter[str]) -> Iterator[Path]:
+    """Yield the files of a class, less masks and small copies of its pictures."""
+    files = below(folder, left)
+    there = {path.with_suffix("") for path in files if is_picture(path)}
+    for path in files:
+        if is_mask(path, folder, there):
+            left["masks"] += 1
+        elif repeats_picture(path, there, THUMBNAILS, THUMBNAIL):
+            left["thumbnails"] += 1
+        else:
+            yield path
 
 
 def beside_folders(top: Path, root: Path) -> list[str]:
@@ -280,34 +288,6 @@ def repeats(folder: Path, siblings: set[str]) -> bool:
     return len(others) > 1 and others <= {composed(inner.name) for inner in folders(folder)}
 
 
-def is_mask(path: Path, folder: Path, there: set[Path]) -> bool:
-    """Whether it outlines a picture of a class: in masks beside images, or as 1_mask.png.
-
-    `there` are the paths of the class's pictures, less their endings.
-    """
-    beside = (path.parent.with_name(name) for name in (*BESIDE_MASKS, folder.name))
-    if path.parent != folder and is_called(path.parent, MASKS) and any(map(Path.is_dir, beside)):
-        return ending(path) in pictures.ENDINGS
-    return repeats_picture(path, there, MASKS, MASK)
-
-
-def is_called(folder: Path, words: set[str]) -> bool:
-    """Whether its name, or the last word in it, is one of these."""
-    return folder.name.strip("_").casefold() in words or words.issuperset(
-        words_of(folder.name)[-1:]
-    )
-
-
-def repeats_picture(path: Path, there: set[Path], words: set[str], pattern: re.Pattern) -> bool:
-    """Whether its name, or its folder's and its name, say that it shows one of `there` again."""
-    match = pattern.fullmatch(path.stem)
-    shown = [match["of"] or match["by"]] if match else []
-    place = path.parent
-    if is_called(place, words):
-        place, shown = place.parent, [path.stem, *shown]
-    return ending(path) in pictures.ENDINGS and any(place / name in there for name in shown)
-
-
 def split_by_folders(
     root: Path, found: list[Picture], depth: int, strict: bool = False
 ) -> list[Picture]:
@@ -320,10 +300,10 @@ def split_by_folders(
     splits = [meaning(SPLITS, *parts) for parts in between]
     if "train" in splits:
         splits = [split_in(*parts) for parts in between]
-    said = {split for one, split in zip(found, splits) if ending(one.path) in pictures.ENDINGS}
+    said = {split for one, split in zip(found, splits) if is_picture(one.path)}
     if None in said and {"test", "val"} & said and ("train" in said or strict):
         shown = [(one.path, split) for one, split in zip(found, splits)]
-        beside = [path for path, split in shown if not split and ending(path) in pictures.ENDINGS]
+        beside = [path for path, split in shown if not split and is_picture(path)]
         tops = {path.relative_to(root).parts[0] for path, split in shown if split}
         hint = f"; did you mean {printable(root / min(tops))}?" if len(tops) == 1 else ""
         expected = "all pictures in folders of train and test"
@@ -354,7 +334,7 @@ def unpacked(folder: Path) -> Path:
 
     Folders of notes, as of annotations, do not count.
     """
-    shown = (path for path in visible(folder) if path.is_dir() or ending(path) in pictures.ENDINGS)
+    shown = (path for path in visible(folder) if path.is_dir() or is_picture(path))
     inside = [path for path in shown if not (path.is_dir() and holds_notes(path))]
     if len(inside) != 1 or not inside[0].is_dir():
         return folder

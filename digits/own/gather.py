@@ -38,6 +38,7 @@ from digits.own.files import (
     delimited,
     ending,
     folders,
+    is_picture,
     is_predicted,
     leads_back,
     opened,
@@ -147,7 +148,7 @@ def unnamed(path: Path, table: Path) -> str:
         _, _, lines = delimited(text)
         *_, line = ["", *islice(lines, 2)]
     row = printable(line.strip())[:60]
-    first = next((file.name for file in below(path, Counter()) if ending(file) in ENDINGS), "none")
+    first = next((file.name for file in below(path, Counter()) if is_picture(file)), "none")
     said = f"it begins {row}, and a picture is {printable(first)}"
     return f"; {printable(table.name)} was not used: {said}"
 

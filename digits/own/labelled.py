@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -18,6 +18,7 @@ from digits.own.common import (
     MOST_CLASSES,
     Data,
     Job,
+    Picture,
     Stream,
     choose_test_split,
     common_size,
@@ -25,16 +26,8 @@ from digits.own.common import (
     natural,
     wrong,
 )
-from digits.own.files import CLASSES_FILE, RAW, advice, ending, folders
+from digits.own.files import CLASSES_FILE, RAW, advice, ending, folders, is_picture
 from digits.parallel import parallel
-
-
-class Picture(NamedTuple):
-    """A file that may be a picture of a class."""
-
-    path: Path
-    name: str
-    split: str
 
 
 @dataclass
@@ -48,7 +41,7 @@ class Equal:
     def note(self, pixels: np.ndarray, picture: Picture) -> None:
         first = self.seen.setdefault(hashlib.sha256(pixels.tobytes()).digest(), picture)
         pair = f"{picture.path} = {first.path}"
-        if picture.name != first.name:
+        if picture.label != first.label:
             self.torn.append(pair)
         elif picture.split != first.split:
             self.twice.append(pair)
@@ -81,13 +74,13 @@ def from_pictures(
             coloured = coloured or seen[2]  # then no more need be decoded for it
     del sizes[0, 0]  # of broken pictures, which are told once they are read
     left_out = f"left out: {listed(f'{count:,} {name}' for name, count in left.items())}"
-    empty = sorted(set(classes) - {picture.name for picture in kept}, key=natural)
+    empty = sorted(set(classes) - {picture.label for picture in kept}, key=natural)
     if empty or not kept:
         none = f"no picture of {listed(empty)}" if empty else "none"
         what = f"{none}; {left_out}" if left else none
         expected = "folders of pictures, one for each class, or all called as cat.1.png"
         hint = instead(root, kept, left)
-        if job.names and len(empty) == len(classes):
+        if job.class_names and len(empty) == len(classes):
             there = folders(root)
             called = listed(folder.name for folder in there)
             hint = f"; {CLASSES_FILE} names these, the folders are {called}"
@@ -104,7 +97,7 @@ def from_pictures(
 
 def instead(root: Path, kept: list[Picture], left: Counter[str]) -> str:
     """What to do where folders hold no pictures: the only one that does may hold the classes."""
-    names = {picture.name for picture in kept}
+    names = {picture.label for picture in kept}
     inner = root / min(names, default="")
     if len(names) == 1 and inner.is_dir() and folders(inner):
         return f"; did you mean {printable(inner)}?"
@@ -132,7 +125,7 @@ def inspect(picture: Picture, colour: bool) -> tuple[int, int, bool] | None:
         with pictures.identified(picture.path) as image:
             return *pictures.sides(image), colour and pictures.coloured(image)
     except pictures.NoPicture:
-        return (0, 0, False) if ending(picture.path) in pictures.ENDINGS else None
+        return (0, 0, False) if is_picture(picture.path) else None
     except ValueError:
         return 0, 0, False
 
@@ -166,7 +159,7 @@ def read_pictures(
     while batch := list(islice(loaded, size)):
         bad += [f"{one.path}: {pixels}" for one, (pixels, _) in batch if isinstance(pixels, str)]
         if not bad:
-            labels = [codes[one.name] for one, _ in batch]
+            labels = [codes[one.label] for one, _ in batch]
             pixels, held = zip(*[result for _, result in batch])
             tests = (one.path for (one, _), test in zip(batch, held) if test)
             job.tests.extend(path.relative_to(root) for path in tests)

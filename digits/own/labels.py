@@ -61,12 +61,18 @@ def numbered(place: Path, labels: list[np.ndarray], job: Job) -> tuple[list[np.n
     missing = NO_LABEL | (NO_NUMBER if len(words) == 1 < len(given) else set())
     if empty := [name for name in words if name.casefold() in missing]:
         raise wrong(place, "a label of each image", f"{empty[0] or 'none'} of some")
-    order = job.names or sorted({*given}, key=natural)
+    order = job.class_names or sorted({*given}, key=natural)
     if not set(given) <= set(order):
         order = line_numbers(place, given, order)
-    if not job.names and order[0].isdecimal() and order != [str(at) for at in range(len(order))]:
+    counting = [*map(str, range(len(order)))]
+    if not job.class_names and order[0].isdecimal() and order != counting:
         job.said.append(f"labels are not 0 to {len(order) - 1}, so they are taken as names")
     places = {name: at for at, name in enumerate(order)}
     codes = np.array([places[value] for value in given])[codes].astype(np.uint8)
     ends = np.cumsum([len(each) for each in labels])
-    return np.split(codes, ends[:-1]), job.names or order
+    return np.split(codes, ends[:-1]), job.class_names or order
+
+
+def plain(name: str) -> str:
+    """A name without what people spell now so, now otherwise: capitals, spaces, _ and -."""
+    return " ".join(re.split(r"[\W_]+", composed(name).casefold().strip()))

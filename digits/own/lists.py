@@ -23,10 +23,8 @@ from digits.own.columns import (
     split_said,
     stem,
 )
-from digits.own.common import Job, natural, split_in
-from digits.own.files import TABLES, below, ending, is_predicted, notes, opened
-from digits.own.labelled import Picture
-from digits.pictures import ENDINGS
+from digits.own.common import Job, Picture, natural, split_in
+from digits.own.files import TABLES, below, ending, is_picture, is_predicted, notes, opened
 
 PLAIN = {".txt", ".lst"}  # a picture a line, perhaps with a label after it
 LONGEST = 4096  # letters of a path
@@ -43,7 +41,7 @@ def split_by_lists(
     files = [file for file in notes(root) if file not in labels and may_list(file)]
     if not files or any(picture.split != "train" for picture in found):
         return found  # folders say it, or a table
-    there = [path for path in below(root, Counter()) if ending(path) in ENDINGS]
+    there = [path for path in below(root, Counter()) if is_picture(path)]
     known = PictureIndex(root, there)  # also those of which no class is known, which lists may name
     used = {picture.path.relative_to(root) for picture in found}
     lists: dict[Path, list[tuple[Path, str]]] = {}
@@ -91,9 +89,9 @@ def contradiction(lists: dict[Path, list[tuple[Path, str]]], split_of: dict[Path
 
 def untrained(found: list[Picture]) -> str:
     """Of which classes nothing is left to train on, if any."""
-    pictures = [picture for picture in found if ending(picture.path) in ENDINGS]
-    trained = {picture.name for picture in pictures if picture.split == "train"}
-    without = {picture.name for picture in pictures} - trained
+    pictures = [picture for picture in found if is_picture(picture.path)]
+    trained = {picture.label for picture in pictures if picture.split == "train"}
+    without = {picture.label for picture in pictures} - trained
     return f"nothing of {listed(sorted(without, key=natural))} is to train on" if without else ""
 
 

@@ -9,11 +9,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from digits.own.common import SPLITS, Data, Job, composed, meaning, natural
-from digits.own.files import CLASSES_FILE, TABLE_LIKE, TABLES, ending, visible
+from digits.own.common import SPLITS, Data, Job, Picture, composed, meaning, natural
+from digits.own.files import CLASSES_FILE, TABLE_LIKE, TABLES, ending, is_picture, visible
 from digits.own.folders import splits_in
-from digits.own.labelled import Picture, from_pictures
-from digits.pictures import ENDINGS
+from digits.own.labelled import from_pictures
 
 # a class and a number: cat.1, great_pyrenees_12, cat (1), 7_1
 NUMBERED = re.compile(r"([^\W\d_]\D*?)[ ._-]*\(?\d+\)?|(\d{1,3})[ ._-]\d+")
@@ -40,31 +39,31 @@ def from_names(root: Path, job: Job) -> Data | None:
     for top in sorted(places, key=lambda top: places[top] != "train"):
         split = places[top]
         inside = visible(top)
-        files = [path for path in inside if ending(path) in ENDINGS]
+        files = [path for path in inside if is_picture(path)]
         classes = [class_in(path.stem) for path in files]
-        known = {picture.name for picture in found}
+        known = {picture.label for picture in found}
         fits = bool(files) and all(classes) and (split == "train" or known.issuperset(classes))
         if split and fits:
             found += [Picture(path, name, split) for path, name in zip(files, classes)]
-            beside += [path for path in inside if ending(path) not in ENDINGS]
+            beside += [path for path in inside if not is_picture(path)]
         elif split == "train" or (files and not split):
             return None
         else:
             left[f"{top.name}/"] += 1
     if not say_classes(found) or any(map(may_say_classes, beside)):
         return None
-    classes = job.names or sorted({picture.name for picture in found}, key=natural)
+    classes = job.class_names or sorted({picture.label for picture in found}, key=natural)
     wanted = set(classes)  # of a list, each look-up would walk all
-    used = [picture for picture in found if picture.name in wanted]
+    used = [picture for picture in found if picture.label in wanted]
     left.update(ending(path) for path in beside if path != root / CLASSES_FILE)
-    left.update(f"{picture.name}_" for picture in found if picture.name not in wanted)
+    left.update(f"{picture.label}_" for picture in found if picture.label not in wanted)
     job.said.append("classes by the names of files")
     return from_pictures(root, used, classes, left, job)
 
 
 def say_classes(found: list[Picture]) -> bool:
     """Whether names tell two classes or more, each of two pictures or more, and not by chance."""
-    counts = Counter(picture.name for picture in found)
+    counts = Counter(picture.label for picture in found)
     alike = {composed(name).casefold() for name in counts}
     if len(counts) < 2 or len(alike) < len(counts) or min(counts.values()) < 2:
         return False
@@ -82,7 +81,7 @@ def may_say_classes(path: Path) -> bool:
     name = path.name.casefold()
     if name == CLASSES_FILE or "submission" in name or name.startswith(("readme", "licen")):
         return False
-    return path.is_dir() or ending(path) in ENDINGS | TABLES | TABLE_LIKE
+    return path.is_dir() or is_picture(path) or ending(path) in TABLES | TABLE_LIKE
 
 
 def class_in(name: str) -> str:

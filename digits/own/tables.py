@@ -7,35 +7,14 @@
 A column names files in or below the table's folder: by a path, a name, or that without its ending.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 
-from digits import pictures
 from digits.output import listed
-from digits.own.columns import (
-    PictureIndex,
-    Row,
-    Table,
-    columns_of,
-    marks,
-    rows_of,
-    split_said,
-    stem,
-)
-from digits.own.common import (
-    SPLITS,
-    Data,
-    Job,
-    composed,
-    meaning,
-    natural,
-    wrong,
-)
+from digits.own.columns import PictureIndex, Table
+from digits.own.common import SPLITS, Data, Job, Picture, meaning, natural, wrong
 from digits.own.files import (
     CLASSES_FILE,
     TABLES,
@@ -43,15 +22,17 @@ from digits.own.files import (
     ending,
     folders,
     has_pictures,
+    is_picture,
     is_predicted,
     table_files,
     visible,
     walk,
 )
 from digits.own.folders import ALBUMS, are_parts, find, is_album, only_folder, split_by_folders
-from digits.own.labelled import Picture, from_pictures
-from digits.own.labels import LONGEST_LABEL, as_labels, numbered
+from digits.own.labelled import from_pictures
+from digits.own.labels import as_labels, numbered, plain
 from digits.own.lists import split_by_lists, untrained
+from digits.own.rows import check_chance, classes_by, fitting, good_rows, pictures_of
 
 
 def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
@@ -64,16 +45,11 @@ def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
     except SystemExit:
         return {}
     # a folder of annotations or models is no class
-    class_of = {one.path: one.name for one in found if ending(one.path) in pictures.ENDINGS}
+    class_of = {one.path: one.label for one in found if is_picture(one.path)}
     classes = {*class_of.values()}
     splits = {meaning(SPLITS, name) for name in classes} - {None}
     others = len(splits) > 1 or are_parts(classes) or all(map(is_album, classes))
     return class_of if len(classes) > 1 and not others else {}
-
-
-def plain(name: str) -> str:
-    """A name without what people spell now so, now otherwise: capitals, spaces, _ and -."""
-    return " ".join(re.split(r"[\W_]+", composed(name).casefold().strip()))
 
 
 def from_tables(root: Path, job: Job) -> Data | None:
@@ -85,7 +61,7 @@ def from_tables(root: Path, job: Job) -> Data | None:
     files = [*above, *(file for top in tops for file in tables_in(top))]
     if not files:
         return None
-    class_of = classes_by_folders(root, job.names)
+    class_of = classes_by_folders(root, job.class_names)
     if class_of and not overrules(root, files, class_of):
         names = {file.name: file for file in files if not is_predicted(Path(file.name))}
         if names:
@@ -116,10 +92,10 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     except SystemExit:
         return False  # they are no tables of these pictures
     rows = [row for table in used for row in good_rows(table, known, len(used) > 1)]
-    names = Counter(path for path, _ in {(row.path, row.name) for row in rows})
+    names = Counter(path for path, _ in {(row.path, row.label) for row in rows})
     if 10 * sum(count > 1 for count in names.values()) > len(names):
         return False  # of boxes or parts: a picture has several
-    both = [(plain(class_of[row.path]), plain(row.name)) for row in rows]
+    both = [(plain(class_of[row.path]), plain(row.label)) for row in rows]
     pairs = Counter(both)
     used_folders = {folder for folder, _ in pairs}
     labels = {label for _, label in pairs}
@@ -140,7 +116,7 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
 def contradiction(root: Path, used: list[Table], row: Picture, folder: str) -> SystemExit:
     """What is wrong where a row of these tables says another class than the picture's folder."""
     called = listed(table.file.relative_to(root) for table in used)
-    said = f"{row.path.relative_to(root)} is {row.name}"
+    said = f"{row.path.relative_to(root)} is {row.label}"
     found = f"others: by {called}, {said}, and lies in {folder}"
     one = "it" if len(used) == 1 else "one table of all rows"
     hint = f"put {one} beside a folder images that holds the others"
@@ -159,7 +135,7 @@ def from_tables_aside(root: Path, job: Job) -> Data | None:
     tops = [root, *split_folders(root)]
     aside = [each for top in tops for each in folders(top) if not has_pictures(each)]
     files = [file for folder in aside for file in table_files(below(folder, Counter()))]
-    class_of = classes_by_folders(root, job.names) if files else {}
+    class_of = classes_by_folders(root, job.class_names) if files else {}
     if not files or (class_of and not overrules(root, files, class_of)):
         return None
     return from_listed(root, files, job, sure=True)
@@ -169,7 +145,7 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     """The pictures that some of these tables name, those alone that are `sure` of the classes."""
     left: Counter[str] = Counter()
     inside = below(root, left)
-    images = [path for path in inside if ending(path) in pictures.ENDINGS]
+    images = [path for path in inside if is_picture(path)]
     if not images:
         return None  # and no look at each column of pixels
     known = PictureIndex(root, images)
@@ -193,164 +169,36 @@ def from_listed(root: Path, files: list[Path], job: Job, sure: bool) -> Data | N
     chosen, classes = with_classes(root, rows, job)
     if reason := untrained(chosen):
         job.said.append(f"looks wrong: {reason}")
-    found: dict[Path, Picture] = {}
-    for picture in chosen:
-        first = found.setdefault(picture.path, picture)
-        if first[1:] != picture[1:]:
-            both = " and ".join(f"{one.name} {one.split}".strip() for one in (first, picture))
-            raise wrong(picture.path, "one class and one split", both)
+    found = once_each(chosen)
     left.update(f"{ending(path)} that no row names" for path in images if path not in found)
     known_too = {*images, *(table.file for table in used), root / CLASSES_FILE}
     left.update(ending(path) for path in inside if path not in known_too)
     return from_pictures(root, [*found.values()], classes, +left, job)
 
 
-def classes_by(tables: list[Table], root: Path) -> str:
-    """What is said of the columns by which pictures have their classes."""
-    by = listed(f"{table.by} of {table.file.relative_to(root)}" for table in tables)
-    return f"classes by {by}"
-
-
-def named_by(tables: list[Table]) -> tuple[int, int]:
-    """How many pictures they name, then how few rows they need for it."""
-    names = [name for table in tables for name in cells(table)]
-    return len({*names}), -len(names)
-
-
-def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
-    """The tables that say the classes alike: of several, in a column that is called so."""
-    tables: list[Table] = []
-    reasons: dict[Path, SystemExit] = {}  # why a table in a folder is not used
-    for file in files:
-        if is_predicted(file.relative_to(known.root)):
-            continue
-        try:
-            if table := columns_of(file, known):
-                tables.append(table)
-        except SystemExit as reason:
-            reasons.setdefault(file.parent, reason)
-    sure = [table for table in tables if table.sure]
-    if reasons and not sure:
-        raise next(iter(reasons.values()))
-    if len(tables) < 2:
-        return tables
-    splits = [known.split_of(table.file) for table in sure]
-    parts = {table.file.parent for table in sure if known.holds(table.file)}
-    apart = len(parts) == len(tables)  # each beside its own pictures
-    if (None not in splits and len({*splits}) == len(splits) > 1) or apart:
-        if apart and (without := reasons.keys() - parts):
-            raise reasons[min(without)]
-        return sure  # which may call their columns otherwise
-    groups: dict[tuple[str, ...], list[Table]] = {}
-    for table in sure:
-        groups.setdefault(table.key, []).append(table)
-    alike = max(groups.values(), key=named_by, default=[])
-    unsplit = [one for one in alike if one.split is None and not known.split_of(one.file)]
-    if not alike or (len(alike) > 1 and unsplit):
-        found = listed(table.file.relative_to(known.root) for table in tables)
-        expected = "one table with a column called label, or train.csv and test.csv"
-        raise wrong(known.root, expected, found)
-    return alike
-
-
-def pictures_of(table: Table, known: PictureIndex, several: bool) -> Iterator[Picture]:
-    """Yield the pictures of a table, of several if so, with what it says that each shows."""
-    lost = []
-    for place, row in places(table):
-        if picture := picture_in(row, table, known, several, place):
-            yield picture
-        else:
-            lost.append(row[table.picture])
-    if lost:
-        found = f"none called {listed(lost)} ({len(lost):,} in all)"
-        raise wrong(table.file, f"pictures in or below {known.root}", found)
-
-
-def good_rows(table: Table, known: PictureIndex, several: bool) -> Iterator[Picture]:
-    """Yield the same, less rows in which anything is wrong, which are passed over."""
-    for place, row in places(table):
-        picture = None
-        with suppress(SystemExit):
-            picture = picture_in(row, table, known, several, place)
-        if picture:
-            yield picture
-
-
-def places(table: Table) -> Iterator[tuple[str, Row]]:
-    """Yield its rows, each with how the place is called."""
-    for number, row in islice(rows_of(table.file), int(table.headed), None):
-        yield f"{table.file}, line {number}", row
-
-
-def picture_in(
-    row: Row, table: Table, known: PictureIndex, several: bool, place: str
-) -> Picture | None:
-    """The picture that a row names, None where it is not there; SystemExit says what is wrong."""
-    if len(row) != len(table.head):
-        raise wrong(place, f"{len(table.head)} columns", len(row))
-    of_file = known.split_of(table.file)
-    split = of_file if several else None
-    if table.split is not None:
-        split = split_said(table.head[table.split], row[table.split])
-        if not split:
-            raise wrong(place, "train, val or test", row[table.split])
-    paths = known.named_in(table.file, row[table.picture], split or of_file)
-    if len(paths) > 1:
-        raise wrong(place, "the name of one picture", f"that of {listed(paths)}")
-    if not paths:
-        return None
-    return Picture(known.root / paths[0], label_in(row, table, place), split or "")
-
-
 def without_stand_ins(rows: list[Picture], job: Job) -> Iterator[Picture]:
     """The rows, less test pictures that all have one label, for want of the true."""
-    tested = Counter(row.name for row in rows if row.split == "test")
-    trained = {row.name for row in rows if row.split == "train"}
+    tested = Counter(row.label for row in rows if row.split == "test")
+    trained = {row.label for row in rows if row.split == "train"}
     same = len(tested) == 1 < min(tested.total(), len(trained))
     if same:
         job.said.append(f"left out: {tested.total():,} test pictures, all labelled {min(tested)}")
     return (row for row in rows if not same or row.split != "test")
 
 
-def check_chance(used: list[Table], known: PictureIndex, rows: list[Picture]) -> None:
-    """SystemExit where names without endings fit few pictures: numbers may be of other things."""
-    if any(stem(cell) != cell for table in used for cell in cells(table)):
-        return
-    there = Counter(known.root / path.parent for path in known.paths)
-    named = Counter(path.parent for path in {row.path for row in rows})
-    if all(2 * count < there[folder] for folder, count in named.items()):
-        found = f"{named.total():,} of {len(known.paths):,}; names without endings may be chance"
-        raise wrong(used[0].file, "names of at least half of a folder's pictures", found)
-
-
-def cells(table: Table) -> Iterator[str]:
-    """What its rows call their pictures."""
-    rows = islice(rows_of(table.file), int(table.headed), None)
-    return (row[table.picture] for _, row in rows if len(row) == len(table.head))
-
-
-def label_in(row: Row, table: Table, place: str) -> str:
-    """What a row says that its picture shows; SystemExit where that is nothing, or no name."""
-    if len(table.labels) == 1:
-        label = row[table.labels[0]].strip()
-    else:
-        marked = marks(row, table.labels)
-        if len(marked) != 1:
-            raise wrong(place, "a 1 in one column and 0 in the others", listed(row))
-        label = table.head[marked[0]].strip()
-    if not label:
-        raise wrong(place, "a class", "none")
-    if len(label) > LONGEST_LABEL or "\n" in label:
-        raise wrong(
-            place, f"a class of at most {LONGEST_LABEL} letters in a line", f"{label[:40]} ..."
-        )
-    if re.search("[\ud800-\udfff\ufffd]", label):
-        raise wrong(place, "text in UTF-8", label)
-    return composed(label)
+def once_each(rows: list[Picture]) -> dict[Path, Picture]:
+    """The rows by their pictures; SystemExit where two say otherwise of one."""
+    found: dict[Path, Picture] = {}
+    for row in rows:
+        first = found.setdefault(row.path, row)
+        if first != row:
+            both = " and ".join(f"{one.label} {one.split}".strip() for one in (first, row))
+            raise wrong(row.path, "one class and one split", both)
+    return found
 
 
 def with_classes(root: Path, found: list[Picture], job: Job) -> tuple[list[Picture], list[str]]:
     """Pictures with the names of their classes, and all of these: classes.txt may have them."""
-    labels = as_labels([picture.name for picture in found])
+    labels = as_labels([picture.label for picture in found])
     [codes], classes = numbered(root, [labels], job)
-    return [picture._replace(name=classes[code]) for picture, code in zip(found, codes)], classes
+    return [picture._replace(label=classes[code]) for picture, code in zip(found, codes)], classes

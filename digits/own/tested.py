@@ -11,11 +11,11 @@ from pathlib import Path
 from digits.output import listed
 from digits.own.columns import PictureIndex
 from digits.own.common import Data, Job, composed
-from digits.own.files import below, ending, folders, table_files, visible
+from digits.own.files import below, ending, folders, is_picture, table_files, visible
 from digits.own.folders import NO_CLASS, find, splits_in
 from digits.own.labelled import from_pictures
-from digits.own.tables import classes_by, fitting, pictures_of, plain
-from digits.pictures import ENDINGS
+from digits.own.labels import plain
+from digits.own.rows import classes_by, fitting, pictures_of
 
 
 def from_tested(root: Path, job: Job) -> Data | None:
@@ -23,28 +23,28 @@ def from_tested(root: Path, job: Job) -> Data | None:
     aside = without_classes(root)
     left: Counter[str] = Counter()
     inside = [path for top in aside for path in below(top, left)]
-    images = [path for path in inside if ending(path) in ENDINGS]
+    images = [path for path in inside if is_picture(path)]
     known = PictureIndex(root, images)
     files = [*table_files(visible(root)), *table_files(inside)] if images else []
     files = [file for file in files if known.split_of(file) in ("test", "val")]
     if not files:
         return None
     try:
-        found, classes = find(root, job.names, left)
+        found, classes = find(root, job.class_names, left)
         used = fitting(files, known)
         rows = [row for table in used for row in pictures_of(table, known, several=True)]
     except SystemExit:
         return None  # what is wrong is told where folders alone are read, or tables alone
     name_of = {key(name): name for name in classes}
-    tested = [row._replace(name=name_of.get(key(row.name), "")) for row in rows]
-    told = {picture.name for picture in tested}  # a single one stands there for want of the true
+    tested = [row._replace(label=name_of.get(key(row.label), "")) for row in rows]
+    told = {picture.label for picture in tested}  # a single one stands there for want of the true
     if len(told) < 2 or "" in told or len(name_of) < len(classes):
         return None
     left.subtract(f"{top.name}/{NO_CLASS}" for top in aside)
     left.subtract(ending(table.file) for table in used)
     named = {picture.path for picture in tested}
     left.update(f"{ending(path)} that no row names" for path in images if path not in named)
-    left.update(ending(path) for path in inside if ending(path) not in ENDINGS)
+    left.update(ending(path) for path in inside if not is_picture(path))
     job.said.append(f"of {listed(top.name for top in aside)} {classes_by(used, root)}")
     return from_pictures(root, [*found, *tested], classes, +left, job)
 
