@@ -214,7 +214,7 @@ def split_column(file: Path, head: Row, rows: list[Row], others: list[int]) -> i
         found = listed(head[at] for at in called)
         raise wrong(file, "one column of splits", found, "; rename all but one")
     alone = len(others) == 1
-    worded = (at for at in others if is_split(columns[at], rows, at, alone))
+    worded = (at for at in others if has_split_words(columns[at], rows, at, alone))
     return called[0] if called else next(worded, None)
 
 
@@ -265,7 +265,7 @@ def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -
     return bool(hits) and 2 * len(hits) >= len(cells)
 
 
-def is_split(column: str, rows: list[Row], at: int, alone: bool) -> bool:
+def has_split_words(column: str, rows: list[Row], at: int, alone: bool) -> bool:
     """Whether a column has few words, of which two are train, val or test.
 
     Alone, it has no other words: a train may be a class among vehicles.

@@ -46,7 +46,7 @@ from digits.own.files import (
     visible,
 )
 from digits.own.folders import from_folders
-from digits.own.idx_files import from_idx, split_of
+from digits.own.idx_files import from_idx, split_called
 from digits.own.lists import may_list
 from digits.own.names import from_names
 from digits.own.numpy_files import from_drawings, from_numpy
@@ -107,17 +107,18 @@ def gather(path: Path, target: Path, size: Size, colour: bool | None, share: flo
     )
     kind = f"{height} x {width}, {'colour' if channels == 3 else 'grey'}"
     classes = f"{len(data.classes)} classes ({listed(data.classes)})"
+    print(f"{printable(path)}: {data.form}: {amount} of {kind}; {classes}")
     if path != outer:
-        job.said.insert(0, f"{printable(path.name)} is the only folder in {printable(path.parent)}")
-    first = f"{printable(path)}: {data.form}: {amount} of {kind}; {classes}"
-    print("\n  ".join([first, *job.said]))
+        print(f"  {printable(path.name)} is the only folder in {printable(path.parent)}")
+    for line in job.said:
+        print(f"  {line}")
 
 
 def check(path: Path, data: Data) -> None:
     """SystemExit where its classes or its images are none that the pipeline can do with."""
     if not 2 <= len(data.classes) <= MOST_CLASSES:
         found = f"{len(data.classes)}: {listed(data.classes)}"
-        hint = instead_of(path, data.classes[0]) if len(data.classes) == 1 else ""
+        hint = hint_for_one_class(path, data.classes[0]) if len(data.classes) == 1 else ""
         raise wrong(path, f"2 to {MOST_CLASSES} classes", found, hint)
     shown = [composed(printable(name)) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
@@ -130,7 +131,7 @@ def check(path: Path, data: Data) -> None:
         raise wrong(path, expected, data.shape, "; set datasets.folder.image_size")
 
 
-def instead_of(path: Path, only: str) -> str:
+def hint_for_one_class(path: Path, only: str) -> str:
     """What to do where a folder is the only class."""
     if not path.is_dir() or path / only not in folders(path):
         return ""
@@ -160,22 +161,21 @@ def innermost(path: Path) -> Path:
     """
     while path.is_dir() and len(inside := folders(path)) == 1:
         [inner] = inside
-        lying = visible(path)
-        beside = {ending(file) for file in lying}
         files = {ending(file) for file in visible(inner)}
         album = not folders(inner) and files & ENDINGS and not files & TABLES
         split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
-        its_own = (
-            beside & ITS_OWN
-            or any(split_in(file.stem) and may_list(file) for file in lying)
-            or (path / CLASSES_FILE).exists()
-        )
-        if its_own or idx.candidates(path, "train", "images"):
-            break
-        if album or split or leads_back(inner):
+        if album or split or leads_back(inner) or read_beside(path):
             break
         path = inner
     return path
+
+
+def read_beside(path: Path) -> bool:
+    """Whether files in a folder are read themselves, or may be of the folder beside them."""
+    files = visible(path)
+    lists = any(split_in(file.stem) and may_list(file) for file in files)
+    others = {*map(ending, files)} & ITS_OWN or idx.candidates(path, "train", "images")
+    return lists or bool(others) or (path / CLASSES_FILE).exists()
 
 
 def look(path: Path, job: Job) -> Data:
@@ -203,7 +203,9 @@ def untested(path: Path, said: list[str]) -> list[str]:
     """What is called as a test set, if nothing was said of it."""
     names = [each.name for each in visible(path)] if path.is_dir() else []
     told = "".join(said)
-    return [name for name in names if split_of(Path(name)) in ("test", "val") and name not in told]
+    return [
+        name for name in names if split_called(Path(name)) in ("test", "val") and name not in told
+    ]
 
 
 def class_names(file: Path) -> list[str] | None:

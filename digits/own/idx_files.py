@@ -25,7 +25,7 @@ def from_idx(root: Path, job: Job) -> Data | None:
 
 def place_of(root: Path, split: str) -> tuple[Path, bool] | None:
     """Where the files of a split lie, and whether the folder says the split: first at the top."""
-    inner = {folder: split_of(folder) for folder in folders(root) if split_of(folder)}
+    inner = {folder: split_called(folder) for folder in folders(root) if split_called(folder)}
     places = [root, *sorted(inner, key=lambda folder: inner[folder] != split)]
     for place in places:
         unnamed = inner.get(place) == split
@@ -36,7 +36,7 @@ def place_of(root: Path, split: str) -> tuple[Path, bool] | None:
     return None
 
 
-def split_of(path: Path) -> str | None:
+def split_called(path: Path) -> str | None:
     """The split that the name of a folder or file says; t10k is MNIST's word for test."""
     word = path.name.casefold().partition("-")[0]
     return split_in(path.name) or idx.OTHER_WORDS.get(word)

@@ -79,7 +79,7 @@ def from_pictures(
         none = f"no picture of {listed(empty)}" if empty else "none"
         what = f"{none}; {left_out}" if left else none
         expected = "folders of pictures, one for each class, or all called as cat.1.png"
-        hint = instead(root, kept, left)
+        hint = hint_for_empty(root, kept, left)
         if job.class_names and len(empty) == len(classes):
             there = folders(root)
             called = listed(folder.name for folder in there)
@@ -95,7 +95,7 @@ def from_pictures(
     return Data("pictures", shape if coloured else shape[:2], classes, share, stream)
 
 
-def instead(root: Path, kept: list[Picture], left: Counter[str]) -> str:
+def hint_for_empty(root: Path, kept: list[Picture], left: Counter[str]) -> str:
     """What to do where folders hold no pictures: the only one that does may hold the classes."""
     names = {picture.label for picture in kept}
     inner = root / min(names, default="")

@@ -109,11 +109,11 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
             return True
         unlike = [(pairs[pair], row) for pair, row in zip(both, rows) if pair[0] != pair[1]]
         _, rare = min(unlike, key=itemgetter(0))
-        raise contradiction(root, used, rare, class_of[rare.path])
+        raise contradicted(root, used, rare, class_of[rare.path])
     return False
 
 
-def contradiction(root: Path, used: list[Table], row: Picture, folder: str) -> SystemExit:
+def contradicted(root: Path, used: list[Table], row: Picture, folder: str) -> SystemExit:
     """What is wrong where a row of these tables says another class than the picture's folder."""
     called = listed(table.file.relative_to(root) for table in used)
     said = f"{row.path.relative_to(root)} is {row.label}"

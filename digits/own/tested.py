@@ -35,8 +35,8 @@ def from_tested(root: Path, job: Job) -> Data | None:
         rows = [row for table in used for row in pictures_of(table, known, several=True)]
     except SystemExit:
         return None  # what is wrong is told where folders alone are read, or tables alone
-    name_of = {key(name): name for name in classes}
-    tested = [row._replace(label=name_of.get(key(row.label), "")) for row in rows]
+    name_of = {comparable(name): name for name in classes}
+    tested = [row._replace(label=name_of.get(comparable(row.label), "")) for row in rows]
     told = {picture.label for picture in tested}  # a single one stands there for want of the true
     if len(told) < 2 or "" in told or len(name_of) < len(classes):
         return None
@@ -58,6 +58,6 @@ def without_classes(root: Path) -> list[Path]:
     return [top for top in tests if len(trained) > 1 and trained.isdisjoint(inside[top])]
 
 
-def key(name: str) -> str:
+def comparable(name: str) -> str:
     """What the name of a class and a label share: 00007 and 7, Stop_sign and stop sign."""
     return plain(name).lstrip("0") or "0"
