@@ -69,13 +69,15 @@ def read_run(params: Params) -> figures.Run:
     )
 
 
-def save(figure: Figure, path: Path, dpi: int) -> None:
-    """Write a figure as PNG of 256 colours, which takes a third of the bytes."""
+def save(figure: Figure, path: Path, dpi: int, colour: bool = False) -> None:
+    """Write a figure as PNG; unless in full colour, of 256, which takes a third of the bytes."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    image.quantize(256, Image.Quantize.FASTOCTREE).save(path)
+    if not colour:
+        image = image.quantize(256, Image.Quantize.FASTOCTREE)
+    image.save(path)
 
 
 def main(params: Params) -> None:
@@ -84,7 +86,7 @@ def main(params: Params) -> None:
     with output.beside(REPORTS / "figures") as folder:
         folder.mkdir()
         for name, draw in figures.FIGURES.items():
-            save(draw(run), folder / f"{name}.png", params.plot.dpi)
+            save(draw(run), folder / f"{name}.png", params.plot.dpi, run.data.channels == 3)
     page = REPORTS / "report.md"
     output.write_text(page, "\n\n".join(paragraphs) + "\n")
     print(f"what came out, with figures: {page}")

@@ -211,6 +211,31 @@ def test_a_head_that_a_person_detached_is_not_mended(project: Project) -> None:
     assert project.run("python", "-m", "tools.mend").stdout == "nothing to mend\n"
 
 
+@pytest.mark.fault(
+    "DVC",
+    "`dvc exp apply` of an older experiment takes away data that DVC keeps since",
+    "`make mend` says how they come back",
+)
+def test_data_that_an_older_experiment_takes_away_come_back(project: Project) -> None:
+    project.run("dvc", "exp", "run", "--name", "older", "-S", "plot.dpi=51")
+    picture = project.root / "data/mine/cat/1.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"PNG")
+    project.run("dvc", "add", "data/mine")
+    project.run("git", "restore", "params.yaml")
+    project.commit("with data")
+    project.run("dvc", "exp", "apply", "older")
+    assert not picture.exists()
+    said = project.run("python", "-m", "tools.mend").stdout
+    assert said.startswith(
+        "data/mine.dvc is gone, as `dvc exp apply` of an older experiment leaves"
+    )
+    assert said.endswith(": git restore data && dvc checkout\n")
+    project.run("git", "restore", "data")
+    project.run("dvc", "checkout")
+    assert picture.read_bytes() == b"PNG"
+
+
 def test_what_is_whole_is_not_mended(project: Project) -> None:
     stages = project.root / "dvc.yaml"
     alone = "  alone:\n    cmd: 'true'\n"  # without a dep or an output

@@ -1730,9 +1730,7 @@ def test_lists_that_put_a_picture_into_two_splits_are_told_and_not_used(gather: 
     classes("cat", "dog")
     for split in ("train", "test"):
         in_folder(f"{split}.txt", b"cat/1.png\ndog/1.png")
-    said = (
-        "looks wrong: cat/1.png stands in test and in train, so test.txt, train.txt says no splits"
-    )
+    said = "looks wrong: cat/1.png stands in test and in train, so no splits by test.txt, train.txt"
     assert said in gather().said
 
 
@@ -1753,7 +1751,7 @@ def test_numbers_name_no_pictures_in_a_list(gather: Gather) -> None:
 def test_lists_that_leave_a_class_without_training_pictures_are_told(gather: Gather) -> None:
     classes("cat", "dog")
     in_folder("test.txt", b"\n".join(b"cat/%d.png" % at for at in range(20)))
-    said = "looks wrong: nothing of cat is to train on, so test.txt says no splits"
+    said = "looks wrong: nothing of cat is to train on, so no splits by test.txt"
     assert said in gather().said
 
 
@@ -2320,7 +2318,8 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "pictures with no folder of their class": (
         lambda: [picture("1.png"), picture("2.png")],
-        f"{NO_CLASS} none; left out: 2 .png; name the folder above, if this is a class",
+        f"{NO_CLASS} none; left out: 2 .png; name the folder above, if this is a class, "
+        "or a table lies there",
     ),
     "pictures right below train and test, as of Kaggle's cats and dogs": (
         lambda: classes("train", "test1"),

@@ -238,8 +238,9 @@ def test_a_run_of_edited_code_is_not_as_committed(project: Project) -> None:
 def test_by_default_a_metric_that_all_have_and_it_says_which(project: Project) -> None:
     by_hand(project, "a", {"recipe": "fast"}, [0.9], test_accuracy=0.9, loss=0.3)
     by_hand(project, "b", {}, [0.9], loss=0.2, test_accuracy=0.92, val_accuracy=0.93)
-    said, how, header, *_ = study(project)
+    said, how, which, header, *_ = study(project)
     assert said == "by test_accuracy, which all have: 1 of 2 hold no images out"
+    assert which.startswith("those that hold none out: a; ")
     assert "-S train.validation_split=0.1" in how
     assert "test_accuracy" in header.split()
     assert study(project, "--metric", "val_accuracy")[0] == "left out: 1 without val_accuracy"

@@ -486,6 +486,17 @@ def test_a_long_value_is_cut_and_a_long_word_broken() -> None:
     assert broken == ["recipe=good,", "optimizer.", "learning_rate=0.0005"]
 
 
+def test_show_tells_of_experiments_of_other_commits(project: Project) -> None:
+    project.run("dvc", "exp", "run", "--name", "older", "-S", "plot.dpi=51")
+    project.run("git", "restore", "params.yaml")
+    (project.root / "note.txt").write_text("")
+    project.commit("a second one")
+    project.run("dvc", "exp", "run", "--name", "newer", "-S", "plot.dpi=52")
+    said = "1 of other commits: make show ARGS=-A\n"
+    assert tool(project, "show").stdout.endswith(said)
+    assert said not in tool(project, "show", "-A").stdout
+
+
 def test_show_refuses_options_that_choose_no_rows(project: Project) -> None:
     done = tool(project, "show", "--sort-by", "loss", check=False)
     assert "expected options that choose rows, -n --num" in done.stdout

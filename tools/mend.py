@@ -1,13 +1,15 @@
 """Find and mend what a DVC that was killed leaves broken in this checkout. No result is touched.
 
 A cut dvc.lock, damaged records of runs, stale locks and copies, changes that Git does not see, a
-HEAD that an experiment left detached, a queue that waits: a line says what was mended, or how to.
+HEAD that an experiment left detached, a queue that waits, data of the commit that are gone: a line
+says what was mended, or how to.
 Where DVC or Git is at work, or Git does not answer, nothing is done.
 """
 
 import argparse
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,14 +187,20 @@ def head() -> Iterator[str]:
         yield "its values are still here; to go back to the last commit: git restore . && dvc repro"
 
 
+def data() -> Iterator[str]:
+    """Of data that DVC keeps, and that an experiment took away which was older than these."""
+    for file in git("ls-files", "--deleted", "--", "*.dvc").splitlines():
+        back = f"git restore {shlex.quote(str(Path(file).parent))} && dvc checkout"
+        yield f"{file} is gone, as `dvc exp apply` of an older experiment leaves it: {back}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.mend", description=__doc__)
     parser.parse_args()
     if busy := at_work():
         raise SystemExit("mend: wait for this to end, or stop it:\n" + "\n".join(busy))
-    mended = [
-        line for check in (index, lock, copies, runs, rwlock, queue, head) for line in check()
-    ]
+    checks = (index, lock, copies, runs, rwlock, queue, head, data)
+    mended = [line for check in checks for line in check()]
     print("\n".join(mended or ["nothing to mend"]))
 
 

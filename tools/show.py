@@ -7,6 +7,7 @@ follow.
 """
 
 import argparse
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import chain
@@ -124,6 +125,13 @@ def best(runs: list[Run], compared: dict[str, Run], most: int) -> tuple[list[Run
     return found, rest
 
 
+def of_other_commits(shown: set[str]) -> int:
+    """How many experiments there are of commits that are not shown."""
+    refs = commands.output("git", "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    found = [re.fullmatch(r"refs/exps/(..)/(.{38})/.+", ref) for ref in refs]
+    return sum(each[1] + each[2] not in shown for each in found if each)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.show",
@@ -150,6 +158,8 @@ def main() -> None:
         print(f"why {failed[0]} failed: dvc queue logs {failed[0]}")
     if not any(run.is_experiment for run in runs):
         print('no experiments of the present commit; of the last ten: make show ARGS="-n 10"')
+    elif others := of_other_commits({run.rev for run in runs}):
+        print(f"{others} of other commits: make show ARGS=-A")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import chain, islice
 
+from digits.output import listed
 from tools import commands, configurations, dvc_lock, exp_show, tables
 from tools.configurations import Study
 from tools.exp_show import Run
@@ -69,10 +70,12 @@ def choose(runs: list[Run]) -> str:
 
 def caution(runs: list[Run], metric: str) -> None:
     """Say why configurations are not compared by images that are held out."""
-    lacking = sum("val_accuracy" not in run.metrics for run in runs)
+    lacking = [run.name for run in runs if "val_accuracy" not in run.metrics]
     if lacking:
-        print(f"by {metric}, which all have: {lacking} of {len(runs)} hold no images out")
+        print(f"by {metric}, which all have: {len(lacking)} of {len(runs)} hold no images out")
         print("(-S train.validation_split=0.1 does); a choice by test images spoils them as a test")
+        if len(lacking) < len(runs):
+            print(f"those that hold none out: {listed(lacking)}; ARGS=\"'NAME-*'\": these alone")
 
 
 def ended(runs: list[Run]) -> list[Run]:
@@ -96,7 +99,9 @@ def named(runs: list[Run], patterns: list[str]) -> list[Run]:
     names = [run.name for run in runs if run.is_experiment]
     fit = {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
     if not fit:
-        raise SystemExit(f"no experiment is named {' or '.join(patterns)}; their names: make show")
+        begun = [one for one in patterns if any(name.startswith(f"{one}-") for name in names)]
+        hint = f"did you mean '{begun[0]}-*'?" if begun else "their names: make show"
+        raise SystemExit(f"no experiment is named {' or '.join(patterns)}; {hint}")
     return [run for run in runs if run.name in fit or not run.is_experiment]
 
 

@@ -102,7 +102,7 @@ def hint_for_empty(root: Path, kept: list[Picture], left: Counter[str]) -> str:
     if len(names) == 1 and inner.is_dir() and folders(inner):
         return f"; did you mean {printable(inner)}?"
     if not names and pictures.ENDINGS & {*left}:
-        return "; name the folder above, if this is a class"
+        return "; name the folder above, if this is a class, or a table lies there"
     return advice(left.elements()) + ("; take away what is no class" if names else "")
 
 

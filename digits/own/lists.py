@@ -61,7 +61,7 @@ def split_by_lists(
     rest = "" if "train" in said else "train"
     split = [one._replace(split=split_of.get(one.path.relative_to(root), rest)) for one in found]
     if reason := contradiction(lists, split_of) or untrained(split):
-        job.said.append(f"looks wrong: {reason}, so {listed(lists)} says no splits")
+        job.said.append(f"looks wrong: {reason}, so no splits by {listed(lists)}")
         return found
     job.said.append(f"splits by {listed(lists)}")
     left.subtract(f"{name.parts[0]}/" if name.parts[1:] else ending(name) for name in lists)
