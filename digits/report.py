@@ -86,7 +86,7 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
     )
     yield table(["images", "accuracy", "loss", "expected calibration error"], results(run))
     yield (
-        "The interval says how exactly these images tell the accuracy on ever more of their kind "
+        "The interval: where the accuracy on many more images of this kind probably lies "
         "(Wilson). Calibration error: the mean gap between confidence and accuracy; 0 is best."
     )
     for name in FIGURES:

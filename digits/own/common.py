@@ -30,7 +30,7 @@ WORD = re.compile(r"^[xyXY](?=(?i:train|test|val))|[A-Z]?[a-z]+|[A-Z]+(?![a-z])"
 INDEX = {"", "id", "imageid", "image_id", "index", "unnamed: 0"}
 
 TABLE_HINT = "; a table that names pictures lies beside or above them"
-TABLE_HINT += ", and has their names in a column"
+TABLE_HINT += ", and has their names in a column: name the folder of both"
 MOST_CLASSES = 256  # a label is a byte
 LARGEST_KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
 LARGEST_BROUGHT = 64  # else they are brought to their median, the longer side to no more than this
