@@ -1,8 +1,8 @@
 """Find and mend what a DVC that was killed leaves broken in this checkout. No result is touched.
 
 A cut dvc.lock, damaged records of runs, stale locks and copies, changes that Git does not see, a
-HEAD that an experiment left detached, a queue that waits, data of the commit that are gone: a line
-says what was mended, or how to.
+HEAD that an experiment left detached, a queue that waits, data that are gone: a line says what was
+mended, or how to.
 Where DVC or Git is at work, or Git does not answer, nothing is done.
 """
 
