@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -42,6 +42,7 @@ RENAME = "is called as a model's results: if it is none, rename it"
 OF_SYSTEMS = ["@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found"]
 OF_SYSTEMS += ["System Volume Information", "__MACOSX", "__pycache__"]
 LINE = 2**24  # characters of a line of a table
+LOOKED_INTO = 10  # files of no known ending, by which it is told whether a folder holds pictures
 # what is a picture, or may be made one
 MAY_SHOW = pictures.ENDINGS | ADVICE.keys() - TABLE_LIKE - {".mat"}
 
@@ -85,13 +86,14 @@ def has_pictures(folder: Path) -> bool:
 def holds_notes(folder: Path) -> bool:
     """Whether files lie in or below it, none of which may show anything: lists, annotations."""
     some = next(walk(folder, Counter()), None) is not None
-    return some and not any(map(may_show, walk(folder, Counter())))
+    if not some or any(ending(path) in MAY_SHOW for path in walk(folder, Counter())):
+        return False
+    others = (path for path in walk(folder, Counter()) if ending(path) not in TABLES | TABLE_LIKE)
+    return not any(map(shows, islice(others, LOOKED_INTO)))
 
 
-def may_show(path: Path) -> bool:
-    """Whether a file is or may hold pictures, by its ending, or else by its content."""
-    if ending(path) in MAY_SHOW | TABLES | TABLE_LIKE:
-        return ending(path) in MAY_SHOW
+def shows(path: Path) -> bool:
+    """Whether it is a picture by its content, be it broken."""
     try:
         with pictures.identified(path):
             return True
