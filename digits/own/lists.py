@@ -75,7 +75,7 @@ def may_list(file: Path) -> bool:
     if ending(file) in PLAIN and not split_in(file.stem):
         with opened(file) as text:
             words = re.split(r"[\s,;]+", text.readline(LONGEST))
-        return any(stem(word) != word for word in words)
+        return not all(map(has_no_ending, words))
     return ending(file) in TABLES | PLAIN
 
 

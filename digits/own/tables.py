@@ -104,8 +104,7 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     if len(used_folders) == 1:
         return is_album(*used_folders)
     if len(used_folders) < len(pairs) or len(labels) < len(pairs):
-        sure = all(table.sure for table in used)
-        if in_album and sure and labels.isdisjoint(used_folders):
+        if in_album and labels.isdisjoint(used_folders) and all(table.sure for table in used):
             return True
         unlike = [(pairs[pair], row) for pair, row in zip(both, rows) if pair[0] != pair[1]]
         _, rare = min(unlike, key=itemgetter(0))
