@@ -306,6 +306,15 @@ def test_why_knows_every_kind_of_stage(added: Project) -> None:
     }
 
 
+def test_why_says_of_another_folder_that_it_is_new_or_not_there(project: Project) -> None:
+    (project.root / "data/own/a").mkdir()
+    (project.root / "data/own/a/b").touch()
+    project.change(datasets__folder__path="data/own/a")
+    assert "data/own/a: new" in tool(project, "why").stdout
+    project.change(datasets__folder__path="data/own/c")
+    assert "data/own/c: not there" in tool(project, "why").stdout
+
+
 def test_why_says_that_added_data_are_recorded_anew_and_who_uses_them(mine: Project) -> None:
     mine.repro()
     (mine.root / "data/mine/a").write_text("changed")
@@ -579,6 +588,17 @@ def test_predict_says_what_is_no_picture_and_classifies_the_others(
     assert said["absent.png"] == "no such file"
     assert said["folder.png"].startswith("expected a picture, found a folder")
     assert said["00.png"].endswith(" %)")
+
+
+def test_predict_says_what_it_leaves_out_of_a_folder(
+    finished: Project, pictures: list[Path], tmp_path: Path
+) -> None:
+    shutil.copy(pictures[0], tmp_path)
+    for name in ("a.heic", "notes.md", ".DS_Store"):
+        (tmp_path / name).touch()
+    first, *_, last = tool(finished, "predict", str(tmp_path)).stdout.splitlines()
+    assert first == f"{tmp_path}: left out: a.heic, notes.md; .heic: export it as JPEG"
+    assert last.startswith(str(tmp_path / "00.png: "))
 
 
 @pytest.mark.slow

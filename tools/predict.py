@@ -182,14 +182,19 @@ class Classifier:
 
 
 def files(path: Path) -> list[Path]:
-    """A file alone, or the pictures in and below a folder."""
-    from digits import pictures
-    from digits.own.files import below, ending
+    """A file alone, or the pictures in and below a folder; says which files there are none."""
+    from digits.output import listed, printable
+    from digits.own.files import advice, below, ending, is_picture
 
     if not path.is_dir():
         return [path]
     found = below(path, Counter())
-    return [file for file in found if ending(file) in pictures.ENDINGS] or [path]
+    others = [file for file in found if not is_picture(file)]
+    if others:
+        names = listed(file.relative_to(path) for file in others)
+        what_to_do = advice(map(ending, others))
+        print(f"{printable(path)}: left out: {names}{what_to_do}", file=sys.stderr)
+    return list(filter(is_picture, found)) or [path]
 
 
 def as_json(path: Path, lines: list[Line], classes: list[str]) -> str:

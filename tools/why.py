@@ -98,8 +98,10 @@ class Explainer:
             then = self.then(dep)
             if then and then != dep.hash_info.value:
                 yield f"{dep}: modified"
-        else:
+        elif dep.hash_info:
             yield from self.status(dep)
+        else:
+            yield f"{dep}: {'new' if dep.exists else 'not there'}"
 
     def status(self, file: "Output") -> Iterator[str]:
         """Yield what DVC says of a dep or an output as it is on the disk."""
