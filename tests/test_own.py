@@ -501,6 +501,31 @@ def test_classes_txt_gives_labels_their_names(gather: Gather) -> None:
     assert gather("mine/some.npz").about["classes"] == ["0", "1", "2"]
 
 
+@pytest.mark.parametrize("form", ["{} {}", "{}: {}", "{},{}", "{}\t{}", "{}. {}"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_classes_txt_may_count_its_lines(gather: Gather, form: str, first: int) -> None:
+    npz()
+    names = ["shoe", "Bag 2", "hat"]
+    lines = (form.format(number, name) for number, name in enumerate(names, first))
+    Path("mine/classes.txt").write_text("\n".join(lines))
+    assert gather().about["classes"] == names
+
+
+def test_classes_txt_of_birds_counts_the_folders(gather: Gather) -> None:
+    """As CUB-200-2011 has it."""
+    names = ["001.Albatross", "002.Sparrow"]
+    classes(*(f"images/{name}" for name in names))
+    Path("mine/classes.txt").write_text("1 001.Albatross\n2 002.Sparrow\n")
+    assert gather().about["classes"] == names
+
+
+@pytest.mark.parametrize("names", [["1 euro", "2 euro"], ["1 cat", "2 dogs"], ["3 cats", "4 dogs"]])
+def test_numbers_that_belong_to_names_stay(gather: Gather, names: list[str]) -> None:
+    classes(*names)
+    Path("mine/classes.txt").write_text("\n".join(names))
+    assert gather().about["classes"] == names
+
+
 @pytest.mark.parametrize(
     "factor, said",
     [

@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections import Counter
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from digits import idx
@@ -68,6 +68,7 @@ READERS = (
     from_tables_aside,
     from_folders,
 )
+COUNTED = re.compile(r"(\d+)[ \t:;,.=)]+(.+)")  # a line of classes.txt
 # what may belong to the only folder that it lies beside, as its labels
 ITS_OWN = ENDINGS | ARRAYS | (TABLE_LIKE - {".json", ".txt"})
 
@@ -217,7 +218,19 @@ def class_names(file: Path) -> list[str] | None:
     names = [composed(line.strip()) for line in lines if line.strip()]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise wrong(file, "each name once", f"more of {listed(twice)}")
+    inner = chain(folders(file.parent), *map(folders, folders(file.parent)))
+    if names and not any(composed(folder.name) in names for folder in inner):
+        names = unnumbered(names)
     return names or None
+
+
+def unnumbered(lines: list[str]) -> list[str]:
+    """The lines without what counts them, from 0 or 1: `1 cat`, `2 dog`; else as they are."""
+    found = [match for line in lines if (match := COUNTED.fullmatch(line))]
+    counts = [int(match[1]) for match in found]
+    names = [match[2] for match in found]
+    counting = counts in ([*range(len(lines))], [*range(1, len(lines) + 1)])
+    return names if counting and len({*names}) == len(names) else lines
 
 
 def write(target: Path, data: Data) -> list[int]:
