@@ -25,6 +25,7 @@ BLUE, ORANGE, INK, GREY, PALE = "#0072b2", "#d55e00", "#222222", "#6b6b6b", "#ec
 ORANGES = LinearSegmentedColormap.from_list("oranges", ["#fbdcc2", "#f0a15e", ORANGE])
 WIDTH, LEFT, TOP = 8.0, 0.4, 1.15  # inches: of a figure, of its left margin, of its titles
 CROWDED = 20  # with more marks than that, none has a number of its own
+LEVEL = 50  # letters below the axes, all names taken as long as the longest
 ROOM = {"left": 0.19, "bottom": 0.21}  # of a figure, for names of classes
 LETTERS = frozenset(FT2Font(findfont("DejaVu Sans")).get_charmap())  # that can be drawn
 
@@ -206,10 +207,11 @@ def mistakes(run: Run) -> Figure:
 
 
 def name_ticks(axes: Axes, run: Run) -> None:
-    """Name the classes below the axes, slanted where the names are long."""
-    style: dict[str, Any] = {"rotation": 30, "ha": "right", "fontsize": 9}
+    """Name the classes below the axes, slanted where the names would touch."""
     names = run.classes(14)
-    axes.set_xticks(range(len(names)), names, **(style if run.long_names else {}))
+    slanted = max(map(len, names)) * len(names) > LEVEL
+    style: dict[str, Any] = {"rotation": 30, "ha": "right", "fontsize": 9}
+    axes.set_xticks(range(len(names)), names, **(style if slanted else {}))
 
 
 def confusion_matrix(run: Run) -> Figure:

@@ -33,11 +33,13 @@ FILES = {  # of every data set, under the names that MNIST gave them
 # Such names in all spellings: train-images.idx3-ubyte, emnist-letters-test-images-idx3-ubyte.gz,
 # train_images.idx3, in a folder train images.idx3; a browser's second copy ends in (1)
 SPELLING = re.compile(
-    r"([\w-]+?[-_])??((?P<split>train|t10k|test|val|valid|validation)[-_])?(?P<kind>images|labels)"
-    r"[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
+    r"([\w-]+?[-_])??"
+    r"((?P<split>train|training|t10k|test|testing|eval|evaluation|holdout|dev|val|valid|validation)"
+    r"[-_])?(?P<kind>images|labels)[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
     re.IGNORECASE,
 )
-OTHER_WORDS = {"t10k": "test", "valid": "val", "validation": "val"}  # for splits
+OTHER_WORDS = {"training": "train", "dev": "val", "valid": "val", "validation": "val"}  # for splits
+OTHER_WORDS |= dict.fromkeys(["t10k", "testing", "eval", "evaluation", "holdout"], "test")
 HEADERS = {  # of what is read as images or labels: first bytes -> the type of the data
     "images": {b"\0\0\x08\x03": "u1", b"\0\0\x08\x04": "u1"},  # in grey, in colour
     "labels": {b"\0\0\x08\x01": "u1", b"\0\0\x0c\x02": ">i4"},  # QMNIST's: the class, then more
@@ -48,7 +50,7 @@ OTHER_TYPES = {  # that people save images in
     b"\0\0\x0d": "float32",
     b"\0\0\x0e": "float64",
 }
-CHUNK = 2**22  # bytes of data held in memory at a time
+CHUNK = 2**22  # bytes of data held in memory at a time, and values of an image at most
 ABOUT = "dataset.json"
 TEST_NAMES = "test_names.txt"  # of chosen test images and of pictures: what each was, a line each
 

@@ -1,6 +1,7 @@
-"""What was done to a data set's images before training, so that the same is done for a prediction.
+"""How a data set's images come before a network, and what its classes are called.
 
-`preprocess` finds it out and writes it beside the arrays; predict, demo and export read it.
+`preprocess` finds it out and writes it beside the arrays. All that read images later take it from
+here, so that a prediction sees a picture as training did.
 """
 
 import json

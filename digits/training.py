@@ -47,7 +47,7 @@ def batches(
 
     The batches of a pass over the images are as equal in size as can be.
     """
-    cutout_end = augmentation.CUTOUT_UNTIL * steps.stop
+    cutout_end = augmentation.CUTOUT_UNTIL * steps.stop  # the training's end, wherever it goes on
     steps_a_pass = math.ceil(len(images) / recipe.batch_size)
     bounds = recipe.augment.model_dump(exclude_unset=True)
     augments = any(bounds.values())
@@ -181,7 +181,8 @@ class Training:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        step, history, most = progress.step, progress.history, 1
+        step, history = progress.step, progress.history
+        most = 1  # steps of the next call
         steps = range(step, self.steps)
         left = iter(batches(self.images, self.labels, self.recipe, self.seed, steps))
         with tqdm(total=self.steps, initial=step, unit=" steps", disable=None) as bar:

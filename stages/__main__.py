@@ -16,7 +16,8 @@ STAGES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 GO_BACK = (
     "params.yaml keeps the experiment's values; to go back to those of the last commit, without "
     "what you changed since (git diff params.yaml): "
-    "git restore params.yaml && dvc repro"
+    "git restore params.yaml && dvc repro\n"
+    "to go on: dvc repro && dvc exp save --name {name}"
 )
 
 
@@ -58,5 +59,6 @@ if __name__ == "__main__":
         run(sys.argv[1])
     except SystemExit as refusal:
         if in_experiment():
-            raise SystemExit(f"{refusal}\n{GO_BACK}") from None
+            words = GO_BACK.format(name=os.environ["DVC_EXP_NAME"])
+            raise SystemExit(f"{refusal}\n{words}") from None
         raise

@@ -70,7 +70,7 @@ def read_run(params: Params) -> figures.Run:
 
 
 def save(figure: Figure, path: Path, dpi: int, colour: bool = False) -> None:
-    """Write a figure as PNG; unless in full colour, of 256, which takes a third of the bytes."""
+    """Write a figure as PNG; with 256 colours, in a third of the bytes, unless `colour`."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

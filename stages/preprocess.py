@@ -1,4 +1,7 @@
-"""data/idx (four IDX files) -> data/processed (images in [0, 1] and one-hot labels, as .npy)."""
+"""data/idx (four IDX files) -> data/processed: images in [0, 1] and one-hot labels, as .npy.
+
+Beside them preparation.json, and what each test image was called.
+"""
 
 import hashlib
 import math
@@ -101,6 +104,7 @@ def prepared(dataset: dict[str, Any], train: Split, invert: bool | None) -> Prep
     ink, dark = preparation.shows_ink(train.sample().reshape(shape))
     if invert is None:
         invert = dark and dataset["own"]
+    becomes_light = dark == invert  # as the ink is that predict cuts out of a photo
     return Preparation(
         name=dataset["name"],
         classes=classes,
@@ -108,8 +112,7 @@ def prepared(dataset: dict[str, Any], train: Split, invert: bool | None) -> Prep
         width=width,
         channels=channels,
         inverted=invert,
-        # what is cut out of a photo is always light ink on dark paper
-        search=ink and dark == invert and not dataset["pictures"],
+        search=ink and becomes_light and not dataset["pictures"],
     )
 
 
@@ -165,7 +168,7 @@ def doubts_of_copies(leaked: int, tests: int, torn: int) -> Iterator[str]:
             "accuracy will be too high: take them out of one of the two"
         )
     if torn:
-        yield f"{torn:,} images stand in two classes: leave one of each out, or both"
+        yield f"images that stand in two classes: {torn:,} (leave one of each out, or both)"
 
 
 def alike_but_for_case(names: list[str]) -> list[str]:
@@ -201,6 +204,7 @@ def by_content(
     test_rows = sorted(range(len(test_sums)), key=test_sums.__getitem__)
     known = {images[row] for row in rows}
     leaked = sum(image in known for image in test_images)
+    # an image with two labels has two sums
     torn = len({*sums, *test_sums}) - len({*images, *test_images})
     for doubt in chain(
         doubts_of_labels(train.labels[rows], test.labels, data.classes),

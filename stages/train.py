@@ -30,10 +30,10 @@ def recipe_of(params: Params) -> Recipe:
 def settings(params: Params) -> dict[str, object]:
     """All parameters that the training follows from, by name, and the versions of libraries."""
     recipe = recipe_of(params).model_dump(by_alias=True, exclude_unset=True)
-    # all of `train`: a key that were left out would let a training go on under another value
     return {
         "recipe": params.recipe,
-        **params.train.model_dump(exclude={"validation_split"}),  # it is in `recipe`
+        # all of it, but for what is in `recipe`: else a training goes on under another value
+        **params.train.model_dump(exclude={"validation_split"}),
         **recipe,
         "threads": params.threads,
         "replicas": params.replicas,
@@ -97,7 +97,8 @@ def announce(progress: Progress, job: training.Training, params: Params) -> None
     what = f"recipe {params.recipe}, seed {params.train.seed}"
     if not progress.step:
         epochs = f"{job.epochs} epoch{'s' if job.epochs > 1 else ''}"
-        tqdm.write(f"trains {what}: {epochs}, {job.steps} steps")
+        steps = f"{job.steps} step{'s' if job.steps > 1 else ''}"
+        tqdm.write(f"trains {what}: {epochs}, {steps}")
         tqdm.write(f"images: {amounts(job)}")
         if job.steps < FEW:
             tqdm.write("looks wrong: so few steps teach next to nothing; recipe own counts steps")

@@ -1,6 +1,7 @@
 """Where a checkout lies, and what Git says of it: it works, or one line says what to do."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -189,6 +190,7 @@ def test_git_shows_what_a_refused_experiment_left_and_what_was_edited_before(
     refused = project.run("dvc", "exp", "run", *words, check=False)
     assert refused.returncode != 0
     assert "\nparams.yaml keeps the experiment's values; to go back to " in refused.stdout
+    assert re.search(r"^to go on: dvc repro && dvc exp save --name [\w-]+$", refused.stdout, re.M)
     changed = project.run("git", "status", "--porcelain", "--", "*.yaml", "*.py").stdout
     assert changed == " M params.yaml\n M stages/plot.py\n"
     project.run("git", "restore", "params.yaml")

@@ -1069,6 +1069,31 @@ def test_arrays_at_the_top_count_and_those_in_folders_are_told(gather: Gather, n
     assert "left out: test/ (what lies above counts)" in gather().said
 
 
+def test_pictures_beside_arrays_are_told(gather: Gather) -> None:
+    npz()
+    classes("flowers/a", "flowers/b")
+    assert "left out: flowers/ (what lies above counts)" in gather().said
+
+
+LATER = ["holdout", "holdout_images", "eval set", "evaluation-pictures", "test_images"]
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_what_a_word_says_of_a_split_it_says_in_any_name(gather: Gather, name: str) -> None:
+    classes("train/a", "train/b", f"{name}/a", f"{name}/b")
+    found = gather()
+    assert len(found.pairs("train")) == len(found.pairs("test")) == 40
+    assert "no test set" not in found.said
+
+
+@pytest.mark.parametrize("word", ["testing", "eval", "evaluation", "holdout", "dev"])
+def test_idx_files_say_splits_by_the_same_words(gather: Gather, word: str) -> None:
+    for split in ("training", word):
+        idx_file(f"{split}-images-idx3-ubyte", noise(30, 8, 8))
+        idx_file(f"{split}-labels-idx1-ubyte", np.arange(30, dtype=np.uint8) % 3)
+    assert "30 training and 30 test images" in gather().said
+
+
 @fault("CSV: one in a folder test, and none to train on")
 def test_a_csv_in_a_folder_of_test_images_is_not_trained_on() -> None:
     Path("mine/test").mkdir()

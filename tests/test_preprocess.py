@@ -335,7 +335,7 @@ def test_an_image_of_two_classes_is_told_and_a_leak_whatever_its_label(capsys):
     own((images, labels), (images[:5], 1 - labels[:5]))
     run()
     told = capsys.readouterr().out
-    assert "5 images stand in two classes" in told
+    assert "images that stand in two classes: 5" in told
     assert "5 of 5 test images are training images too" in told
 
 

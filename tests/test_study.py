@@ -335,11 +335,23 @@ def test_differences_are_told_in_points_of_accuracy_or_as_they_are() -> None:
 
 def test_show_says_of_a_run_what_differs_from_its_commit(project: Project) -> None:
     by_hand(project, "a", {"recipe": "own", "recipes.own.steps": 317}, [1], val_accuracy=0.9)
-    by_hand(project, "b", {"recipes.fast.epochs": 7}, [1], val_accuracy=0.8)
+    by_hand(project, "b", {"recipes.original.epochs": 7}, [1], val_accuracy=0.8)
+    by_hand(project, "c", {"recipes.fast.epochs": 7}, [1], val_accuracy=0.7)  # not used
     _, head, *rows = show(project)
     changed = {row.split()[0]: row[head.index("changed") :] for row in rows}
-    assert changed["a"] == "recipe=own, own.steps=317" and changed["b"] == "fast.epochs=7"
-    assert [row.split()[0] for row in rows[2:]] == ["a", "b"]  # the best first
+    assert changed["a"] == "recipe=own, own.steps=317" and changed["b"] == "original.epochs=7"
+    assert changed["c"] == ""
+    assert [row.split()[0] for row in rows[2:]] == ["a", "b", "c"]  # the best first
+
+
+def test_show_says_once_what_was_changed_in_all_experiments(project: Project) -> None:
+    own = {"recipe": "own", "download.dataset": "folder", "datasets.folder.path": "data/own/a"}
+    by_hand(project, "one", own, [1], val_accuracy=0.9)
+    by_hand(project, "two", {**own, "recipes.own.steps": 317}, [1], val_accuracy=0.8)
+    _, head, *rows, last = show(project)
+    assert last == "changed in all experiments: recipe=own, folder.path=data/own/a"
+    changed = [row[head.index("changed") :] for row in rows]
+    assert changed[2:] == ["", "own.steps=317"]
 
 
 def test_metrics_do_not_stand_beside_parameters_that_they_are_not_of(project: Project) -> None:
@@ -364,7 +376,7 @@ def test_a_lost_or_damaged_dvc_lock_says_nothing(
 def test_a_run_whose_parameters_cannot_be_read_has_none_changed() -> None:
     runs = [Run("workspace", DONE, False, {}, {}, "workspace")]
     runs += [Run("main", DONE, False, {"recipe": "fast"}, {}, "main")]
-    assert changes(runs, bases(runs)) == ["", ""]
+    assert changes(runs, bases(runs)) == [[], []]
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -481,16 +481,17 @@ def test_study_without_experiments_says_how_to_make_some(finished: Project) -> N
 
 
 def test_show_tells_two_parameters_of_the_same_last_words_apart() -> None:
-    rates = [f"recipes.{recipe}.optimizer.learning_rate" for recipe in ("fast", "best")]
+    rates = ["train.learning_rate", "recipes.fast.learning_rate"]
     commit, tried = (dict.fromkeys(rates, value) for value in ("1", "2"))
-    runs = [Run("main", exp_show.DONE, False, commit, {}, "main")]
-    runs += [Run("a", exp_show.DONE, True, tried, {}, "a")]
+    runs = [Run("main", exp_show.DONE, False, {**commit, "recipe": "fast"}, {}, "main")]
+    runs += [Run("a", exp_show.DONE, True, {**tried, "recipe": "fast"}, {}, "a")]
     [_, changed] = show.changes(runs, show.bases(runs))
-    assert changed == f"{rates[0]}=2, {rates[1]}=2"
+    assert changed == ["train.learning_rate=2", "fast.learning_rate=2"]
 
 
 def test_a_long_value_is_cut_and_a_long_word_broken() -> None:
     assert tables.cut("conv1,ReLU,Flatten,dense,Softmax") == "…atten,dense,Softmax"
+    assert tables.cut("/home/someone/data/own/my pictures") == "…/own/my pictures"
     broken = tables.broken("recipe=good, optimizer.learning_rate=0.0005", 20)
     assert broken == ["recipe=good,", "optimizer.", "learning_rate=0.0005"]
 

@@ -52,14 +52,21 @@ def bases(runs: list[Run]) -> dict[str, Run]:
 
 
 def differing(run: Run, base: Run) -> list[str]:
-    """The dotted paths of the parameters that differ; none where those of one cannot be read."""
+    """The dotted paths of the parameters that differ, less those of recipes and data not used.
+
+    None where the parameters of one cannot be read.
+    """
     if not run.params or not base.params:
         return []
     paths = {**run.params, **base.params}
-    return [path for path in paths if run.params.get(path) != base.params.get(path)]
+    used = [path for path in paths if exp_show.concerns(path, run.params)]
+    found = [path for path in used if run.params.get(path) != base.params.get(path)]
+    if "datasets.folder.path" in found and "download.dataset" in found:
+        found.remove("download.dataset")  # the path tells it
+    return found
 
 
-def changes(runs: list[Run], compared: dict[str, Run]) -> list[str]:
+def changes(runs: list[Run], compared: dict[str, Run]) -> list[list[str]]:
     """For each run what was changed: conv1.filters=32, train.seed=1."""
     paths = [differing(run, compared[run.rev]) for run in runs]
     every = list(dict.fromkeys(chain(*paths)))
@@ -67,8 +74,16 @@ def changes(runs: list[Run], compared: dict[str, Run]) -> list[str]:
     found = []
     for run, own in zip(runs, paths):
         values = [tables.cut(run.params.get(path, configurations.ABSENT)) for path in own]
-        found.append(", ".join(f"{names[path]}={value}" for path, value in zip(own, values)))
+        found.append([f"{names[path]}={value}" for path, value in zip(own, values)])
     return found
+
+
+def in_all(runs: list[Run], changed: list[list[str]]) -> list[str]:
+    """What was changed in every experiment, if there are several."""
+    tried = [own for run, own in zip(runs, changed) if run.is_experiment]
+    if len(tried) < 2:
+        return []
+    return [change for change in tried[0] if all(change in own for own in tried)]
 
 
 def results(runs: list[Run]) -> list[list[str]]:
@@ -87,11 +102,21 @@ def results(runs: list[Run]) -> list[list[str]]:
 
 
 def table(runs: list[Run], compared: dict[str, Run]) -> str:
-    """A row for each run, what was changed last."""
+    """A row for each run, what was changed last; below, what was changed in all experiments."""
+    changed = changes(runs, compared)
+    alike = in_all(runs, changed)
+    words = []
+    for run, own in zip(runs, changed):
+        told = alike if run.is_experiment else []
+        words.append(", ".join(change for change in own if change not in told))
     names = ["", "experiment", *(run.name for run in runs)]
-    columns = [names, *results(runs), ["", "changed", *changes(runs, compared)]]
+    columns = [names, *results(runs), ["", "changed", *words]]
     rows = [list(row) for row in zip(*columns)]
-    return tables.fitted(rows if any(rows[0]) else rows[1:], len(columns) - 1)
+    found = tables.fitted(rows if any(rows[0]) else rows[1:], len(columns) - 1)
+    if not alike:
+        return found
+    said = f"changed in all experiments: {', '.join(alike)}"
+    return "\n".join([found, *tables.broken(said, tables.terminal())])
 
 
 def ranked(runs: list[Run]) -> tuple[list[Run], str]:
@@ -111,13 +136,18 @@ def ranked(runs: list[Run]) -> tuple[list[Run], str]:
 
 
 def best(runs: list[Run], compared: dict[str, Run], most: int) -> tuple[list[Run], str]:
-    """The workspace, the commits, and below each the best experiments; and what is not shown."""
+    """The workspace, the commits, and below each the best experiments; and what is not shown.
+
+    Of many commits, those that have experiments.
+    """
     tried, metric = ranked([run for run in runs if run.is_experiment])
     most = most if most > 0 else len(tried)
     found = []
-    for commit in (run for run in runs if not run.is_experiment):
-        found.append(commit)
-        found += [run for run in tried[:most] if compared[run.rev] is commit]
+    commits = [run for run in runs if not run.is_experiment]
+    for place, commit in enumerate(commits):
+        own = [run for run in tried[:most] if compared[run.rev] is commit]
+        if own or place < 2 or len(commits) <= tables.MOST:  # the first are the workspace and HEAD
+            found += [commit, *own]
     states = Counter(run.state for run in tried[most:])
     states[f"with a worse {metric}" if metric else "ended well"] = states.pop(exp_show.DONE, 0)
     left = ", ".join(f"{count} {state}" for state, count in states.items() if count)

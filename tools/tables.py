@@ -15,7 +15,10 @@ def cut(text: str) -> str:
     """A number with four digits; the end of another long value: that of a path says most."""
     if len(text) > DIGITS and re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", text):
         return f"{float(text):.4g}"
-    return text if len(text) <= WIDEST else f"…{text[1 - WIDEST :]}"
+    if len(text) <= WIDEST:
+        return text
+    end = text[1 - WIDEST :]
+    return f"…{end[max(0, end.find('/')) :]}"
 
 
 def terminal() -> int:

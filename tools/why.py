@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 UP_TO_DATE, CACHED, RUNS, MAY_RUN = "up to date", "from the cache", "runs", "may run"
 RECORDED, MISSING = "recorded", "missing"
-ABSENT = {"deleted", "not in cache"}  # DVC's words for an output that is not there
+NOT_IN_CACHE = "not in cache"
+ABSENT = {"deleted", NOT_IN_CACHE}  # DVC's words for an output that is not there
 ALWAYS = "it has no deps and outs, or always_changed in dvc.yaml"
 
 
@@ -101,7 +102,16 @@ class Explainer:
         elif dep.hash_info:
             yield from self.status(dep)
         else:
-            yield f"{dep}: {'new' if dep.exists else 'not there'}"
+            yield f"{dep}: new"
+
+    def gone(self, stage: "Stage") -> list[str]:
+        """The deps without which `dvc repro` ends in an error: no stage makes them."""
+        from dvc.dependency.param import ParamsDependency
+
+        if self.allow_missing:
+            return []
+        files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+        return [str(dep) for dep in files if not self.makers(dep) and not dep.exists]
 
     def status(self, file: "Output") -> Iterator[str]:
         """Yield what DVC says of a dep or an output as it is on the disk."""
@@ -160,6 +170,9 @@ class Explainer:
     def explain(self, stage: "Stage") -> Explanation:
         if stage.frozen or stage.is_data_source:
             return self.explain_data(stage)
+        if gone := self.gone(stage):
+            self.made += [Made(stage.addressing, str(out), None) for out in stage.outs]
+            return Explanation(stage.addressing, MISSING, [f"{dep}: not there" for dep in gone])
         reasons = list(self.changes(stage))
         waits = self.waits(stage)
         then: dict[str, str] | None = {str(out): out.hash_info.value for out in stage.outs}
@@ -193,6 +206,8 @@ def explain_all(repo: "Repo", allow_missing: bool) -> list[Explanation]:
 
 def show(explanation: Explanation) -> None:
     first, *others = explanation.reasons or [""]
+    if others and explanation.state == CACHED:
+        others = [f"and {len(others)} more"]
     print(f"{explanation.stage:<11} {explanation.state:<15} {first}".rstrip())
     for reason in others:
         print(f"{'':<27} {reason}")
@@ -229,6 +244,8 @@ def main() -> None:
         raise SystemExit(f"why: {error}") from None
     for explanation in explanations:
         show(explanation)
+    if any(reason.endswith(NOT_IN_CACHE) for each in explanations for reason in each.reasons):
+        print(f"{NOT_IN_CACHE}: dvc commit puts back what is here; dvc repro makes it anew")
     if mend.branch_left():
         print("HEAD is detached by an experiment that is gone: make mend, before git restore")
     if options.check and {each.state for each in explanations} - {UP_TO_DATE, CACHED}:

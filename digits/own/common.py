@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +31,6 @@ INDEX = {"", "id", "imageid", "image_id", "index", "unnamed: 0"}
 TABLE_HINT = "; a table that names pictures lies beside or above them"
 TABLE_HINT += ", and has their names in a column: name the folder of both"
 MOST_CLASSES = 256  # a label is a byte
-LARGEST_KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
-LARGEST_BROUGHT = 64  # else they are brought to their median, the longer side to no more than this
 
 # images uint8 (n, H, W[, 3]), labels uint8 (n,), which of them are test images; a chunk at a time
 Stream = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -136,20 +133,3 @@ def choose_test_split(splits: set[str], job: Job) -> tuple[str, float]:
 def in_share(digest: bytes, share: float) -> bool:
     """Whether what has this SHA-256 is of the share: no other image has a say in it."""
     return int.from_bytes(digest[:8]) < share * 2**64
-
-
-def common_size(sizes: Counter[tuple[int, int]], job: Job) -> tuple[int, int]:
-    """The height and width that all are brought to."""
-    if job.sides:
-        return job.sides
-    if not sizes:  # every picture is broken, which is told once they are read
-        return 1, 1
-    first = next(iter(sizes))
-    if len(sizes) == 1 and max(first) <= LARGEST_KEPT:
-        return first
-    middle = np.median([*sizes.elements()], axis=0)
-    scale = min(1, LARGEST_BROUGHT / middle.max())
-    height, width = (max(4, 4 * round(scale * side / 4)) for side in middle)
-    given = f"{len(sizes):,} sizes" if len(sizes) > 1 else f"{first[0]} x {first[1]}"
-    job.said.append(f"brought from {given} to this one (or set datasets.folder.image_size)")
-    return height, width

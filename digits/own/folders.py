@@ -9,7 +9,6 @@ from pathlib import Path
 from digits.output import listed, printable
 from digits.own.common import (
     KINDS,
-    LATER_SPLITS,
     SPLITS,
     Data,
     Job,
@@ -41,8 +40,8 @@ from digits.own.files import (
     leads_back,
     visible,
 )
-from digits.own.labelled import from_pictures
 from digits.own.lists import split_by_lists, untrained
+from digits.own.picture_files import from_pictures
 
 # words in the names of folders that hold the same pictures or classes once more
 VERSIONS = {"augmented", "color", "colour", "cropped", "fold", "gray", "grayscale", "grey", "large"}
@@ -163,7 +162,7 @@ def splits_in(root: Path) -> dict[Path, str | None]:
     trains = [top for top, split in splits.items() if split == "train"]
     classes = {folder.name for top in trains for folder in folders(top)}
     for top in splits:
-        later = LATER_SPLITS.get(top.name.casefold())
+        later = split_in(top.name)
         fits = trains and classes.issuperset(folder.name for folder in folders(top))
         if fits and later and later not in splits.values():
             splits[top] = later
@@ -252,6 +251,7 @@ def notes_in(folder: Path) -> list[str]:
 
 def check_classes(root: Path, splits: dict[Path, str | None]) -> None:
     """SystemExit where these folders are no classes by their names or by what they hold."""
+    # the whole name: a data set may be called rps-test
     called = [top.name for top in splits if SPLITS.get(top.name.casefold()) in ("test", "val")]
     if called and "train" not in splits.values():
         found = f"{listed(called)} without train"

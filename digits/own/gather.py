@@ -17,12 +17,10 @@ from digits import idx
 from digits.output import listed, printable
 from digits.own.common import (
     MOST_CLASSES,
-    SPLITS,
     Data,
     Job,
     Size,
     composed,
-    meaning,
     split_in,
     wrong,
 )
@@ -38,6 +36,7 @@ from digits.own.files import (
     delimited,
     ending,
     folders,
+    has_pictures,
     is_picture,
     is_predicted,
     leads_back,
@@ -45,7 +44,7 @@ from digits.own.files import (
     table_files,
     visible,
 )
-from digits.own.folders import from_folders
+from digits.own.folders import from_folders, is_split
 from digits.own.idx_files import from_idx, split_called
 from digits.own.lists import may_list
 from digits.own.names import from_names
@@ -54,9 +53,9 @@ from digits.own.tables import from_tables, from_tables_aside
 from digits.own.tested import from_tested
 from digits.pictures import ENDINGS
 
-# Each is given the path, and returns what it finds there, or None. The first that finds something
-# is right: so those come first that are sure of what they see. The last finds something, or
-# refuses.
+# Each is given the path and the job, and returns what it finds there, or None. The first that finds
+# something is right: so those come first that are sure of what they see. The last finds something,
+# or refuses.
 READERS = (
     from_idx,
     from_numpy,
@@ -164,8 +163,7 @@ def innermost(path: Path) -> Path:
         [inner] = inside
         files = {ending(file) for file in visible(inner)}
         album = not folders(inner) and files & ENDINGS and not files & TABLES
-        split = meaning(SPLITS, inner.name) == "train" or inner.name.casefold() in SPLITS
-        if album or split or leads_back(inner) or read_beside(path):
+        if album or is_split(inner.name) or leads_back(inner) or read_beside(path):
             break
         path = inner
     return path
@@ -194,10 +192,15 @@ def look(path: Path, job: Job) -> Data:
 
 
 def unread(path: Path) -> list[str]:
-    """Folders that hold arrays or tables, if some lie above them: these alone are read."""
+    """Folders that hold data, if arrays or tables lie above them: these alone are read."""
     if not path.is_dir() or ARRAYS.isdisjoint(map(ending, visible(path))):
         return []
-    return [f"{inner.name}/" for inner in folders(path) if ARRAYS & {*map(ending, visible(inner))}]
+    holding = [
+        inner
+        for inner in folders(path)
+        if ARRAYS & {*map(ending, visible(inner))} or has_pictures(inner)
+    ]
+    return [f"{inner.name}/" for inner in holding]
 
 
 def untested(path: Path, said: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from digits.own.common import SPLITS, Data, Job, Picture, composed, meaning, natural
 from digits.own.files import CLASSES_FILE, TABLE_LIKE, TABLES, ending, is_picture, visible
 from digits.own.folders import splits_in
-from digits.own.labelled import from_pictures
+from digits.own.picture_files import from_pictures
 
 # a class and a number: cat.1, great_pyrenees_12, cat (1), 7_1
 NUMBERED = re.compile(r"([^\W\d_]\D*?)[ ._-]*\(?\d+\)?|(\d{1,3})[ ._-]\d+")

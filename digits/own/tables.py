@@ -29,9 +29,9 @@ from digits.own.files import (
     walk,
 )
 from digits.own.folders import ALBUMS, are_parts, find, is_album, only_folder, split_by_folders
-from digits.own.labelled import from_pictures
 from digits.own.labels import as_labels, numbered, plain
 from digits.own.lists import split_by_lists, untrained
+from digits.own.picture_files import from_pictures
 from digits.own.rows import check_chance, classes_by, fitting, good_rows, pictures_of
 
 

@@ -13,8 +13,8 @@ from digits.own.columns import PictureIndex
 from digits.own.common import Data, Job, composed
 from digits.own.files import below, ending, folders, is_picture, table_files, visible
 from digits.own.folders import NO_CLASS, find, splits_in
-from digits.own.labelled import from_pictures
 from digits.own.labels import plain
+from digits.own.picture_files import from_pictures
 from digits.own.rows import classes_by, fitting, pictures_of
 
 

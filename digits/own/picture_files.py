@@ -21,13 +21,15 @@ from digits.own.common import (
     Picture,
     Stream,
     choose_test_split,
-    common_size,
     in_share,
     natural,
     wrong,
 )
 from digits.own.files import CLASSES_FILE, RAW, advice, ending, folders, is_picture
 from digits.parallel import parallel
+
+LARGEST_KEPT = 512  # pixels along a side: pictures that all have one size keep it up to here
+LARGEST_BROUGHT = 64  # else they are brought to their median, the longer side to no more than this
 
 
 @dataclass
@@ -93,6 +95,23 @@ def from_pictures(
         job.said.append(left_out)
     stream = read_pictures(root, kept, classes, shape, split, share, job)
     return Data("pictures", shape if coloured else shape[:2], classes, share, stream)
+
+
+def common_size(sizes: Counter[tuple[int, int]], job: Job) -> tuple[int, int]:
+    """The height and width that all are brought to."""
+    if job.sides:
+        return job.sides
+    if not sizes:  # every picture is broken, which is told once they are read
+        return 1, 1
+    first = next(iter(sizes))
+    if len(sizes) == 1 and max(first) <= LARGEST_KEPT:
+        return first
+    middle = np.median([*sizes.elements()], axis=0)
+    scale = min(1, LARGEST_BROUGHT / middle.max())
+    height, width = (max(4, 4 * round(scale * side / 4)) for side in middle)
+    given = f"{len(sizes):,} sizes" if len(sizes) > 1 else f"{first[0]} x {first[1]}"
+    job.said.append(f"brought from {given} to this one (or set datasets.folder.image_size)")
+    return height, width
 
 
 def hint_for_empty(root: Path, kept: list[Picture], left: Counter[str]) -> str:
