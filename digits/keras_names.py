@@ -33,7 +33,10 @@ BARE = [name for name, arguments in NAMES["layers"].items() if not any(arguments
 # alone would be taken for one.
 UNHEEDED = {"size", "nfiles"}
 
+# Text in YAML 1.2, which Python takes for true.
+SPOKEN = {"yes", "no", "on", "off", "true", "false"}
 Sizes = Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
+Several = Annotated[int, Field(ge=2, lt=2**31)]
 Function = Literal[*NAMES["activations"]]  # type: ignore[valid-type]
 Edges = Annotated[int, Field(ge=0, lt=2**31)]
 Slope = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -57,6 +60,7 @@ ARGUMENTS = {
     ],
     "filters": Annotated[Count, described("number of output channels")],
     "global_clipnorm": Annotated[Positive | None, described("largest norm of all gradients")],
+    "height": Annotated[Count, described("pixels of the output, from above to below")],
     "kernel_size": Annotated[Sizes, described("height and width of the kernel, in pixels")],
     "learning_rate": Annotated[Positive, described("peak of the learning rate; see `schedule`")],
     "merge": Annotated[
@@ -66,6 +70,10 @@ ARGUMENTS = {
     "negative_slope": Annotated[Slope, described("slope for inputs below 0")],
     "nesterov": Annotated[bool, described("look ahead along the momentum")],
     "network": Annotated[list[str], described("layers in order, as in the recipe's `network`")],
+    "output_size": Annotated[
+        Several | Annotated[list[Several], Field(min_length=2, max_length=2)],
+        described("height and width of the output; for 1, there are the global poolings"),
+    ],
     "padding": Annotated[
         Literal["same", "valid"] | Edges | list,
         described("same: pad the border with zeros; valid: do not pad. Of ZeroPadding2D: pixels"),
@@ -82,9 +90,14 @@ ARGUMENTS = {
         described("number of outputs; `classes` stands for the data set's number of classes"),
     ],
     "use_bias": Annotated[bool, described("add a learned number to each output")],
+    "value_range": Annotated[
+        Annotated[list[float], Field(min_length=2, max_length=2)],
+        described("least and most value of the images; [0, 1] if left out, not as in Keras"),
+    ],
     "weight_decay": Annotated[
         Share | None, described("share of each weight taken off at a learning rate of 1")
     ],
+    "width": Annotated[Count, described("pixels of the output, from left to right")],
 }
 ANY = Annotated[bool | int | float | str | list | dict | None, described("as in Keras")]
 
@@ -137,6 +150,8 @@ def wrong(path: str, definition: Any, classes: dict[str, Arguments]) -> Iterator
             continue  # params.py refuses it everywhere
         if key not in arguments and key != "class":
             yield refusals.unknown_key(f"{path}.{key}", str(key), missing or arguments)
+        elif key not in ARGUMENTS and isinstance(value, str) and value.lower() in SPOKEN:
+            yield Refusal(f"{path}.{key}", expected="true or false", found=refusals.shown(value))
         elif key != "class":
             try:
                 adapter(key).validate_python(value)

@@ -15,7 +15,7 @@ import numpy as np
 
 from digits import output
 from digits.determinism import keras, tf
-from digits.keras_names import KerasObject
+from digits.keras_names import LAYERS, KerasObject
 from digits.params import Recipe
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
@@ -81,17 +81,19 @@ def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
 
 def layer(recipe: Recipe, name: str, label: str, shape: Shape, classes: int) -> keras.Layer:
     """The layer of that name in a recipe, for inputs of a shape; in the network it has a label."""
-    if name not in recipe.layers:  # a layer of Keras that needs no arguments
-        return getattr(keras.layers, name)(name=label)
-    definition = recipe.layers[name]
-    given = arguments(definition)
-    if definition.class_ == "Residual":
+    # a layer of Keras that needs no arguments has no definition
+    kind, given = name, {}
+    if name in recipe.layers:
+        kind, given = recipe.layers[name].class_, arguments(recipe.layers[name])
+    if kind == "Residual":
         return residual(recipe, label, shape, classes, **given)
     if given.get("units") == "classes":
         given["units"] = classes
-    if definition.class_ == "UpSampling2D" and "factor" in given:
+    if kind == "UpSampling2D" and "factor" in given:
         given["size"] = given.pop("factor")
-    return getattr(keras.layers, definition.class_)(**given, name=label)
+    if "value_range" in LAYERS[kind]:  # 0 to 255, Keras believes
+        given = {"value_range": [0, 1], **given}
+    return getattr(keras.layers, kind)(**given, name=label)
 
 
 def residual(
@@ -141,16 +143,40 @@ def build(recipe: Recipe, shape: Shape, classes: int) -> keras.Sequential:
             f"network: expected a last layer of {classes} numbers, one for each "
             f"class, found the shape {shape}"
         )
-    grey = np.full((2, *images), 0.5, np.float32)
+    try_out(network, images)
+    return network
+
+
+def try_out(network: keras.Sequential, shape: Shape) -> None:
+    """Unfit where a network cannot be loaded or trained, or gives no probabilities of an image."""
+    images = np.random.default_rng(0).random((3, *shape), np.float32)
     try:
-        sums = network(grey).numpy().sum(axis=1)
+        copy = keras.Sequential.from_config(network.get_config())  # training must not change it
     except Exception as error:
         raise Unfit(
-            f"network: expected layers that take such images, found: {first_line(error)}"
+            f"network: expected layers that Keras can load again, found: {first_line(error)}"
         ) from None
-    if not np.allclose(sums, 1, atol=1e-3):
+    try:
+        together = copy(images, training=False).numpy()
+        alone = copy(images[:1], training=False).numpy()
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(copy(images, training=True)) + sum(copy.losses)
+        tape.gradient(loss, copy.trainable_variables)
+        for variable in copy.trainable_variables:
+            if variable.constraint:
+                variable.constraint(variable)
+    except Exception as error:
+        raise Unfit(
+            "network: expected layers that take such images and can be trained, "
+            f"found: {first_line(error)}"
+        ) from None
+    if not np.allclose(together.sum(axis=1), 1, atol=1e-3):
         raise Unfit("network: expected probabilities at its end, from Softmax, found other numbers")
-    return network
+    if not np.allclose(together[0], alone[0], atol=1e-3):
+        raise Unfit(
+            "network: expected the same of an image alone as among others, found a layer that "
+            "mixes the images of a batch; is its axis 0?"
+        )
 
 
 def describe(network: keras.Model) -> str:

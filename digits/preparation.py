@@ -42,9 +42,12 @@ class Preparation:
             images = np.float32(MAX_PIXEL) - images
         return images / np.float32(MAX_PIXEL)
 
-    def has_paper_of(self, pixels: np.ndarray) -> bool:
-        """Whether an image uint8 (H, W, C) shows ink on paper as light as in training."""
-        return shows_ink(pixels[None]) == (True, self.inverted)
+    def has_other_paper(self, pixels: np.ndarray) -> bool:
+        """Whether an image uint8 (H, W, C) shows light ink on dark, and training dark on light.
+
+        Or the other way round.
+        """
+        return shows_ink(pixels[None]) == (True, not self.inverted)
 
     def write(self) -> None:
         output.write_text(FILE, json.dumps(asdict(self), indent=1, sort_keys=True) + "\n")

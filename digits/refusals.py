@@ -97,6 +97,11 @@ def explain(
                 # A misspelt key is most likely one that is missing beside it.
                 keys = [str(key) for *place, key in missing if tuple(place) == location[:-1]]
                 yield unknown_key(path, last, keys or keys_at(location[:-1], schema))
+            case "too_short" | "too_long" as kind if error["ctx"].get("min_length", 2) > 1:
+                least = kind == "too_short"
+                bound = error["ctx"]["min_length" if least else "max_length"]
+                expected = f"at {'least' if least else 'most'} {bound} entries"
+                yield Refusal(path or last, expected=expected, found=shown(error["input"]))
             case kind:
                 plain = re.sub("^(Input should be|String should match) ", "", error["msg"])
                 found = shown(error["input"])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from digits import idx
+from digits.preparation import Preparation
 from stages import preprocess
 
 ROOT = Path(__file__).parents[1]
@@ -385,3 +386,15 @@ def mebibytes(count, shape):
 )
 def test_memory_does_not_grow_with_the_number_of_images(few, many, shape):
     assert mebibytes(many, shape) - mebibytes(few, shape) < 60
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_only_paper_of_the_other_kind_makes_predict_search_an_image_of_the_training_size(
+    inverted: bool,
+) -> None:
+    """Ink that touches the border leaves it between the two."""
+    data = Preparation("mine", ["0", "1"], 8, 8, 1, inverted=inverted, search=True)
+    light, between, dark = (np.full((8, 8, 1), value, np.uint8) for value in (255, 128, 0))
+    assert data.has_other_paper(light) is not inverted
+    assert data.has_other_paper(dark) is inverted
+    assert not data.has_other_paper(between)

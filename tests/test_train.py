@@ -256,6 +256,52 @@ def test_a_network_that_ends_in_no_probabilities_is_refused() -> None:
         networks.build(made_of("Flatten"), (2, 2, 1), 4)
 
 
+@pytest.mark.parametrize(
+    "told, tried",
+    [
+        ("a layer that mixes the images of a batch", {"class": "UnitNormalization", "axis": 0}),
+        ("a layer that mixes the images of a batch", {"class": "Softmax", "axis": 0}),
+        ("Keras can load again", {"class": "RandomShear", "x_factor": 0.2}),
+        ("and can be trained", {"class": "Dropout", "rate": 0.1, "noise_shape": [8, 1, 1, 3]}),
+        (
+            "and can be trained",
+            {
+                "class": "Conv2D",
+                "filters": 2,
+                "kernel_size": 1,
+                "kernel_constraint": {"class_name": "MaxNorm", "config": {"axis": 9}},
+            },
+        ),
+        (
+            "expected",
+            {
+                "class": "Conv2D",
+                "filters": 2,
+                "kernel_size": 1,
+                "kernel_regularizer": "orthogonal_regularizer",
+            },
+        ),
+    ],
+)
+def test_what_only_a_training_or_a_prediction_would_show_is_refused_before(
+    told: str, tried: dict[str, Any]
+) -> None:
+    dense = {"class": "Dense", "units": "classes"}
+    recipe = made_of("tried", "Flatten", "dense", "Softmax", tried=tried, dense=dense)
+    with pytest.raises(networks.Unfit, match=told):
+        networks.build(recipe, IMAGES.shape[1:], 2)
+
+
+def test_layers_for_pixels_up_to_255_are_told_that_ours_end_at_1() -> None:
+    dense = {"class": "Dense", "units": "classes"}
+    bright = {"class": "RandomBrightness", "factor": 0.2}
+    recipe = made_of(
+        "bright", "AutoContrast", "Flatten", "dense", "Softmax", bright=bright, dense=dense
+    )
+    network = networks.build(recipe, IMAGES.shape[1:], 2)
+    assert [layer.value_range for layer in network.layers[:2]] == [[0, 1], [0, 1]]
+
+
 @pytest.mark.slow
 def test_a_network_larger_than_any_memory_is_refused() -> None:
     recipe = made_of("Flatten", "dense", dense={"class": "Dense", "units": 2**31 - 1})

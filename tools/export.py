@@ -71,8 +71,13 @@ def describe(exported: Path, data: "Preparation") -> None:
     }
     if data.search:
         about["placing"] = "ink fills a box of 20/28 of the sides; its centre of mass is the middle"
-    elif data.inverted:
-        about["input"] += ", of the picture's negative"
+    else:
+        about["input"] += ", of the picture's negative" if data.inverted else ""
+        about["input"] += ", in red, green and blue" if data.channels == 3 else ""
+        about["placing"] = (
+            "the whole picture, upright, in its proportions, in the middle; the rest has the "
+            "median colour of its border"
+        )
     classes = "\n".join(data.classes) + "\n"
     with zipfile.ZipFile(exported, "a") as archive:
         # without a date, so that the same network gives the same bytes

@@ -141,7 +141,7 @@ class Classifier:
         if self.data.search and picture.size != (width, height):
             return None
         pixels = pictures.to_array(picture, height, width, self.data.channels)
-        if self.data.search and not self.data.has_paper_of(pixels):
+        if self.data.search and self.data.has_other_paper(pixels):
             return None
         return self.data.normalise(pixels)[0]
 
