@@ -330,6 +330,14 @@ def test_differences_are_told_in_points_of_accuracy_or_as_they_are() -> None:
     assert pairs.cells([], "loss", 0) == ["no seed in common", "", ""]
 
 
+def test_a_data_set_with_one_experiment_is_named_but_has_no_table(project: Project) -> None:
+    try_rates(project, seeds=2)
+    by_hand(project, "other", {"download.dataset": "kmnist"}, [1], val_accuracy=0.9)
+    *_, last = printed = study(project)
+    assert last == "not shown, of one experiment each: dataset kmnist"
+    assert "dataset mnist" in printed and "dataset kmnist" not in printed
+
+
 # --- show ---
 
 

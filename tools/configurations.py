@@ -43,6 +43,10 @@ class Study:
         return self.commit if self.committed else max(self.groups, key=self.count)
 
     @property
+    def runs(self) -> int:
+        return sum(map(len, self.groups.values()))
+
+    @property
     def as_committed(self) -> str:
         return "otherwise as committed" if self.shared else "as committed"
 

@@ -106,8 +106,8 @@ class Classifier:
         self.recipe, self.views = run.get("recipe", ""), run["test_time_augmentation"]
         augment = dvc_lock.params().get(f"recipes.{self.recipe}.augment")
         if augment is None:
-            said = f"expected recipes.{self.recipe}.augment, as evaluate used it"
-            raise SystemExit(f"{dvc_lock.FILE}: {said}; to write it: dvc repro")
+            said = f"expected the run of {EVALUATION}, by recipe {self.recipe}, found another"
+            raise SystemExit(f"{dvc_lock.FILE}: {said}; to have both of one: dvc repro")
         self.augment = params.Augment(**augment)
 
         from digits import determinism, network, preparation  # late: TensorFlow takes seconds

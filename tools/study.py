@@ -153,10 +153,14 @@ def main() -> None:
     found = configurations.studies(with_metric(having, metric), metric, commit)
     if not options.metric and any(len(study.groups) > 1 for study in found):
         caution(having, metric)
-    for study in found:
+    alone = [study for study in found if study.runs == 1]
+    alone = alone if len(alone) < len(found) else []
+    for study in (study for study in found if study not in alone):
         heading = [f"\n{study.data}"] if len(found) > 1 else []
         remarks = [tables.broken(remark, tables.terminal()) for remark in study.remarks()]
         print(*heading, table(study, options.rows), *chain(*remarks), sep="\n")
+    if alone:
+        print(f"\nnot shown, of one experiment each: {listed(study.data for study in alone)}")
     sys.stdout.flush()
     if options.figure:
         from tools import study_figure  # late: slow
