@@ -335,7 +335,7 @@ def test_a_data_set_with_one_experiment_is_named_but_has_no_table(project: Proje
     by_hand(project, "other", {"download.dataset": "kmnist"}, [1], val_accuracy=0.9)
     *_, last = printed = study(project)
     assert last == "not shown, of one experiment each: dataset kmnist"
-    assert "dataset mnist" in printed and "dataset kmnist" not in printed
+    assert "dataset synthetic" in printed and "dataset kmnist" not in printed
 
 
 # --- show ---
