@@ -74,11 +74,21 @@ class Run:
 
     def classes(self, width: int) -> list[str]:
         """The names of the classes, cut to a number of letters; numbers where they have others."""
-        shown = []
-        for number, name in enumerate(self.data.classes):
-            name = drawable(name, f"class {number}" if width > 9 else str(number))
-            shown.append(name if len(name) <= width else f"{name[: width - 1]}…")
+        names = [
+            drawable(name, f"class {number}" if width > 9 else str(number))
+            for number, name in enumerate(self.data.classes)
+        ]
+        shown = [cut(name, width, 0) for name in names]
+        if len({*shown}) < len({*names}):  # which differ at their ends
+            shown = [cut(name, width, width // 2) for name in names]
         return shown
+
+
+def cut(name: str, width: int, end: int) -> str:
+    """A name in at most `width` letters, of which the last `end` are its own last ones."""
+    if len(name) <= width:
+        return name
+    return f"{name[: width - 1 - end]}…{name[len(name) - end :]}"
 
 
 def drawable(name: str, other: str) -> str:

@@ -275,3 +275,10 @@ def test_figures_show_names_of_classes_and_colours(tmp_path: Path, name: str) ->
     ]
     if name not in ("learning_curves", "calibration"):
         assert any("Ank" in text and "…" in text for text in shown), shown
+
+
+def test_long_names_are_cut_where_they_are_alike() -> None:
+    run = make(classes=3, names=["a long name", "b long name", "c"])
+    assert run.classes(6) == ["a lon…", "b lon…", "c"]
+    run = make(classes=2, names=["class number 1", "class number 2"])
+    assert run.classes(6) == ["cl…r 1", "cl…r 2"]

@@ -143,6 +143,7 @@ class Page:
                         label="What the network gets of each",
                         columns=5,
                         height=SIDE - 80,
+                        fit_columns=False,
                         interactive=False,
                         buttons=[],
                     )
