@@ -38,8 +38,10 @@ SPELLING = re.compile(
     r"[-_])?(?P<kind>images|labels)[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
     re.IGNORECASE,
 )
-OTHER_WORDS = {"training": "train", "dev": "val", "valid": "val", "validation": "val"}  # for splits
-OTHER_WORDS |= dict.fromkeys(["t10k", "testing", "eval", "evaluation", "holdout"], "test")
+# other words for splits; then those that count where none is plainer
+OTHER_WORDS = {"training": "train", "t10k": "test", "testing": "test"}
+OTHER_WORDS |= {"valid": "val", "validation": "val"}
+LATER_WORDS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
 HEADERS = {  # of what is read as images or labels: first bytes -> the type of the data
     "images": {b"\0\0\x08\x03": "u1", b"\0\0\x08\x04": "u1"},  # in grey, in colour
     "labels": {b"\0\0\x08\x01": "u1", b"\0\0\x0c\x02": ">i4"},  # QMNIST's: the class, then more
@@ -63,18 +65,19 @@ def candidates(folder: Path, split: str, kind: str, unnamed: bool = False) -> li
     # Kaggle packs each file into a folder that is called as a file is
     there = [*folder.glob("*")]
     packed = [path for outer in there if SPELLING.fullmatch(outer.name) for path in outer.glob("*")]
-    found: dict[str, list[Path]] = {split: [], "": []}
+    named, later, others = [], [], []
     for path in sorted([*there, *packed]):
         name = SPELLING.fullmatch(path.name)
-        if name and path.is_file() and name["kind"].lower() == kind:
-            found.setdefault(spelt(name), []).append(path)
-    return found[split] or (found[""] if unnamed else [])
-
-
-def spelt(name: re.Match[str]) -> str:
-    """The split that the name of a file says, if any."""
-    split = (name["split"] or "").lower()
-    return OTHER_WORDS.get(split, split)
+        if not name or not path.is_file() or name["kind"].lower() != kind:
+            continue
+        word = (name["split"] or "").lower()
+        if OTHER_WORDS.get(word, word) == split:
+            named.append(path)
+        elif LATER_WORDS.get(word) == split:
+            later.append(path)
+        elif not word:
+            others.append(path)
+    return named or later or (others if unnamed else [])
 
 
 def find(folder: Path, split: str, kind: str, unnamed: bool = False) -> Path:

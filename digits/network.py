@@ -91,6 +91,8 @@ def layer(recipe: Recipe, name: str, label: str, shape: Shape, classes: int) -> 
         given["units"] = classes
     if kind == "UpSampling2D" and "factor" in given:
         given["size"] = given.pop("factor")
+    if kind.startswith("Adaptive") and 1 in shape[:2]:  # Keras fails there, or ends the process
+        raise ValueError("a side of 1")
     if "value_range" in LAYERS[kind]:  # 0 to 255, Keras believes
         given = {"value_range": [0, 1], **given}
     return getattr(keras.layers, kind)(**given, name=label)

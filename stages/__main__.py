@@ -17,7 +17,7 @@ GO_BACK = (
     "params.yaml keeps the experiment's values; to go back to those of the last commit, without "
     "what you changed since (git diff params.yaml): "
     "git restore params.yaml && dvc repro\n"
-    "to go on: dvc repro && dvc exp save --name {name}"
+    "to go on, once it is right: dvc repro && dvc exp save --name {name}"
 )
 
 

@@ -190,7 +190,11 @@ def test_git_shows_what_a_refused_experiment_left_and_what_was_edited_before(
     refused = project.run("dvc", "exp", "run", *words, check=False)
     assert refused.returncode != 0
     assert "\nparams.yaml keeps the experiment's values; to go back to " in refused.stdout
-    assert re.search(r"^to go on: dvc repro && dvc exp save --name [\w-]+$", refused.stdout, re.M)
+    assert re.search(
+        r"^to go on, once it is right: dvc repro && dvc exp save --name [\w-]+$",
+        refused.stdout,
+        re.M,
+    )
     changed = project.run("git", "status", "--porcelain", "--", "*.yaml", "*.py").stdout
     assert changed == " M params.yaml\n M stages/plot.py\n"
     project.run("git", "restore", "params.yaml")

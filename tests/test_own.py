@@ -504,8 +504,8 @@ def test_classes_txt_gives_labels_their_names(gather: Gather) -> None:
 @pytest.mark.parametrize("form", ["{} {}", "{}: {}", "{},{}", "{}\t{}", "{}. {}"])
 @pytest.mark.parametrize("first", [0, 1])
 def test_classes_txt_may_count_its_lines(gather: Gather, form: str, first: int) -> None:
-    npz()
     names = ["shoe", "Bag 2", "hat"]
+    classes(*names)
     lines = (form.format(number, name) for number, name in enumerate(names, first))
     Path("mine/classes.txt").write_text("\n".join(lines))
     assert gather().about["classes"] == names
@@ -522,6 +522,14 @@ def test_classes_txt_of_birds_counts_the_folders(gather: Gather) -> None:
 @pytest.mark.parametrize("names", [["1 euro", "2 euro"], ["1 cat", "2 dogs"], ["3 cats", "4 dogs"]])
 def test_numbers_that_belong_to_names_stay(gather: Gather, names: list[str]) -> None:
     classes(*names)
+    Path("mine/classes.txt").write_text("\n".join(names))
+    assert gather().about["classes"] == names
+
+
+@pytest.mark.parametrize("first", ["0.5", "1:30", "1.2 mm", "0 goals"])
+def test_numbers_at_the_beginning_of_names_of_labels_stay(gather: Gather, first: str) -> None:
+    npz()
+    names = [first, "1.0", "2 or more"]
     Path("mine/classes.txt").write_text("\n".join(names))
     assert gather().about["classes"] == names
 
@@ -1069,12 +1077,6 @@ def test_arrays_at_the_top_count_and_those_in_folders_are_told(gather: Gather, n
     assert "left out: test/ (what lies above counts)" in gather().said
 
 
-def test_pictures_beside_arrays_are_told(gather: Gather) -> None:
-    npz()
-    classes("flowers/a", "flowers/b")
-    assert "left out: flowers/ (what lies above counts)" in gather().said
-
-
 LATER = ["holdout", "holdout_images", "eval set", "evaluation-pictures", "test_images"]
 
 
@@ -1084,6 +1086,30 @@ def test_what_a_word_says_of_a_split_it_says_in_any_name(gather: Gather, name: s
     found = gather()
     assert len(found.pairs("train")) == len(found.pairs("test")) == 40
     assert "no test set" not in found.said
+
+
+def test_a_plainer_word_says_the_test_set_of_idx_files(gather: Gather) -> None:
+    for split, count in {"train": 30, "test": 12, "holdout": 15}.items():
+        idx_file(f"{split}-images-idx3-ubyte", noise(count, 8, 8))
+        idx_file(f"{split}-labels-idx1-ubyte", np.arange(count, dtype=np.uint8) % 3)
+    assert "30 training and 12 test images" in gather().said
+
+
+@pytest.mark.parametrize("form", [npz, as_idx])
+def test_pictures_beside_arrays_and_a_test_set_of_pictures_are_told(
+    gather: Gather, form: Callable[[], None]
+) -> None:
+    form()
+    classes("flowers/a", "flowers/b")
+    assert "left out: flowers/ (what lies above counts)" in gather().said
+
+
+def test_a_test_set_of_pictures_beside_arrays_looks_wrong(gather: Gather) -> None:
+    npz(x_test=None, y_test=None)
+    classes("test/a", "test/b")
+    said = gather().said
+    assert "looks wrong: not read, though called as a test set: test\n" in said
+    assert "left out: test/" in said
 
 
 @pytest.mark.parametrize("word", ["testing", "eval", "evaluation", "holdout", "dev"])

@@ -292,6 +292,15 @@ def test_what_only_a_training_or_a_prediction_would_show_is_refused_before(
         networks.build(recipe, IMAGES.shape[1:], 2)
 
 
+@pytest.mark.parametrize("kind", ["AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"])
+def test_nothing_is_pooled_from_a_single_pixel(kind: str) -> None:
+    dense = {"class": "Dense", "units": "classes"}
+    pool = {"class": kind, "output_size": 2}
+    recipe = made_of("pool", "Flatten", "dense", "Softmax", pool=pool, dense=dense)
+    with pytest.raises(networks.Unfit, match="network: pool: expected a layer that fits"):
+        networks.build(recipe, (1, 1, 3), 2)
+
+
 def test_layers_for_pixels_up_to_255_are_told_that_ours_end_at_1() -> None:
     dense = {"class": "Dense", "units": "classes"}
     bright = {"class": "RandomBrightness", "factor": 0.2}

@@ -184,7 +184,7 @@ class Classifier:
 def files(path: Path) -> list[Path]:
     """A file alone, or the pictures in and below a folder; says which files there are none."""
     from digits.output import listed, printable
-    from digits.own.files import advice, below, ending, is_picture
+    from digits.own.files import MAY_SHOW, advice, below, ending, is_picture
 
     if not path.is_dir():
         return [path]
@@ -192,7 +192,7 @@ def files(path: Path) -> list[Path]:
     others = [file for file in found if not is_picture(file)]
     if others:
         names = listed(file.relative_to(path) for file in others)
-        what_to_do = advice(map(ending, others))
+        what_to_do = advice(end for end in map(ending, others) if end in MAY_SHOW)
         print(f"{printable(path)}: left out: {names}{what_to_do}", file=sys.stderr)
     return list(filter(is_picture, found)) or [path]
 

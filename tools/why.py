@@ -9,6 +9,7 @@ import argparse
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools import commands, mend
@@ -244,7 +245,9 @@ def main() -> None:
         raise SystemExit(f"why: {error}") from None
     for explanation in explanations:
         show(explanation)
-    if any(reason.endswith(NOT_IN_CACHE) for each in explanations for reason in each.reasons):
+    reasons = [reason for each in explanations for reason in each.reasons]
+    lost = [each.partition(": ")[0] for each in reasons if each.endswith(NOT_IN_CACHE)]
+    if any(Path(path).exists() for path in lost):
         print(f"{NOT_IN_CACHE}: dvc commit puts back what is here; dvc repro makes it anew")
     if mend.branch_left():
         print("HEAD is detached by an experiment that is gone: make mend, before git restore")

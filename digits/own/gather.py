@@ -67,7 +67,7 @@ READERS = (
     from_tables_aside,
     from_folders,
 )
-COUNTED = re.compile(r"(\d+)[ \t:;,.=)]+(.+)")  # a line of classes.txt
+COUNT = re.compile(r"^\d+[ \t:;,.=)]+")  # at the beginning of a line of classes.txt
 # what may belong to the only folder that it lies beside, as its labels
 ITS_OWN = ENDINGS | ARRAYS | (TABLE_LIKE - {".json", ".txt"})
 
@@ -184,16 +184,19 @@ def look(path: Path, job: Job) -> Data:
         hint = advice([ending(path)]) or "; set datasets.folder.path"
         raise wrong(path, "a folder, or a file .npz or .csv", found, hint)
     data = next(data for reader in READERS if (data := reader(path, job)))
-    if data.form != "pictures" and (others := unread(path)):
-        job.said.append(f"left out: {listed(others)} (what lies above counts)")
     if data.form != "pictures" and data.share and (tests := untested(path, job.said)):
         job.said.append(f"looks wrong: not read, though called as a test set: {listed(tests)}")
+    if data.form != "pictures" and (others := unread(path)):
+        job.said.append(f"left out: {listed(others)} (what lies above counts)")
     return data
 
 
 def unread(path: Path) -> list[str]:
     """Folders that hold data, if arrays or tables lie above them: these alone are read."""
-    if not path.is_dir() or ARRAYS.isdisjoint(map(ending, visible(path))):
+    if not path.is_dir():
+        return []
+    arrays = ARRAYS & {*map(ending, visible(path))}
+    if not arrays and not idx.candidates(path, "train", "images"):
         return []
     holding = [
         inner
@@ -206,7 +209,7 @@ def unread(path: Path) -> list[str]:
 def untested(path: Path, said: list[str]) -> list[str]:
     """What is called as a test set, if nothing was said of it."""
     names = [each.name for each in visible(path)] if path.is_dir() else []
-    told = "".join(said)
+    told = "".join(line for line in said if not line.startswith("no test set"))
     return [
         name for name in names if split_called(Path(name)) in ("test", "val") and name not in told
     ]
@@ -221,19 +224,12 @@ def class_names(file: Path) -> list[str] | None:
     names = [composed(line.strip()) for line in lines if line.strip()]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise wrong(file, "each name once", f"more of {listed(twice)}")
+    # CUB's birds are counted there, `1 001.Albatross`, but not in the names of their folders
+    uncounted = [COUNT.sub("", name) for name in names]
     inner = chain(folders(file.parent), *map(folders, folders(file.parent)))
-    if names and not any(composed(folder.name) in names for folder in inner):
-        names = unnumbered(names)
+    if {composed(folder.name) for folder in inner}.issuperset(uncounted):
+        names = uncounted
     return names or None
-
-
-def unnumbered(lines: list[str]) -> list[str]:
-    """The lines without what counts them, from 0 or 1: `1 cat`, `2 dog`; else as they are."""
-    found = [match for line in lines if (match := COUNTED.fullmatch(line))]
-    counts = [int(match[1]) for match in found]
-    names = [match[2] for match in found]
-    counting = counts in ([*range(len(lines))], [*range(1, len(lines) + 1)])
-    return names if counting and len({*names}) == len(names) else lines
 
 
 def write(target: Path, data: Data) -> list[int]:
