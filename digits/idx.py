@@ -38,10 +38,11 @@ SPELLING = re.compile(
     r"[-_])?(?P<kind>images|labels)[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
     re.IGNORECASE,
 )
-# other words for splits; then those that count where none is plainer
+# for splits, in the names of IDX files
 OTHER_WORDS = {"training": "train", "t10k": "test", "testing": "test"}
 OTHER_WORDS |= {"valid": "val", "validation": "val"}
-LATER_WORDS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
+# for splits where no word is plainer, in the names of folders, arrays and columns too
+LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
 HEADERS = {  # of what is read as images or labels: first bytes -> the type of the data
     "images": {b"\0\0\x08\x03": "u1", b"\0\0\x08\x04": "u1"},  # in grey, in colour
     "labels": {b"\0\0\x08\x01": "u1", b"\0\0\x0c\x02": ">i4"},  # QMNIST's: the class, then more
@@ -73,7 +74,7 @@ def candidates(folder: Path, split: str, kind: str, unnamed: bool = False) -> li
         word = (name["split"] or "").lower()
         if OTHER_WORDS.get(word, word) == split:
             named.append(path)
-        elif LATER_WORDS.get(word) == split:
+        elif LATER_SPLITS.get(word) == split:
             later.append(path)
         elif not word:
             others.append(path)

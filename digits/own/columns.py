@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from digits import pictures
+from digits.idx import LATER_SPLITS
 from digits.output import listed
 from digits.own.common import (
     INDEX,
-    LATER_SPLITS,
     SPLITS,
     composed,
     meaning,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.idx import LATER_SPLITS
 from digits.output import printable
 
 # what a word in the name of a folder, a file, an array or a column means
@@ -18,8 +19,6 @@ SPLITS |= {"trainval": "train"}
 SPLITS |= {
     f"{split}{word}": split for split in ("train", "test", "val") for word in ("set", "data")
 }
-# what say a split beside a train
-LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
 KINDS = dict.fromkeys(["x", "image", "images", "img", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["features", "inputs"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")
