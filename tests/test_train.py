@@ -256,6 +256,7 @@ def test_a_network_that_ends_in_no_probabilities_is_refused() -> None:
         networks.build(made_of("Flatten"), (2, 2, 1), 4)
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis 0")
 @pytest.mark.parametrize(
     "told, tried",
     [
