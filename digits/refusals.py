@@ -25,7 +25,6 @@ WORDS = {  # for pydantic's own, by the type of the error
     "list_type": "a list",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
-    "too_short": "at least one entry",
     "string_too_short": "at least one character",
     "invalid_key": "text as a key, or in a number a point in place of the comma",
 }
@@ -97,10 +96,11 @@ def explain(
                 # A misspelt key is most likely one that is missing beside it.
                 keys = [str(key) for *place, key in missing if tuple(place) == location[:-1]]
                 yield unknown_key(path, last, keys or keys_at(location[:-1], schema))
-            case "too_short" | "too_long" as kind if error["ctx"].get("min_length", 2) > 1:
+            case "too_short" | "too_long" as kind:
                 least = kind == "too_short"
                 bound = error["ctx"]["min_length" if least else "max_length"]
-                expected = f"at {'least' if least else 'most'} {bound} entries"
+                entries = "one entry" if bound == 1 else f"{bound} entries"
+                expected = f"at {'least' if least else 'most'} {entries}"
                 yield Refusal(path or last, expected=expected, found=shown(error["input"]))
             case kind:
                 plain = re.sub("^(Input should be|String should match) ", "", error["msg"])
