@@ -53,7 +53,6 @@ class Run:
     train_images: np.ndarray  # (n, H, W, C), and their labels, one-hot (n, K)
     train_labels: np.ndarray
     test_images: np.ndarray
-    test_names: list[str]  # their files, or their rows
     data: Preparation  # the names of the classes, and what was done to the images
     samples: int  # how many training images are shown
     mistakes: int  # how many misclassified test images, at most

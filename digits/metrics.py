@@ -18,8 +18,9 @@ from digits import output
 
 # The columns of each table, in order. To add one, declare it here and fill it where the table is
 # made: `assess` in stages/evaluate.py, or a function below. (metrics.json: `measure` there.)
-PREDICTIONS = np.dtype([("actual", int), ("predicted", int), ("confidence", float)])
-MISTAKES = np.dtype([("image", object), *PREDICTIONS.descr])  # and the image's name
+PREDICTIONS = np.dtype(
+    [("image", object), ("actual", int), ("predicted", int), ("confidence", float)]
+)
 CLASS_ACCURACY = np.dtype(
     [("class", int), ("accuracy", float), ("count", int), ("low", float), ("high", float)]
 )
@@ -101,10 +102,10 @@ def read_table(
     """Read a table with these columns; SystemExit where it has others, no rows, or damage."""
     names = columns.names or ()
     known = {name: number for number, name in enumerate(classes)}
-    readers: list[Callable] = []
-    for name in names:
-        number = int if columns[name].kind == "i" else float
-        readers.append(known.__getitem__ if name in CLASSES else number)
+    of_kind: dict[str, Callable] = {"O": str, "i": int, "f": float}
+    readers = [
+        known.__getitem__ if name in CLASSES else of_kind[columns[name].kind] for name in names
+    ]
     try:
         text = path.read_text()
         if text and not text.endswith("\n"):

@@ -67,10 +67,9 @@ def confused(run: Run) -> list[list[object]]:
 def mistakes(run: Run) -> Iterator[list[object]]:
     """Yield the misclassified images in which the network was most confident, by their names."""
     names = run.data.classes
-    for row in metrics.mistakes(run.predictions)[:MOST].tolist():
-        one = run.predictions[row]
+    for one in run.predictions[metrics.mistakes(run.predictions)[:MOST]]:
         confidence = f"{100 * one['confidence']:.1f} %"
-        yield [run.test_names[row], names[one["actual"]], names[one["predicted"]], confidence]
+        yield [one["image"], names[one["actual"]], names[one["predicted"]], confidence]
 
 
 def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:

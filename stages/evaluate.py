@@ -13,10 +13,12 @@ from digits.params import Params
 REPORTS = Path("reports")
 
 
-def assess(batches: Iterable[np.ndarray], actual: np.ndarray) -> tuple[np.ndarray, float]:
+def assess(
+    batches: Iterable[np.ndarray], actual: np.ndarray, names: list[str]
+) -> tuple[np.ndarray, float]:
     """Table PREDICTIONS and mean loss of probabilities (n, K), batch by batch, for labels (N,)."""
     predictions = np.zeros(len(actual), metrics.PREDICTIONS)
-    predictions["actual"] = actual
+    predictions["image"], predictions["actual"] = names, actual
     loss, start = 0.0, 0
     for probabilities in batches:
         rows = predictions[start : start + len(probabilities)]
@@ -43,10 +45,9 @@ def measure(
     return measured
 
 
-def write_tables(
-    predictions: np.ndarray, mistakes: np.ndarray, bins: np.ndarray, classes: list[str]
-) -> None:
+def write_tables(predictions: np.ndarray, bins: np.ndarray, classes: list[str]) -> None:
     metrics.write_table(REPORTS / "predictions.csv", predictions, classes)
+    mistakes = predictions[metrics.mistakes(predictions)]
     metrics.write_table(REPORTS / "mistakes.csv", mistakes, classes)
     accuracies = metrics.class_accuracy(predictions)
     metrics.write_table(REPORTS / "class_accuracy.csv", accuracies, classes)
@@ -67,10 +68,8 @@ def main(params: Params) -> None:
     batches = prediction.predict(forward, images, params.selected.augment, views)
     count = sum(1 for _ in network.in_batches(images))
     progress = tqdm(batches, total=count, unit=" batches", disable=None)
-    predictions, loss = assess(progress, labels.argmax(axis=1))
+    predictions, loss = assess(progress, labels.argmax(axis=1), names)
     bins = metrics.calibration(predictions, params.evaluate.calibration_bins)
-    wrong = metrics.mistakes(predictions)
-    named = [(names[row], *predictions[row].tolist()) for row in wrong]
     measured = measure(predictions, loss, bins, training)
     errors = measured["errors"]
     low, high = metrics.interval(len(images) - errors, len(images))
@@ -85,7 +84,7 @@ def main(params: Params) -> None:
 
     metrics.write_values(REPORTS / "metrics.json", measured)
     metrics.write_values(REPORTS / "evaluation.json", run)
-    write_tables(predictions, np.array(named, metrics.MISTAKES), bins, data.classes)
+    write_tables(predictions, bins, data.classes)
     print(
         f"test accuracy {100 * measured['test_accuracy']:.2f} % "
         f"(95 %: {100 * low:.2f} to {100 * high:.2f} %), "

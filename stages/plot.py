@@ -62,7 +62,6 @@ def read_run(params: Params) -> figures.Run:
         train_images=arrays.read("train_images"),
         train_labels=arrays.read("train_labels"),
         test_images=arrays.read("test_images"),
-        test_names=arrays.read_names(arrays.NAMES, evaluation["images"]),
         data=data,
         samples=params.plot.samples,
         mistakes=params.plot.mistakes,

@@ -31,7 +31,8 @@ def predict(images: np.ndarray, views: int, bounds: dict[str, float] = BOUNDS) -
 
 
 def predictions(actual: list[int], predicted: list[int], confidence: list[float]) -> np.ndarray:
-    rows = zip(actual, predicted, confidence, strict=True)
+    names = [f"{i}.png" for i in range(len(actual))]
+    rows = zip(names, actual, predicted, confidence, strict=True)
     return np.array(list(rows), metrics.PREDICTIONS)
 
 
@@ -62,7 +63,8 @@ def test_views_are_augmented_half_as_much_as_in_training() -> None:
 
 def test_batches_are_assessed_one_after_the_other() -> None:
     batches = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7], [0.5, 0.5]]], np.float32)
-    table, loss = evaluate.assess(batches, np.array([0, 0, 1, 1]))
+    table, loss = evaluate.assess(batches, np.array([0, 0, 1, 1]), [*"abcd"])
+    assert table["image"].tolist() == [*"abcd"]
     assert table["predicted"].tolist() == [0, 1, 1, 0]
     assert table["confidence"] == pytest.approx([0.9, 0.8, 0.7, 0.5])
     assert loss == pytest.approx(-np.log([0.9, 0.2, 0.7, 0.5]).mean())
@@ -110,7 +112,9 @@ def test_cross_entropy_is_in_nats_and_finite() -> None:
 def test_a_table_is_csv_with_six_decimals_and_is_read_as_it_was(tmp_path: Path) -> None:
     path, table = tmp_path / "predictions.csv", predictions([7, 2], [7, 1], [1.0, 0.5])
     metrics.write_table(path, table, NAMES)
-    assert path.read_bytes() == b"actual,predicted,confidence\n7,7,1.000000\n2,1,0.500000\n"
+    assert path.read_bytes() == (
+        b"image,actual,predicted,confidence\n0.png,7,7,1.000000\n1.png,2,1,0.500000\n"
+    )
     assert (metrics.read_table(path, metrics.PREDICTIONS, NAMES) == table).all()
 
 
@@ -119,8 +123,8 @@ def test_classes_stand_in_a_table_by_their_names(tmp_path: Path) -> None:
     table = predictions([1, 2], [2, 2], [0.5, 1.0])
     metrics.write_table(path, table, names)
     assert path.read_text().splitlines()[1:] == [
-        '"a ""b"", c",naïve,0.500000',
-        "naïve,naïve,1.000000",
+        '0.png,"a ""b"", c",naïve,0.500000',
+        "1.png,naïve,naïve,1.000000",
     ]
     assert (metrics.read_table(path, metrics.PREDICTIONS, names) == table).all()
 
@@ -130,16 +134,16 @@ def test_classes_stand_in_a_table_by_their_names(tmp_path: Path) -> None:
     [
         ("", "''"),
         ("bin,share\n1,2\n", "'bin,share'"),
-        ("actual,predicted,confidence\n\n", "no row"),
-        ("actual,predicted,confidence\n0,0\n", "2 of 3 columns"),
-        ("actual,predicted,confidence\n0,0,high\n", ".*'high'.*"),
-        ("actual,predicted,confidence\n0.5,0,0.9\n", ".*'0.5'.*"),
+        ("image,actual,predicted,confidence\n\n", "no row"),
+        ("image,actual,predicted,confidence\na,0,0\n", "3 of 4 columns"),
+        ("image,actual,predicted,confidence\na,0,0,high\n", ".*'high'.*"),
+        ("image,actual,predicted,confidence\na,0.5,0,0.9\n", ".*'0.5'.*"),
     ],
 )
 def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, damaged: str, found: str) -> None:
     path = tmp_path / "predictions.csv"
     path.write_text(damaged)
-    expected = "expected values below the columns 'actual,predicted,confidence'"
+    expected = "expected values below the columns 'image,actual,predicted,confidence'"
     with pytest.raises(SystemExit, match=f"^{path}: {expected}, found: {found}; run dvc repro$"):
         metrics.read_table(path, metrics.PREDICTIONS, NAMES)
 
@@ -189,9 +193,8 @@ def test_values_that_lack_a_number_are_refused_in_one_line(tmp_path: Path, text:
 
 def test_mistakes_have_the_order_of_what_was_written() -> None:
     """Figures and the report read predictions.csv, where these two are equally confident."""
-    rows = [(0, 1, 0.9999991), (1, 0, 0.9999994), (0, 0, 1.0), (1, 0, 0.99)]
-    predictions = np.array(rows, metrics.PREDICTIONS)
-    assert metrics.mistakes(predictions).tolist() == [0, 1, 3]
+    table = predictions([0, 1, 0, 1], [1, 0, 0, 0], [0.9999991, 0.9999994, 1.0, 0.99])
+    assert metrics.mistakes(table).tolist() == [0, 1, 3]
 
 
 def test_a_metric_may_be_a_number_of_numpy(tmp_path: Path) -> None:

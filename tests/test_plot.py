@@ -15,7 +15,7 @@ from conftest import ROOT
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from digits import arrays, metrics, report
+from digits import metrics, report
 from digits.figures import FIGURES, Run
 from digits.preparation import Preparation
 from stages import plot
@@ -48,6 +48,7 @@ def make(
     predictions = np.zeros(count, metrics.PREDICTIONS)
     actual = np.arange(count) % classes
     actual[actual == absent] = 0
+    predictions["image"] = [f"{i}.png" for i in range(count)]
     predictions["actual"] = actual
     right = rng.random(count) < share_right
     predictions["predicted"] = np.where(right, actual, (actual + 1) % classes)
@@ -76,7 +77,6 @@ def make(
         train_images=rng.random((count, *shape), np.float32),
         train_labels=np.eye(classes, dtype=np.float32)[actual],
         test_images=rng.random((count, *shape), np.float32),
-        test_names=[f"{i}.png" for i in range(count)],
         data=prepared(names or [str(label) for label in range(classes)], shape),
         samples=60,
         mistakes=24,
@@ -102,7 +102,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         metrics.write_values(plot.REPORTS / f"{name}.json", getattr(run, name))
     plot.LOG.write_text(LOG)
     run.data.write()
-    arrays.NAMES.write_text("".join(f"{name}\n" for name in run.test_names))
     return tmp_path
 
 
@@ -253,13 +252,15 @@ def test_the_stage_needs_neither_tensorflow_nor_pyplot() -> None:
     assert found.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("row", ["0,10,0.5\n", "-1,0,0.5\n", "0,0,0.5\n0,0,0.5\n", "0,0,0.5"])
+@pytest.mark.parametrize(
+    "row", ["a,0,10,0.5\n", "a,-1,0,0.5\n", "a,0,0,0.5\nb,0,0,0.5\n", "a,0,0,0.5"]
+)
 def test_predictions_that_are_not_those_of_the_test_images_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str
 ) -> None:
     """A class that there is not, another number of rows, a last line that is cut."""
     monkeypatch.setattr(plot, "REPORTS", tmp_path)
-    (tmp_path / "predictions.csv").write_text(f"actual,predicted,confidence\n{row}")
+    (tmp_path / "predictions.csv").write_text(f"image,actual,predicted,confidence\n{row}")
     with pytest.raises(SystemExit, match=r"predictions\.csv: expected .*, found"):
         plot.read_predictions(images=1, classes=[*"0123456789"])
 

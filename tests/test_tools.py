@@ -557,8 +557,8 @@ def test_predict_gives_files_of_the_training_size_what_evaluate_gives_the_images
     lines = tool(finished, "predict", "--json", *names).stdout.splitlines()
     found = [json.loads(line)["symbols"][0] for line in lines]
     rows = (finished.root / "reports/predictions.csv").read_text().splitlines()[1:21]
-    assert [str(symbol["class"]) for symbol in found] == [row.split(",")[1] for row in rows]
-    confidences = [float(row.split(",")[2]) for row in rows]
+    assert [str(symbol["class"]) for symbol in found] == [row.split(",")[2] for row in rows]
+    confidences = [float(row.split(",")[3]) for row in rows]
     best = [max(symbol["probabilities"]) for symbol in found]
     assert best == pytest.approx(confidences, abs=1e-5)
 
