@@ -24,10 +24,10 @@ Run
   make search ARGS="-S ..." hyperparameters that Optuna proposes, the same way
 
 Look and compare
-  make why                  what would run now, and why; CHECK=1: fail if any
+  make why                  what would run, and why; ARGS=--check: fail if any
   make show                 the experiments: what was changed, and the metrics
   make study                configurations over their seeds: mean and spread
-  make compare BASE=main    what differs from a commit, as Markdown
+  make compare ARGS=main    what differs from a commit, as Markdown
   make gate                 is the test accuracy no lower than it was before?
   make declared             do stages use what dvc.yaml declares, and no more?
 
@@ -73,14 +73,8 @@ sweep search: repository .venv/ready-sweep
 # --- look and compare: these install nothing ---
 
 .PHONY: why show study compare gate declared
-why: installed
-	@$(TOOL).why $(if $(CHECK),--check) $(ARGS)
-
-show study gate declared: installed
+why show study compare gate declared: installed
 	@$(TOOL).$@ $(ARGS)
-
-compare: installed
-	@$(TOOL).compare $(BASE) $(ARGS)
 
 # --- use ---
 

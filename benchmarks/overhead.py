@@ -24,7 +24,7 @@ LIBRARIES = {  # what a stage cannot do without; each reads params.yaml
     "download": "numpy, pooch, requests, tqdm, yaml",
     "preprocess": "numpy, yaml",
     "train": "dvclive, keras, numpy, platformdirs, tensorflow, tqdm, yaml",
-    "evaluate": "keras, numpy, tensorflow, tqdm, yaml",
+    "evaluate": "keras, numpy, platformdirs, tensorflow, tqdm, yaml",
     "plot": "matplotlib.backends.backend_agg, matplotlib.figure, numpy, PIL.Image, yaml",
 }
 EMPTY = """\

@@ -30,19 +30,24 @@ FILES = {  # of every data set, under the names that MNIST gave them
     ("test", "images"): "t10k-images-idx3-ubyte",
     ("test", "labels"): "t10k-labels-idx1-ubyte",
 }
+# what words mean in the names of files, folders, arrays and columns
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLITS |= {"val": "val", "valid": "val", "validate": "val", "validation": "val"}
+SPLITS |= {"trainval": "train"}
+SPLITS |= {
+    f"{split}{word}": split for split in ("train", "test", "val") for word in ("set", "data")
+}
+# where no word is plainer
+LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
+# in the names of IDX files
+IDX_SPLITS = SPLITS | {"t10k": "test"}
 # Such names in all spellings: train-images.idx3-ubyte, emnist-letters-test-images-idx3-ubyte.gz,
 # train_images.idx3, in a folder train images.idx3; a browser's second copy ends in (1)
 SPELLING = re.compile(
-    r"([\w-]+?[-_])??"
-    r"((?P<split>train|training|t10k|test|testing|eval|evaluation|holdout|dev|val|valid|validation)"
-    r"[-_])?(?P<kind>images|labels)[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
+    rf"([\w-]+?[-_])??((?P<split>{'|'.join(IDX_SPLITS | LATER_SPLITS)})[-_])?"
+    r"(?P<kind>images|labels)[-_.]idx\d?([-_.](ubyte|int))?( ?\(\d+\))?(\.gz)?",
     re.IGNORECASE,
 )
-# for splits, in the names of IDX files
-OTHER_WORDS = {"training": "train", "t10k": "test", "testing": "test"}
-OTHER_WORDS |= {"valid": "val", "validation": "val"}
-# for splits where no word is plainer, in the names of folders, arrays and columns too
-LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
 HEADERS = {  # of what is read as images or labels: first bytes -> the type of the data
     "images": {b"\0\0\x08\x03": "u1", b"\0\0\x08\x04": "u1"},  # in grey, in colour
     "labels": {b"\0\0\x08\x01": "u1", b"\0\0\x0c\x02": ">i4"},  # QMNIST's: the class, then more
@@ -72,7 +77,7 @@ def candidates(folder: Path, split: str, kind: str, unnamed: bool = False) -> li
         if not name or not path.is_file() or name["kind"].lower() != kind:
             continue
         word = (name["split"] or "").lower()
-        if OTHER_WORDS.get(word, word) == split:
+        if IDX_SPLITS.get(word) == split:
             named.append(path)
         elif LATER_SPLITS.get(word) == split:
             later.append(path)

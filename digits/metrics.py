@@ -24,9 +24,7 @@ PREDICTIONS = np.dtype(
 CLASS_ACCURACY = np.dtype(
     [("class", int), ("accuracy", float), ("count", int), ("low", float), ("high", float)]
 )
-CALIBRATION = np.dtype(
-    [("confidence", float), ("accuracy", float), ("count", int), ("low", float), ("high", float)]
-)
+CALIBRATION = np.dtype([("confidence", float), ("accuracy", float), ("count", int)])
 CLASSES = ("actual", "predicted", "class")  # columns with classes: numbers here, names in a file
 Z = 1.959964  # a standard normal variable lies within +-Z with probability 0.95
 
@@ -68,8 +66,7 @@ def calibration(predictions: np.ndarray, bins: int) -> np.ndarray:
     rows = []
     for i in np.unique(index):
         inside = index == i
-        mean, accuracy = confidence[inside].mean(), right[inside].mean()
-        rows.append((mean, accuracy, inside.sum(), i / bins, (i + 1) / bins))
+        rows.append((confidence[inside].mean(), right[inside].mean(), inside.sum()))
     return np.array(rows, CALIBRATION)
 
 

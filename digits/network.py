@@ -3,6 +3,7 @@
 Which layers and optimizers a recipe may name is in keras_names.py.
 """
 
+import inspect
 import json
 import math
 import re
@@ -15,7 +16,7 @@ import numpy as np
 
 from digits import output
 from digits.determinism import keras, tf
-from digits.keras_names import LAYERS, KerasObject
+from digits.keras_names import KerasObject
 from digits.params import Recipe
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
@@ -93,9 +94,10 @@ def layer(recipe: Recipe, name: str, label: str, shape: Shape, classes: int) -> 
         given["size"] = given.pop("factor")
     if kind.startswith("Adaptive") and 1 in shape[:2]:  # Keras fails there, or ends the process
         raise ValueError("a side of 1")
-    if "value_range" in LAYERS[kind]:  # 0 to 255, Keras believes
+    made = getattr(keras.layers, kind)
+    if "value_range" in inspect.signature(made.__init__).parameters:  # 0 to 255, Keras believes
         given = {"value_range": [0, 1], **given}
-    return getattr(keras.layers, kind)(**given, name=label)
+    return made(**given, name=label)
 
 
 def residual(
@@ -214,7 +216,7 @@ def forward(network: keras.Model, replicas: int) -> Forward:
 
 def in_batches(images: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the images (N, H, W, C), as many at a time as have BATCH numbers."""
-    size = max(2, BATCH // math.prod(images.shape[1:]))
+    size = max(1, BATCH // math.prod(images.shape[1:]))
     for start in range(0, len(images), size):
         yield images[start : start + size]
 

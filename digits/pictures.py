@@ -23,7 +23,8 @@ FORMATS: dict[str, tuple[tuple[bytes, ...], tuple[str, ...]]] = {
     "TIFF": ((b"II*\0", b"MM\0*"), (".tif", ".tiff")),
 }
 SIGNATURES = tuple(start for starts, _ in FORMATS.values() for start in starts)
-ENDINGS = {end for _, ends in FORMATS.values() for end in ends}
+FORMAT_OF = {end: name for name, (_, ends) in FORMATS.items() for end in ends}
+ENDINGS = {*FORMAT_OF}
 LARGEST = 89_478_485  # pixels, of which Pillow warns: more may be a bomb, and are refused here
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 

@@ -1,7 +1,7 @@
 """What is wrong with params.yaml, a line for each thing: where, what was expected, what found.
 
 What only a stage can tell (a layer that does not fit the images, more replicas than a batch has
-images) has its words where it is raised: network.py, training.py, preprocess.py.
+images) has its words where it is raised.
 """
 
 import difflib

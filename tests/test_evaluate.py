@@ -87,8 +87,8 @@ def test_wilsons_interval_stays_within_0_and_1() -> None:
 def test_a_bin_has_its_mean_confidence_and_its_accuracy() -> None:
     table = predictions([0, 0, 0, 0], [0, 1, 0, 0], [0.95, 0.85, 0.3, 1.0])
     first, second = metrics.calibration(table, bins=2).tolist()
-    assert first == (0.3, 1, 1, 0, 0.5)
-    assert second == pytest.approx((2.8 / 3, 2 / 3, 3, 0.5, 1))
+    assert first == (0.3, 1, 1)
+    assert second == pytest.approx((2.8 / 3, 2 / 3, 3))
 
 
 def test_the_calibration_error_is_a_mean_over_images_not_over_bins() -> None:

@@ -1,4 +1,4 @@
-"""Programs beside the pipeline, each called by `python -m tools.NAME`; `make help` lists them."""
+"""Programs beside the pipeline, `python -m tools.NAME`, and what these share; see `make help`."""
 
 # tools/environment.py runs with any Python 3, which reads this first: types are words for it.
 import sys

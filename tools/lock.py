@@ -8,14 +8,15 @@ place to change a version.
 import argparse
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 from digits import output
 from tools import commands
 
 PARAMS = Path("params.yaml")
+PROJECT = Path("pyproject.toml")
 REQUIREMENTS = Path("requirements.txt")
-GROUPS = ["demo", "dev", "gpu", "predict", "sweep", "uv"]
 PYTHON = "3.11"  # the oldest that pyproject.toml allows
 COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--no-emit-index-url"]
 COMPILE += ["--no-annotate", "--no-header", "--quiet", "--python-version", PYTHON]
@@ -27,8 +28,8 @@ def compile_all() -> None:
     """Write the requirements files; a group's versions are those that requirements.txt has."""
     if not shutil.which("uv"):
         raise SystemExit("lock: expected the program uv on PATH; found none: make .venv/ready")
-    commands.output(*COMPILE, "pyproject.toml", "-o", str(REQUIREMENTS))
-    for group in GROUPS:
+    commands.output(*COMPILE, str(PROJECT), "-o", str(REQUIREMENTS))
+    for group in tomllib.loads(PROJECT.read_text())["dependency-groups"]:
         target = f"requirements-{group}.txt"
         commands.output(*COMPILE, "--group", group, "-c", str(REQUIREMENTS), "-o", target)
 

@@ -35,7 +35,7 @@ def plain(overrides: list[str]) -> list[str]:
 
 
 def sweeps(overrides: list[str]) -> list[list[str]]:
-    """The same, before the values are checked: SystemExit where there is no such parameter."""
+    """Every combination of the values; SystemExit where there is no such parameter."""
     from dvc.exceptions import DvcException
     from dvc.utils.cli_parse import to_path_overrides
     from dvc.utils.hydra import apply_overrides, get_hydra_sweeps

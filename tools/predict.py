@@ -93,7 +93,8 @@ def with_opencv() -> Any:
 class Classifier:
     """The trained network of this checkout, with the test-time augmentation that it was judged by.
 
-    dvc.lock has that: params.yaml may have other values by now.
+    reports/evaluation.json has its recipe and the number of views, dvc.lock the bounds: params.yaml
+    may have other values by now.
     """
 
     def __init__(self) -> None:

@@ -52,7 +52,7 @@ def broken(text: str, room: int) -> list[str]:
 
 
 def fitted(rows: list[list[str]], column: int) -> str:
-    """The same, the cells of a column broken into lines, so that all fits the terminal."""
+    """The rows aligned, the cells of a column broken into lines, so that all fits the terminal."""
     others = [[cell for at, cell in enumerate(row) if at != column] for row in rows]
     taken = max(map(len, aligned(others).splitlines())) + len(GAP)
     room = max(NARROWEST, terminal() - taken)

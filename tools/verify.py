@@ -77,13 +77,13 @@ def rotten(cache: Path, md5: str) -> list[Path]:
 
 def compare(committed: str, lock: str) -> tuple[int, int]:
     """Print a line for each output; return how many are the same, of how many."""
-    now = {path: md5 for _, path, md5 in outputs(lock)}
-    same = [now.get(path) == md5 for _, path, md5 in outputs(committed)]
-    for equal, (_, path, md5) in zip(same, outputs(committed)):
-        found = "" if equal else f": {md5} in dvc.lock, {now.get(path)} anew"
-        print(f"{'same' if equal else 'different':<10} {path}{found}")
+    before, now = (dvc_lock.sums(text.encode()) for text in (committed, lock))
+    same = [path for path in before if now.get(path) == before[path]]
+    for path, md5 in before.items():
+        found = "" if path in same else f": {md5} in dvc.lock, {now.get(path)} anew"
+        print(f"{'same' if path in same else 'different':<10} {path}{found}")
     print(f"{'same' if lock == committed else 'different':<10} dvc.lock")
-    return sum(same), len(same)
+    return len(same), len(before)
 
 
 def check_cache(committed: str) -> bool:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from digits import pictures
-from digits.idx import LATER_SPLITS
+from digits.idx import LATER_SPLITS, SPLITS
 from digits.output import listed
 from digits.own.common import (
     INDEX,
-    SPLITS,
     composed,
     meaning,
     split_in,
@@ -102,7 +101,7 @@ class PictureIndex:
         if start and folders[start - 1] in self.folders:
             return []
         if stem(name) != name:
-            found = [path for path in found if picture_ending(path.name) == picture_ending(name)]
+            found = [path for path in found if format_of(path.name) == format_of(name)]
         if split and not meaning(SPLITS, *folders):
             found = [path for path in found if by_folders(path) in (None, split)]
         return found
@@ -142,9 +141,9 @@ def stem(name: str) -> str:
     return path.stem if path.suffix.lower() in pictures.ENDINGS else name
 
 
-def picture_ending(name: str) -> str:
-    """The ending of a picture, the same for both spellings."""
-    return Path(name).suffix.lower().replace("jpeg", "jpg").replace("tiff", "tif")
+def format_of(name: str) -> str | None:
+    """The format that the ending of a picture says: .jpg and .jpeg are one."""
+    return pictures.FORMAT_OF.get(Path(name).suffix.lower())
 
 
 def rows_of(file: Path) -> Iterator[tuple[int, Row]]:

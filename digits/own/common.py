@@ -9,16 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.idx import LATER_SPLITS
+from digits.idx import LATER_SPLITS, SPLITS
 from digits.output import printable
 
-# what a word in the name of a folder, a file, an array or a column means
-SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-SPLITS |= {"val": "val", "valid": "val", "validate": "val", "validation": "val"}
-SPLITS |= {"trainval": "train"}
-SPLITS |= {
-    f"{split}{word}": split for split in ("train", "test", "val") for word in ("set", "data")
-}
+# what words mean in the names of folders, files, arrays and columns
 KINDS = dict.fromkeys(["x", "image", "images", "img", "imgs", "data", "pixels"], "images")
 KINDS |= dict.fromkeys(["features", "inputs"], "images")
 KINDS |= dict.fromkeys(["y", "label", "labels", "target", "targets"], "labels")

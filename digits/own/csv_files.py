@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from digits import idx
+from digits.idx import SPLITS
 from digits.output import listed, printable
 from digits.own.arrays import FEWEST_PIXELS, Arrays, chunks, from_arrays, spool, square, turned
 from digits.own.columns import SPLIT_COLUMNS, SPLIT_FLAGS, split_said
@@ -19,7 +20,6 @@ from digits.own.common import (
     INDEX,
     KINDS,
     MOST_CLASSES,
-    SPLITS,
     TABLE_HINT,
     Data,
     Job,

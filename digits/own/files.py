@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from digits import pictures
-from digits.idx import LATER_SPLITS
-from digits.own.common import KINDS, SPLITS, meaning, natural, words_of
+from digits.idx import LATER_SPLITS, SPLITS
+from digits.own.common import KINDS, meaning, natural, words_of
 
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}

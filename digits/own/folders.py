@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 
+from digits.idx import SPLITS
 from digits.output import listed, printable
 from digits.own.common import (
     KINDS,
-    SPLITS,
     Data,
     Job,
     Picture,

@@ -39,7 +39,7 @@ def place_of(root: Path, split: str) -> tuple[Path, bool] | None:
 def split_called(path: Path) -> str | None:
     """The split that the name of a folder or file says; t10k is MNIST's word for test."""
     word = path.name.casefold().partition("-")[0]
-    return split_in(path.name) or idx.OTHER_WORDS.get(word)
+    return split_in(path.name) or idx.IDX_SPLITS.get(word)
 
 
 def read_all(root: Path, job: Job) -> list[Arrays]:

@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from digits.own.common import SPLITS, Data, Job, Picture, composed, meaning, natural
+from digits.idx import SPLITS
+from digits.own.common import Data, Job, Picture, composed, meaning, natural
 from digits.own.files import CLASSES_FILE, TABLE_LIKE, TABLES, ending, is_picture, visible
 from digits.own.folders import splits_in
 from digits.own.picture_files import from_pictures

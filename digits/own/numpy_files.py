@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from digits import pictures
+from digits.idx import SPLITS
 from digits.output import listed
 from digits.own.arrays import Arrays, bomb, chunks, from_arrays, spool
 from digits.own.common import (
     MOST_CLASSES,
-    SPLITS,
     Data,
     Job,
     kind_of,

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 
+from digits.idx import SPLITS
 from digits.output import listed
 from digits.own.columns import PictureIndex, Table
-from digits.own.common import SPLITS, Data, Job, Picture, meaning, natural, wrong
+from digits.own.common import Data, Job, Picture, meaning, natural, wrong
 from digits.own.files import (
     CLASSES_FILE,
     TABLES,
