@@ -629,6 +629,15 @@ def test_a_picture_of_two_classes_in_a_table_is_no_box() -> None:
     assert said in refusal()
 
 
+@pytest.mark.parametrize("ending", ["jpeg", "jfif"])
+def test_a_table_may_spell_the_ending_of_a_format_otherwise(gather: Gather, ending: str) -> None:
+    for number in range(20):
+        picture(f"{number}.{ending}")
+    rows = "".join(f"{number}.jpg,{'ab'[number % 2]}\n" for number in range(20))
+    in_folder("t.csv", f"file,label\n{rows}".encode())
+    assert gather(share=0.5).about["classes"] == ["a", "b"]
+
+
 @pytest.mark.parametrize("image", ["https://a.org/x/9{}.jpg", "p{}.jpg"])
 def test_a_column_of_ids_may_name_pictures_that_another_calls_otherwise(
     gather: Gather, image: str
