@@ -33,14 +33,14 @@ FILES = {  # of every data set, under the names that MNIST gave them
 # what words mean in the names of files, folders, arrays and columns
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= {"val": "val", "valid": "val", "validate": "val", "validation": "val"}
-SPLITS |= {"trainval": "train"}
-SPLITS |= {
-    f"{split}{word}": split for split in ("train", "test", "val") for word in ("set", "data")
-}
+SPLITS |= {f"{word}{end}": split for word, split in SPLITS.items() for end in ("set", "data")}
 # where no word is plainer
 LATER_SPLITS = {"dev": "val", "eval": "test", "evaluation": "test", "holdout": "test"}
+LATER_SPLITS |= {f"{word}set": split for word, split in LATER_SPLITS.items()}
 # in the names of IDX files
 IDX_SPLITS = SPLITS | {"t10k": "test"}
+# not there: it holds val, which IDX files do not say apart
+SPLITS |= {"trainval": "train"}
 # Such names in all spellings: train-images.idx3-ubyte, emnist-letters-test-images-idx3-ubyte.gz,
 # train_images.idx3, in a folder train images.idx3; a browser's second copy ends in (1)
 SPELLING = re.compile(

@@ -629,6 +629,15 @@ def test_a_picture_of_two_classes_in_a_table_is_no_box() -> None:
     assert said in refusal()
 
 
+def test_a_table_names_the_picture_that_is_called_just_so(gather: Gather) -> None:
+    for number in range(20):
+        picture(f"{number}.jpg")
+        picture(f"{number}.jfif")
+    rows = "".join(f"{number}.jpg,{'ab'[number % 2]}\n" for number in range(20))
+    in_folder("t.csv", f"file,label\n{rows}".encode())
+    assert "left out: 20 .jfif that no row names" in gather(share=0.5).said
+
+
 @pytest.mark.parametrize("ending", ["jpeg", "jfif"])
 def test_a_table_may_spell_the_ending_of_a_format_otherwise(gather: Gather, ending: str) -> None:
     for number in range(20):
@@ -2221,6 +2230,20 @@ def test_a_class_is_the_same_however_its_letters_are_composed(gather: Gather, fo
         table("labels.csv", ("image", "label"), *rows)
     in_folder("classes.txt", f"tea\n{other}\n".encode())
     assert gather().about["classes"] == ["tea", other]
+
+
+def test_trainval_holds_what_lies_in_train_and_val(gather: Gather) -> None:
+    for split, count in (("trainval", 30), ("train", 20), ("val", 10), ("test", 10)):
+        classes(f"{split}/a", f"{split}/b", count=count)
+    said = gather().said
+    assert "60 training and 20 test images" in said and "1 train/, 1 val/" in said
+
+
+def test_names_of_pictures_do_not_run_in_a_page_of_plots() -> None:
+    classes("train/a", "train/b", "test/a", "test/b")
+    name = "test/b/sub</script><h1>.png"
+    picture(name)
+    assert refusal() == f"mine: expected names of pictures without HTML, found {name}"
 
 
 def test_names_of_wordnet_are_classes_whatever_lies_beside_them(gather: Gather) -> None:

@@ -101,7 +101,8 @@ class PictureIndex:
         if start and folders[start - 1] in self.folders:
             return []
         if stem(name) != name:
-            found = [path for path in found if format_of(path.name) == format_of(name)]
+            exact = [path for path in found if composed(path.name) == name]
+            found = exact or [one for one in found if format_of(one.name) == format_of(name)]
         if split and not meaning(SPLITS, *folders):
             found = [path for path in found if by_folders(path) in (None, split)]
         return found

@@ -95,8 +95,9 @@ def gather(path: Path, target: Path, size: Size, colour: bool | None, share: flo
         hint = "; add a test set, or others: equal images stay together"
         raise wrong(path, "images to test on", amount, hint)
     if job.tests:
-        names = [f"{printable(name)}\n" for name in job.tests]
-        (target / idx.TEST_NAMES).write_text("".join(names))
+        names = [printable(name) for name in job.tests]
+        check_html(path, names, "pictures")
+        (target / idx.TEST_NAMES).write_text("".join(f"{name}\n" for name in names))
     height, width, channels = (*data.shape, 1)[:3]
     idx.describe(
         target,
@@ -123,12 +124,16 @@ def check(path: Path, data: Data) -> None:
     shown = [composed(printable(name)) for name in data.classes]
     if alike := [name for name, count in Counter(shown).items() if count > 1]:
         raise wrong(path, "classes that are told apart by their names", f"two {alike[0]}")
-    # DVC writes them into its page of plots as they are
-    if tags := [name for name in data.classes if re.search("</|<!--", name)]:
-        raise wrong(path, "names of classes without HTML", listed(tags))
+    check_html(path, data.classes, "classes")
     if math.prod(data.shape) > idx.CHUNK:
         expected = f"images of at most {idx.CHUNK:,} values"
         raise wrong(path, expected, data.shape, "; set datasets.folder.image_size")
+
+
+def check_html(path: Path, names: list[str], what: str) -> None:
+    """SystemExit where names hold tags: DVC writes them into its page of plots as they are."""
+    if tags := [name for name in names if re.search("</|<!--", name)]:
+        raise wrong(path, f"names of {what} without HTML", listed(tags))
 
 
 def hint_for_one_class(path: Path, only: str) -> str:
