@@ -99,7 +99,8 @@ def page(run: Run, settings: Rows, layers: Rows) -> Iterator[str]:
         yield table(["image", "actual", "predicted", "confidence"], mistakes(run))
         yield (
             "An image is named by its file, or by its row in the file that it came from, the first "
-            "being 0. All of them: [mistakes.csv](mistakes.csv)"
+            "being 0. All of them: [mistakes.csv](mistakes.csv); all test images, each with the "
+            "confidence in what it was taken for: [predictions.csv](predictions.csv)"
         )
     yield "## Classes, the hardest first"
     hardest = np.sort(run.class_accuracy, order="accuracy")

@@ -166,11 +166,9 @@ def splits_in(root: Path) -> dict[Path, str | None]:
         fits = trains and classes.issuperset(folder.name for folder in folders(top))
         if fits and later and later not in splits.values():
             splits[top] = later
-    whole = [top for top in splits if "trainval" in words_of(top.name)]
-    for top in splits if whole else ():
-        if top not in whole and splits[top] in ("train", "val"):
-            splits[top] = None  # it holds them
-    return splits
+    whole = {top for top in splits if "trainval" in words_of(top.name)}
+    held = {top for top in splits if splits[top] in ("train", "val")} - whole if whole else set()
+    return splits | dict.fromkeys(held)  # trainval holds them
 
 
 def holding_classes(root: Path, class_names: list[str] | None) -> dict[Path, str | None]:
