@@ -49,7 +49,8 @@ def test_the_page_begins_with_data_set_recipe_and_accuracy(finished: Project) ->
 
 def test_the_page_shows_every_figure_once(finished: Project) -> None:
     links = re.findall(r"\]\((.*?)\)", text(finished))
-    assert links == [*(f"figures/{name}.png" for name in FIGURES), "mistakes.csv"]
+    tables = ["mistakes.csv", "predictions.csv"]
+    assert links == [*(f"figures/{name}.png" for name in FIGURES), *tables]
     assert all((finished.root / "reports" / link).exists() for link in links)
 
 
