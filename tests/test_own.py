@@ -1110,7 +1110,9 @@ def test_a_plainer_word_says_the_test_set_of_idx_files(gather: Gather) -> None:
     for split, count in {"train": 30, "test": 12, "holdout": 15}.items():
         idx_file(f"{split}-images-idx3-ubyte", noise(count, 8, 8))
         idx_file(f"{split}-labels-idx1-ubyte", np.arange(count, dtype=np.uint8) % 3)
-    assert "30 training and 12 test images" in gather().said
+    said = gather().said
+    assert "30 training and 12 test images" in said
+    assert "left out: holdout-images-idx3-ubyte, holdout-labels-idx1-ubyte\n" in said
 
 
 @pytest.mark.parametrize("form", [npz, as_idx])
@@ -1381,6 +1383,24 @@ def test_names_of_files_may_say_the_classes(
         assert "classes by the names of files" in found.said
     else:
         assert refusal().startswith("mine")
+
+
+@pytest.mark.parametrize("tested, later", [("val", "dev"), ("test", "eval")])
+def test_a_second_test_set_of_pictures_called_by_classes_is_no_class(
+    gather: Gather, tested: str, later: str
+) -> None:
+    for split in ("train", tested, later):
+        for number in range(10):
+            picture(f"{split}/cat_{number}.jpg")
+            picture(f"{split}/dog_{number}.jpg")
+    found = gather()
+    assert found.about["classes"] == ["cat", "dog"] and f"left out: 1 {later}/" in found.said
+    assert len(found.pairs("train")) == len(found.pairs("test")) == 20
+
+
+def test_folders_of_splits_without_classes_are_refused(gather: Gather) -> None:
+    classes("train", "val", "dev")
+    assert refusal().startswith("mine: expected a folder for each class: train/CLASS/1.png")
 
 
 def test_names_of_files_say_nothing_where_other_pictures_lie_elsewhere(gather: Gather) -> None:

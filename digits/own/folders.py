@@ -180,8 +180,8 @@ def holding_classes(root: Path, class_names: list[str] | None) -> dict[Path, str
     # one without folders is a class: among vehicles, one is called train
     if any(split == "train" and folders(folder) for folder, split in splits.items()):
         return splits
-    both = {"train", "test"} <= {*splits.values()}
-    if "train" in splits.values() and (both or all(splits.values())) and not class_names:
+    alone = {"train", "test"} <= {*splits.values()} or all(split_in(top.name) for top in splits)
+    if "train" in splits.values() and alone and not class_names:
         parts = listed(folder.name for folder in splits)
         hint = advice(map(ending, chain(visible(root), *map(visible, splits))))
         hint = hint or "; if these are classes, name them in a file classes.txt"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from digits import idx
+from digits.output import listed
 from digits.own.arrays import Arrays, bomb, from_arrays, spool, turned
 from digits.own.common import Data, Job, split_in, wrong
 from digits.own.files import folders, has_pictures
@@ -43,10 +44,12 @@ def split_called(path: Path) -> str | None:
 
 
 def read_all(root: Path, job: Job) -> list[Arrays]:
-    found = []
+    found, taken = [], set()
     for split in ("train", "val", "test"):
         if place := place_of(root, split):
             folder, unnamed = place
+            for kind in ("images", "labels"):
+                taken.update(idx.candidates(folder, split, kind, unnamed))
             file = idx.find(folder, split, "images", unnamed)
             (_, *sides), rows = read_idx(file, "images")
             images = spool(rows, job.scratch / split, np.uint8, tuple(sides))
@@ -54,6 +57,10 @@ def read_all(root: Path, job: Job) -> list[Arrays]:
             found.append(Arrays(split, turned(file, images, job), np.concatenate([*labels])))
         elif idx.candidates(root, split, "labels"):
             idx.find(root, split, "images")  # which says that they are missing
+    there = sorted([*root.glob("*"), *root.glob("*/*")])
+    spelled = [path for path in there if idx.SPELLING.fullmatch(path.name) and path.is_file()]
+    if left := [path.name for path in spelled if path not in taken]:
+        job.said.append(f"left out: {listed(left)}")
     return found
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from digits.idx import SPLITS
-from digits.own.common import Data, Job, Picture, composed, meaning, natural
+from digits.own.common import Data, Job, Picture, composed, meaning, natural, split_in
 from digits.own.files import CLASSES_FILE, TABLE_LIKE, TABLES, ending, is_picture, visible
 from digits.own.folders import splits_in
 from digits.own.picture_files import from_pictures
@@ -47,7 +47,7 @@ def from_names(root: Path, job: Job) -> Data | None:
         if split and fits:
             found += [Picture(path, name, split) for path, name in zip(files, classes)]
             beside += [path for path in inside if not is_picture(path)]
-        elif split == "train" or (files and not split):
+        elif split == "train" or (files and not split_in(top.name)):
             return None
         else:
             left[f"{top.name}/"] += 1
