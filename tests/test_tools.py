@@ -700,6 +700,12 @@ def test_compare_says_what_is_as_before(finished: Project) -> None:
     assert " ".join(printed.split()) == expected
 
 
+def test_compare_says_what_was_not_run(project: Project) -> None:
+    project.change(plot__mistakes=5)
+    said = "Not run yet: validate, plot. Metrics and figures are of an earlier run.\n"
+    assert tool(project, "compare", "HEAD").stdout.startswith(said)
+
+
 def test_compare_has_a_figure_that_git_does_not_know_yet(project: Project) -> None:
     figures = project.root / "reports/figures"
     shutil.copy(figures / "mistakes.png", figures / "new.png")

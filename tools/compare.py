@@ -8,7 +8,7 @@ import argparse
 import os
 from urllib.parse import quote
 
-from tools import commands
+from tools import commands, why
 
 FIGURES = "reports/figures"
 
@@ -46,6 +46,15 @@ def section(title: str, table: str, base: str) -> str:
     return f"## {title}\n\n{table if rows else f'as in {base}'}\n"
 
 
+def not_run() -> list[str]:
+    """The stages that `dvc repro` would run or may run."""
+    from dvc.repo import Repo  # late: slow
+
+    with Repo() as repo:
+        explanations = why.explain_all(repo, allow_missing=True)
+    return [each.stage for each in explanations if each.state in (why.RUNS, why.MAY_RUN)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.compare", description=__doc__)
     parser.add_argument(
@@ -58,7 +67,10 @@ def main() -> None:
     commit = commit_of(base)
     commands.end_with_reader()
     params.read()  # of Git's marks of a conflict, DVC would make a table
-    print(section("Metrics", commands.output("dvc", "metrics", "diff", "--md", base), base))
+    metrics = commands.output("dvc", "metrics", "diff", "--md", base)
+    if stages := not_run():
+        print(f"Not run yet: {', '.join(stages)}. Metrics and figures are of an earlier run.\n")
+    print(section("Metrics", metrics, base))
     print(section("Parameters", commands.output("dvc", "params", "diff", "--md", base), base))
     print(section("Figures", figures(base, commit), base))
 
