@@ -1,5 +1,6 @@
 """The benchmarks start, run on a few images, and say what they should."""
 
+import csv
 import json
 import re
 import shutil
@@ -46,6 +47,15 @@ def test_every_variant_of_the_ablation_is_a_recipe(tmp_path: Path) -> None:
         shutil.copy(ROOT / "params.yaml", tmp_path)
         harness.change(tmp_path, "recipe=best", *changes)
         assert params.errors(yaml12.load((tmp_path / "params.yaml").read_bytes())) == []
+
+
+@pytest.mark.parametrize("table", sorted(harness.RESULTS.glob("*.csv")), ids=lambda path: path.name)
+def test_what_was_measured_is_a_table(table: Path) -> None:
+    """A program of benchmarks that finds its own goes on from there."""
+    with table.open() as file:
+        assert file.readline().startswith("# ")
+        rows = list(csv.DictReader(file))
+    assert rows and all(None not in row and row["seed"].isdecimal() for row in rows)
 
 
 def test_the_chart_is_drawn_from_what_was_measured(tmp_path: Path) -> None:

@@ -46,13 +46,13 @@ def section(title: str, table: str, base: str) -> str:
     return f"## {title}\n\n{table if rows else f'as in {base}'}\n"
 
 
-def not_run() -> list[str]:
-    """The stages that `dvc repro` would run or may run."""
+def outdated() -> list[str]:
+    """The stages for which `dvc repro` has something to do."""
     from dvc.repo import Repo  # late: slow
 
     with Repo() as repo:
         explanations = why.explain_all(repo, allow_missing=True)
-    return [each.stage for each in explanations if each.state in (why.RUNS, why.MAY_RUN)]
+    return [each.stage for each in explanations if each.state != why.UP_TO_DATE]
 
 
 def main() -> None:
@@ -68,8 +68,8 @@ def main() -> None:
     commands.end_with_reader()
     params.read()  # of Git's marks of a conflict, DVC would make a table
     metrics = commands.output("dvc", "metrics", "diff", "--md", base)
-    if stages := not_run():
-        print(f"Not run yet: {', '.join(stages)}. Metrics and figures are of an earlier run.\n")
+    if stages := outdated():
+        print(f"Not up to date: {', '.join(stages)}. What they make is of an earlier run.\n")
     print(section("Metrics", metrics, base))
     print(section("Parameters", commands.output("dvc", "params", "diff", "--md", base), base))
     print(section("Figures", figures(base, commit), base))

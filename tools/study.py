@@ -2,8 +2,8 @@
 
 A row is a configuration, named by what differs: how many seeds ran, mean and standard deviation of
 a metric, and how much better it is than the commit's own parameters, seed by seed. Each data set
-has a table of its own; so have your pictures each time that some were added. A seed counts once,
-however often it ran.
+of several experiments has a table; your pictures count as another whenever some are added. A seed
+counts once, however often it ran.
 """
 
 import argparse

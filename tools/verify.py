@@ -2,7 +2,7 @@
 
 The last commit is verified, without the caches of this checkout. Then every object of the local
 cache that dvc.lock names is read, because DVC trusts them unread. Status 1 where anything differs.
-The last line that is printed is a row for docs/verified.csv, but of your own data.
+The last line printed is a row for docs/verified.csv, except with your own data.
 """
 
 import argparse
