@@ -108,7 +108,7 @@ def main(path: Path) -> None:
         reference(axes, name, *published)
     quickest = min(recipes, key=lambda recipe: recipes[recipe].times)
     for recipe, point in recipes.items():
-        dot(axes, recipe, point, right=recipe in ("notebook", quickest))
+        dot(axes, recipe, point, right=recipe in ("original", quickest))
     scale(axes, [point.times for point in recipes.values()])
     figure.savefig(path.with_suffix(".png"), dpi=100)
 
