@@ -21,6 +21,7 @@ FORMATS: dict[str, tuple[tuple[bytes, ...], tuple[str, ...]]] = {
     "WebP": ((b"RIFF",), (".webp",)),
     "AVIF": ((), (".avif",)),  # it begins with a length
     "TIFF": ((b"II*\0", b"MM\0*"), (".tif", ".tiff")),
+    "PPM": ((b"P5\n", b"P6\n"), (".ppm", ".pgm", ".pbm", ".pnm")),
 }
 SIGNATURES = tuple(start for starts, _ in FORMATS.values() for start in starts)
 FORMAT_OF = {end: name for name, (_, ends) in FORMATS.items() for end in ends}

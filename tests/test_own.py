@@ -790,7 +790,9 @@ def test_a_name_of_a_picture_is_no_header() -> None:
     assert "expected pictures in or below mine, found none called 0.png" in refusal()
 
 
-@pytest.mark.parametrize("copy", ["a/thumbs/0", "a/0_thumb", "a/thumbs/0_thumb", "a/0_Thumb@2x"])
+@pytest.mark.parametrize(
+    "copy", ["a/thumbs/0", "a/0_thumb", "a/thumbs/0_thumb", "a/0_Thumb@2x", "a/0-300x200"]
+)
 def test_small_copies_of_pictures_are_no_other_pictures(gather: Gather, copy: str) -> None:
     classes("a", "b")
     picture(f"{copy}.png")
@@ -1398,7 +1400,7 @@ def test_a_second_test_set_of_pictures_called_by_classes_is_no_class(
     assert len(found.pairs("train")) == len(found.pairs("test")) == 20
 
 
-def test_folders_of_splits_without_classes_are_refused(gather: Gather) -> None:
+def test_folders_of_splits_without_classes_are_refused() -> None:
     classes("train", "val", "dev")
     assert refusal().startswith("mine: expected a folder for each class: train/CLASS/1.png")
 
@@ -1495,6 +1497,153 @@ def test_a_table_may_say_what_test_pictures_show_and_folders_the_others(
     assert found.about["classes"] == [*names] and found.pairs("test") == expected
     assert f"of Test classes by ClassId of {place}" in found.said
     assert "left out: 1 .csv, 1 Meta/, 2 .png that no row names\n" in found.said
+
+
+def test_a_table_sorted_by_its_splits_says_them(gather: Gather) -> None:
+    rows = [(picture(f"images/{at}.png").name, "ab"[at % 2]) for at in range(150)]
+    words = ["train"] * 120 + ["test"] * 30
+    split = [(*row, word) for row, word in zip(rows, words)]
+    table("labels.csv", ("image", "label", "set"), *split)
+    found = gather()
+    assert len(found.pairs("train")) == 120 and "splits by set of labels.csv" in found.said
+
+
+def test_a_list_of_splits_sorted_by_them_says_them(gather: Gather) -> None:
+    paths = [str(path.relative_to("mine")) for path in classes("a", "b", count=75)]
+    words = ["test" if path.endswith(("0.png", "5.png")) else "train" for path in paths]
+    rows = sorted(zip(words, paths), reverse=True)
+    table("splits.csv", ("file", "set"), *((path, word) for word, path in rows))
+    found = gather()
+    assert len(found.pairs("test")) == 30 and "splits by splits.csv" in found.said
+
+
+def test_pictures_of_a_class_beside_its_folder_of_test_pictures_are_refused() -> None:
+    classes("cat", "dog", "cat/test", "dog/test")
+    said = "mine: expected all pictures in folders of train and test, found beside: "
+    assert refusal().startswith(said)
+
+
+@pytest.mark.parametrize("name", ["train_test_split", "Train_Test_Valid", "test and train"])
+def test_a_folder_called_by_several_splits_is_none_of_them(gather: Gather, name: str) -> None:
+    classes("images", count=30)
+    for split, numbers in {"train": range(20), "test": range(20, 30)}.items():
+        rows = [(f"{number}.png", "ab"[number % 2]) for number in numbers]
+        in_folder(f"{name}/{split}.csv", b"")
+        table(f"{name}/{split}.csv", ("image", "label"), *rows)
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (20, 10)
+
+
+def test_splits_lie_in_a_folder_called_by_all_of_them(gather: Gather) -> None:
+    classes(*(f"Train_Test_Valid/{split}/{name}" for split in ("Train", "test") for name in "ab"))
+    found = gather()
+    assert found.about["classes"] == ["a", "b"]
+    assert len(found.pairs("train")) == len(found.pairs("test")) == 40
+
+
+@pytest.mark.parametrize(
+    "row, expected",
+    [
+        (("test/99.png", "a"), "expected pictures in or below mine, found none called test/99.png"),
+        (("test/9.png", "c"), "expected classes of train (a, b), found c"),
+    ],
+)
+def test_a_wrong_row_of_a_table_of_test_pictures_is_told(
+    row: tuple[str, str], expected: str
+) -> None:
+    classes("train/a", "train/b")
+    classes("test")
+    rows = [(f"test/{at}.png", "ab"[at % 2]) for at in range(20)]
+    table("test.csv", ("image", "label"), *(each for each in rows if each[0] != row[0]), row)
+    assert refusal().startswith(f"mine/test.csv: {expected}")
+
+
+def test_labels_in_the_last_column_are_no_pixels_though_the_first_takes_all_values() -> None:
+    pixels, labels = noise(3000, 4, 4), np.arange(3000) % 10
+    pixels[:256, 0, 0] = np.arange(256)
+    lines = (",".join(map(str, [*row.ravel(), label])) for row, label in zip(pixels, labels))
+    Path("mine/all.csv").write_text("\n".join(lines) + "\n")
+    assert refusal().startswith("mine/all.csv: expected labels in the first column, or a header")
+
+
+def test_masks_in_a_folder_beside_that_of_a_split_are_left_out(gather: Gather) -> None:
+    classes("train/a", "train/b", "train_masks/a", "train_masks/b", "test/a", "test/b")
+    found = gather()
+    assert len(found.pairs("train")) == 40 and "left out: 1 train_masks/" in found.said
+
+
+def test_pages_of_a_tiff_after_the_first_are_told(gather: Gather) -> None:
+    classes("a", "b")
+    pages = [Image.fromarray(noise(8, 8)) for _ in range(3)]
+    pages[0].save("mine/a/pages.tif", save_all=True, append_images=pages[1:])
+    assert "left out: 2 pages of TIFF after the first" in gather(share=0.5).said
+
+
+def test_lists_of_trainval_beside_train_and_val_hold_no_pictures(gather: Gather) -> None:
+    classes("train/a", "train/b", "val/a", "val/b")
+    in_folder("trainval_lists/train.txt", b"notes\n")
+    found = gather()
+    assert len(found.pairs("train")) == len(found.pairs("test")) == 40
+
+
+def test_both_folders_of_a_split_are_told_where_a_table_says_the_tests(gather: Gather) -> None:
+    """As Kaggle's traffic signs unpack where Train and train are two folders."""
+    classes(*(f"{split}/{name}" for split in ("Train", "train") for name in "01"))
+    rows = [(f"Test/{path.name}", at % 2) for at, path in enumerate(classes("Test"))]
+    table("Test.csv", ("Path", "ClassId"), *rows)
+    assert "train is all of Train, train" in gather().said
+
+
+def test_a_table_whose_names_fit_two_pictures_is_not_passed_over() -> None:
+    classes("rgb", "depth")
+    table("labels.csv", ("image", "label"), *((f"{at}.png", "ab"[at % 2]) for at in range(20)))
+    said = "mine/labels.csv, line 2: expected the name of one picture, found that of depth/0.png"
+    assert refusal().startswith(said)
+
+
+def test_a_competitions_sample_above_a_table_and_its_pictures_is_passed_over(
+    gather: Gather,
+) -> None:
+    rows = [(picture(f"data/images/{at}.png").name, "ab"[at % 2]) for at in range(30)]
+    table("data/labels.csv", ("image", "label"), *rows)
+    table("sample_submission.csv", ("image", "label"), *((name, "a") for name, _ in rows[:5]))
+    assert "classes by label of data/labels.csv" in gather(share=0.5).said
+
+
+@pytest.mark.parametrize("cells", ["{}.png", "photos/{}.jpg"])
+def test_a_list_of_test_pictures_that_fits_none_or_several_is_told(
+    gather: Gather, cells: str
+) -> None:
+    classes("a", "b")
+    table("test.txt", *((cells.format(at),) for at in range(10)))
+    assert "looks wrong: test.txt is not used: " in gather().said
+
+
+def test_no_rows_are_named_where_another_file_has_the_test_images(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ",".join(f"pixel{at}" for at in range(64))
+    lines = [f"label,split,{names}"]
+    for at in range(40):
+        cells = ",".join(map(str, noise(64)))
+        lines.append(f"{at % 2},{'val' if at > 30 else 'train'},{cells}")
+    Path("mine/train.csv").write_text("\n".join(lines) + "\n")
+    csv("test.csv", np.arange(10) % 2, noise(10, 8, 8))
+    own.gather(Path("mine"), Path("out"), **USUAL)
+    assert "40 training and 10 test images" in capsys.readouterr().out
+    assert not Path("out", idx.TEST_NAMES).exists()
+
+
+@pytest.mark.parametrize("ending", ["ppm", "pgm", "pbm"])
+def test_pictures_may_be_of_the_format_of_older_data_sets(gather: Gather, ending: str) -> None:
+    mode = {"ppm": "RGB", "pgm": "L", "pbm": "1"}[ending]
+    for path in classes("train/0", "train/1", "test"):
+        with Image.open(path) as image:
+            image.convert(mode).save(path.with_suffix(f".{ending}"))
+        path.unlink()
+    table("test.csv", ("Filename", "ClassId"), *((f"{at}.{ending}", at % 2) for at in range(20)))
+    found = gather()
+    assert len(found.pairs("train")) == 40 and len(found.pairs("test")) == 20
 
 
 @pytest.mark.parametrize("label", ["bird", "", "cat"])
@@ -2430,7 +2579,8 @@ BAD_FOLDERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "files of another program": (
         lambda: in_folder("train_32x32.mat", b"MATLAB 5.0 MAT-file"),
-        f"{NO_CLASS} none; left out: 1 .mat; .mat: save it as .npz",
+        f"{NO_CLASS} none; left out: 1 .mat; .mat: save its images as .npz, or its table of "
+        "pictures as .csv",
     ),
     "a phone's pictures": (
         lambda: [in_folder("a/1.heic", b"\0\0\0\x18ftypheic"), in_folder("b/1.heic", b"")],
@@ -2562,7 +2712,7 @@ def cut() -> bytes:
     return file.getvalue()[:-100]
 
 
-KNOWN = "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found"
+KNOWN = "expected PNG, JPEG, GIF, BMP, WebP, AVIF, TIFF or PPM, found"
 BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "is cut off": (lambda: in_folder("a/x.png", cut()), "image file is truncated"),
     "is empty": (lambda: in_folder("a/x.png", b""), f"{KNOWN} nothing"),
@@ -2861,7 +3011,7 @@ def test_a_member_whose_name_leads_elsewhere_writes_nothing_there(gather: Gather
     before = {*Path().rglob("*")}
     gather(share=0.5)
     after = {path for path in Path().rglob("*") if path.parts[0] != "out"}
-    assert after <= before
+    assert after <= before and not Path("/y_train.npy").exists()
 
 
 def line(*cells: object) -> str:

@@ -231,11 +231,14 @@ def saved_bytes(image: Image.Image, kind: str) -> bytes:
 
 BAD = {
     "no file": (None, "no such file"),
-    "an empty file": (b"", "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found nothing"),
-    "a text": (b"hello", "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found the text hello"),
+    "an empty file": (b"", "expected PNG, JPEG, GIF, BMP, WebP, AVIF, TIFF or PPM, found nothing"),
+    "a text": (
+        b"hello",
+        "expected PNG, JPEG, GIF, BMP, WebP, AVIF, TIFF or PPM, found the text hello",
+    ),
     "PostScript, which Pillow would give to another program": (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-        "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found the text %!PS",
+        "expected PNG, JPEG, GIF, BMP, WebP, AVIF, TIFF or PPM, found the text %!PS",
     ),
     "10⁸ pixels promised": (header(10_000, 10_000), "expected at most 89,478,485 pixels, found"),
     "10⁹ pixels promised": (header(50_000, 20_000), "Image size (1000000000 pixels) exceeds limit"),
@@ -245,7 +248,7 @@ BAD = {
     ),
     "a cut AVIF": (
         saved_bytes(Image.fromarray(HALVES), "AVIF")[:40],
-        "expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found a damaged one",
+        "expected PNG, JPEG, GIF, BMP, WebP, AVIF, TIFF or PPM, found a damaged one",
     ),
     "no pixel promised": (header(0, 0), ""),
 }
@@ -271,7 +274,8 @@ def test_what_is_no_picture_is_refused_in_a_line(
         path.write_bytes(data)
     with pytest.raises(ValueError) as error:
         pictures.open(path)
-    assert str(error.value).startswith(message) and str(error.value).isprintable()
+    said = str(error.value)
+    assert said and said.startswith(message) and said.isprintable()
 
 
 def files() -> list[bytes]:
@@ -313,6 +317,6 @@ def test_each_damage_is_refused_or_harmless(
     try:
         picture = pictures.open(path)
     except ValueError as error:
-        assert str(error).isprintable()
+        assert str(error) and str(error).isprintable()
     else:
         assert pictures.to_array(picture, 6, 8, 3).shape == (6, 8, 3)

@@ -31,6 +31,7 @@ class Arrays(NamedTuple):
     split: str
     images: np.ndarray
     labels: np.ndarray
+    rows: np.ndarray | None = None  # their numbers in a table that has several splits
 
 
 def from_arrays(form: str, place: Path, found: list[Arrays], job: Job) -> Data:
@@ -57,6 +58,8 @@ def from_arrays(form: str, place: Path, found: list[Arrays], job: Job) -> Data:
     def stream() -> Stream:
         bar = tqdm(total=sum(map(len, codes)), desc="writing", unit=" images", disable=None)
         for one, labels, scale in zip(found, codes, scales):
+            if one.rows is not None and one.split == split:
+                job.tests.extend(one.rows)
             for start, rows in chunks(one.images):
                 if rows.dtype != np.uint8 or scale != 1:
                     rows = np.rint(np.multiply(rows, scale, dtype=np.float32)).astype(np.uint8)
@@ -121,7 +124,7 @@ def as_images(place: Path, one: Arrays) -> Arrays:
         raise wrong(place, expected, f"an array {labels.shape} of {labels.dtype}")
     if labels.dtype.kind == "f" and (labels == labels.astype(np.int64)).all():
         labels = labels.astype(np.int64)
-    return Arrays(one.split, images.reshape(count, *sides), labels.reshape(count))
+    return one._replace(images=images.reshape(count, *sides), labels=labels.reshape(count))
 
 
 def decoded(place: Path, labels: np.ndarray) -> np.ndarray:

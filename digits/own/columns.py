@@ -125,10 +125,8 @@ class PictureIndex:
         return below if self.holds(table) else found
 
     def split_of(self, table: Path) -> str | None:
-        """What a table's name says, or its folder's: train_test_labels.csv is of both."""
-        parts = table.relative_to(self.root).with_suffix("").parts
-        several = len({SPLITS[word] for word in words_of(parts[-1]) if word in SPLITS}) > 1
-        return None if several else split_in(*parts)
+        """What a table's folder says, or its name."""
+        return split_in(*table.relative_to(self.root).with_suffix("").parts)
 
 
 def by_folders(path: Path) -> str | None:
@@ -214,7 +212,7 @@ def split_column(file: Path, head: Row, rows: list[Row], others: list[int]) -> i
         found = listed(head[at] for at in called)
         raise wrong(file, "one column of splits", found, "; rename all but one")
     alone = len(others) == 1
-    worded = (at for at in others if has_split_words(columns[at], rows, at, alone))
+    worded = (at for at in others if has_split_words(columns[at], words_in(file, rows, at), alone))
     return called[0] if called else next(worded, None)
 
 
@@ -265,14 +263,21 @@ def names_pictures(column: str, rows: list[Row], at: int, known: PictureIndex) -
     return bool(hits) and 2 * len(hits) >= len(cells)
 
 
-def has_split_words(column: str, rows: list[Row], at: int, alone: bool) -> bool:
+def words_in(file: Path, rows: list[Row], at: int) -> set[str]:
+    """The words of a column in some rows; in all, where it is one: a table may be sorted by it."""
+    words = {row[at] for row in rows}
+    if len(words) == 1 and split_in(*words):
+        words = {row[at] for _, row in islice(rows_of(file), 1, None) if at < len(row)}
+    return words
+
+
+def has_split_words(column: str, words: set[str], alone: bool) -> bool:
     """Whether a column has few words, of which two are train, val or test.
 
     Alone, it has no other words: a train may be a class among vehicles.
     """
     if column in CLASS_COLUMNS:
         return False
-    words = {row[at] for row in rows}
     beside_train = any(meaning(SPLITS, word) == "train" for word in words)
     known = SPLITS | (LATER_SPLITS if beside_train else {})
     said = {split_in(word) if beside_train else meaning(SPLITS, word) for word in words}

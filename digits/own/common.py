@@ -88,9 +88,18 @@ def natural(name: object) -> tuple[str, str]:
 
 
 def meaning(words: dict[str, str], *names: str) -> str | None:
-    """The meaning of the first word that has one, in the first name that has such a word."""
-    found = [word for name in names for word in words_of(name)]
-    return next((words[word] for word in found if word in words), None)
+    """The meaning of the first word that has one, in the first name that has such a word.
+
+    A name of several splits, as train_test_split, says none; one of train and val says train.
+    """
+    for name in names:
+        said = [words[word] for word in words_of(name) if word in words]
+        splits = {"train", "val", "test"}.intersection(said)
+        if splits == {"train", "val"}:
+            return "train"
+        if said and len(splits) < 2:
+            return said[0]
+    return None
 
 
 def split_in(*names: str) -> str | None:

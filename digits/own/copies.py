@@ -15,10 +15,12 @@ MASK = re.compile(
     r"mask[-_. ](?P<of>.+)|(?P<by>.+)[-_. ](gt|labels?|masks?|seg|segmentation)(_\d+)?",
     re.IGNORECASE,
 )
-# folders of small copies, and what such a copy is called: 1_thumb, thumb_1, 1-thumb-150, 1_thumb@2x
+# folders of small copies, and what such a copy is called: 1_thumb, thumb_1, 1-thumb-150,
+# 1_thumb@2x, by WordPress 1-300x200
 THUMBNAILS = {"preview", "previews", "thumb", "thumbnail", "thumbnails", "thumbs"}
 THUMBNAIL = re.compile(
-    r"thumb(nail)?[-_. ](?P<of>.+)|(?P<by>.+)[-_. ]thumb(nail)?[-_@]?(\d+x?)?", re.IGNORECASE
+    r"thumb(nail)?[-_. ](?P<of>.+)|(?P<by>.+)([-_. ]thumb(nail)?[-_@]?(\d+x?)?|-\d{2,4}x\d{2,4})",
+    re.IGNORECASE,
 )
 
 

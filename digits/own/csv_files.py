@@ -136,7 +136,7 @@ def read_csv(file: Path, split: str, job: Job) -> dict[str, Arrays]:
     read = Arrays(split, turned(file, pixels.reshape(-1, *columns.shape), job), labels)
     if columns.split is None:
         return {split: read}
-    return parted(file, read, fields[columns.split], words[columns.split], job)
+    return parted(file, read, fields[columns.split], words[columns.split], job.scratch)
 
 
 def check_splits_alone(file: Path, column: str, words: list[str]) -> None:
@@ -148,13 +148,17 @@ def check_splits_alone(file: Path, column: str, words: list[str]) -> None:
 
 def check_last(file: Path, labels: np.ndarray, last: np.ndarray) -> None:
     """SystemExit where not the first column but the last seems to hold labels."""
-    fewer = 2 <= len(np.unique(last)) < len(np.unique(labels)) and (last == np.rint(last)).all()
-    if (count_classes(last) or fewer) and not count_classes(labels):
+    count = len(np.unique(labels))
+    fewer = 2 <= len(np.unique(last)) < count and (last == np.rint(last)).all()
+    many = fewer and count > MOST_CLASSES // 2  # of many photos, a pixel takes all values
+    if many or ((count_classes(last) or fewer) and not count_classes(labels)):
         expected = "labels in the first column, or a header that says where"
         raise wrong(file, expected, f"{len(np.unique(last))} classes in the last")
 
 
-def parted(file: Path, read: Arrays, column: str, words: list[str], job: Job) -> dict[str, Arrays]:
+def parted(
+    file: Path, read: Arrays, column: str, words: list[str], scratch: Path
+) -> dict[str, Arrays]:
     """The images and labels of each split, as a word for each in a column of this name says."""
     split_of = {word: split_said(column, word) for word in words}
     if others := [word for word, split in split_of.items() if not split]:
@@ -162,14 +166,12 @@ def parted(file: Path, read: Arrays, column: str, words: list[str], job: Job) ->
         hint = "; or call that column otherwise"
         raise wrong(file, f"{expected} in the column {column}", listed(others), hint)
     splits = np.array([split_of[word] for word in words])
-    tests = "test" if "test" in split_of.values() else "val"
-    job.tests.extend(np.flatnonzero(splits == tests))
     found = {}
     for split in sorted({*splits.tolist()}):
         of_it = splits == split
         rows = (some[of_it[start : start + len(some)]] for start, some in chunks(read.images))
-        images = spool(rows, job.scratch / split, np.float32, read.images.shape[1:])
-        found[split] = Arrays(split, images, read.labels[of_it])
+        images = spool(rows, scratch / split, np.float32, read.images.shape[1:])
+        found[split] = Arrays(split, images, read.labels[of_it], np.flatnonzero(of_it))
     return found
 
 

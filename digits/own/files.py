@@ -20,16 +20,17 @@ del ARRAY_FOLDERS["data"]
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
 # what lies beside a JPEG, or in place of it: a camera's raw file, which may hold a small picture
 # first; of a film, its first one; and what exiftool has changed
-RAW = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2", ".thm", ".jpg_original"}
+RAW = {".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".iiq", ".nef", ".nrw", ".orf", ".pef"}
+RAW |= {".raf", ".rw2", ".rwl", ".sr2", ".srw", ".thm", ".jpg_original"}
 # by what a file's name ends with: what to do with one that is not read
 ADVICE = dict.fromkeys([".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"], "unpack it")
 ADVICE |= dict.fromkeys([".dcm", ".heic", ".heif", ".jp2", ".pdf", ".svg"], "export it as JPEG")
 ADVICE |= dict.fromkeys(sorted(RAW), "export it as JPEG")
 ADVICE |= dict.fromkeys([".avi", ".mov", ".mp4"], "save pictures of it")
-ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5", ".mat"], "save it as .npz")
+ADVICE |= dict.fromkeys([".arff", ".arrow", ".bin", ".h5", ".hdf5"], "save it as .npz")
+ADVICE |= {".mat": "save its images as .npz, or its table of pictures as .csv"}
 ADVICE |= dict.fromkeys([".parquet", ".pickle", ".pkl", ".pt", ".pth"], "save it as .npz")
 ADVICE |= dict.fromkeys([".tfrecord", ".tfrecords"], "save it as .npz")
-ADVICE |= dict.fromkeys([".pgm", ".ppm"], "export it as PNG")
 ADVICE |= {".npy": "call them x_train and y_train"}
 ADVICE |= dict.fromkeys(sorted(TABLE_LIKE), "save its table as .csv")
 

@@ -25,6 +25,7 @@ from digits.own.copies import (
     MASKS,
     THUMBNAIL,
     THUMBNAILS,
+    is_called,
     is_mask,
     repeats_picture,
 )
@@ -166,9 +167,12 @@ def splits_in(root: Path) -> dict[Path, str | None]:
         fits = trains and classes.issuperset(folder.name for folder in folders(top))
         if fits and later and later not in splits.values():
             splits[top] = later
-    whole = {top for top in splits if "trainval" in words_of(top.name)}
+    whole = {top for top in splits if "trainval" in words_of(top.name) and folders(top)}
     held = {top for top in splits if splits[top] in ("train", "val")} - whole if whole else set()
-    return splits | dict.fromkeys(held)  # trainval holds them
+    again = {top for top in splits if is_called(top, MASKS | THUMBNAILS)}
+    shown = {splits[top] for top in splits.keys() - again}
+    masks = {top for top in again if splits[top] in shown}  # train_masks beside train
+    return splits | dict.fromkeys(held | masks)  # trainval holds them, or others show the same
 
 
 def holding_classes(root: Path, class_names: list[str] | None) -> dict[Path, str | None]:
@@ -303,7 +307,7 @@ def split_by_folders(
     if "train" in splits:
         splits = [split_in(*parts) for parts in between]
     said = {split for one, split in zip(found, splits) if is_picture(one.path)}
-    if None in said and {"test", "val"} & said and ("train" in said or strict):
+    if None in said and {"test", "val"} & said:
         shown = [(one.path, split) for one, split in zip(found, splits)]
         beside = [path for path, split in shown if not split and is_picture(path)]
         tops = {path.relative_to(root).parts[0] for path, split in shown if split}

@@ -64,7 +64,7 @@ def from_pictures(
     sizes: Counter[tuple[int, int]] = Counter()
     coloured = bool(job.colour)
 
-    def glance(picture: Picture) -> tuple[int, int, bool] | None:
+    def glance(picture: Picture) -> tuple[int, int, bool, int] | None:
         return inspect(picture, job.colour is None and not coloured)
 
     for picture, seen in under_a_bar(glance, found, 1024, "looking"):
@@ -74,6 +74,8 @@ def from_pictures(
             kept.append(picture)
             sizes[seen[:2]] += 1
             coloured = coloured or seen[2]  # then no more need be decoded for it
+            if seen[3]:
+                left["pages of TIFF after the first"] += seen[3]
     del sizes[0, 0]  # of broken pictures, which are told once they are read
     left_out = f"left out: {listed(f'{count:,} {name}' for name, count in left.items())}"
     empty = sorted(set(classes) - {picture.label for picture in kept}, key=natural)
@@ -133,8 +135,8 @@ def under_a_bar(
     return tqdm(done, desc=words, total=len(items), unit=" pictures", disable=None)
 
 
-def inspect(picture: Picture, colour: bool) -> tuple[int, int, bool] | None:
-    """Height, width, and whether it has colour, which is looked for if `colour`.
+def inspect(picture: Picture, colour: bool) -> tuple[int, int, bool, int] | None:
+    """Height, width, whether it has colour, which is looked for if `colour`, and further pages.
 
     0 for each where it is broken, None where it is no picture, or a camera's raw one.
     """
@@ -142,11 +144,12 @@ def inspect(picture: Picture, colour: bool) -> tuple[int, int, bool] | None:
         return None
     try:
         with pictures.identified(picture.path) as image:
-            return *pictures.sides(image), colour and pictures.coloured(image)
+            seen = *pictures.sides(image), colour and pictures.coloured(image)
+            return *seen, getattr(image, "n_frames", 1) - 1 if image.format == "TIFF" else 0
     except pictures.NoPicture:
-        return (0, 0, False) if is_picture(picture.path) else None
+        return (0, 0, False, 0) if is_picture(picture.path) else None
     except ValueError:
-        return 0, 0, False
+        return 0, 0, False, 0
 
 
 def read_pictures(

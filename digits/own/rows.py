@@ -94,6 +94,12 @@ def good_rows(table: Table, known: PictureIndex, several: bool) -> Iterator[Pict
             yield picture
 
 
+def check_rows(table: Table, known: PictureIndex, several: bool) -> None:
+    """SystemExit where a row is wrong; not where its picture is not there."""
+    for place, row in numbered_rows(table):
+        picture_in(row, table, known, several, place)
+
+
 def numbered_rows(table: Table) -> Iterator[tuple[str, Row]]:
     """Yield its rows, each with how the place is called."""
     for number, row in islice(rows_of(table.file), int(table.headed), None):

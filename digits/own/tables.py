@@ -33,7 +33,14 @@ from digits.own.folders import ALBUMS, are_parts, find, is_album, only_folder, s
 from digits.own.labels import as_labels, numbered, plain
 from digits.own.lists import split_by_lists, untrained
 from digits.own.picture_files import from_pictures
-from digits.own.rows import check_chance, classes_by, fitting, good_rows, pictures_of
+from digits.own.rows import (
+    check_chance,
+    check_rows,
+    classes_by,
+    fitting,
+    good_rows,
+    pictures_of,
+)
 
 
 def classes_by_folders(root: Path, names: list[str] | None) -> dict[Path, str]:
@@ -57,7 +64,7 @@ def from_tables(root: Path, job: Job) -> Data | None:
     """The pictures that tables name; None where these name none, or folders say the classes."""
     if not root.is_dir():
         return None
-    above = table_files(visible(root))
+    above = [file for file in table_files(visible(root)) if not is_predicted(Path(file.name))]
     tops = split_folders(root) if above else [root]
     files = [*above, *(file for top in tops for file in tables_in(top))]
     if not files:
@@ -74,7 +81,8 @@ def from_tables(root: Path, job: Job) -> Data | None:
 
 def tables_in(folder: Path) -> list[Path]:
     """The tables in and below a folder that have pictures below, and no such table above them."""
-    there = {file.parent for file in walk(folder, Counter()) if ending(file) in TABLES}
+    files = (file for file in walk(folder, Counter()) if ending(file) in TABLES)
+    there = {file.parent for file in files if not is_predicted(Path(file.name))}
     holding = {top for top in there if has_pictures(top)}
     tops = [top for top in holding if holding.isdisjoint(top.parents)]
     return [file for top in sorted(tops, key=natural) for file in table_files(visible(top))]
@@ -93,6 +101,9 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     except SystemExit:
         return False  # they are no tables of these pictures
     rows = [row for table in used for row in good_rows(table, known, len(used) > 1)]
+    if not rows:
+        for table in used:
+            check_rows(table, known, len(used) > 1)
     names = Counter(path for path, _ in {(row.path, row.label) for row in rows})
     if 10 * sum(count > 1 for count in names.values()) > len(names):
         return False  # of boxes or parts: a picture has several

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from digits.output import listed
 from digits.own.columns import PictureIndex
-from digits.own.common import Data, Job, composed
+from digits.own.common import Data, Job, composed, wrong
 from digits.own.files import below, ending, folders, is_picture, table_files, visible
-from digits.own.folders import NO_CLASS, find, splits_in
+from digits.own.folders import NO_CLASS, find, joined, splits_in
 from digits.own.labels import plain
 from digits.own.picture_files import from_pictures
-from digits.own.rows import classes_by, fitting, pictures_of
+from digits.own.rows import classes_by, fitting, good_rows, pictures_of
 
 
 def from_tested(root: Path, job: Job) -> Data | None:
@@ -31,21 +31,25 @@ def from_tested(root: Path, job: Job) -> Data | None:
         return None
     try:
         found, classes = find(root, job.class_names, left)
-        used = fitting(files, known)
-        rows = [row for table in used for row in pictures_of(table, known, several=True)]
+        used = [table for table in fitting(files, known) if table.sure]
     except SystemExit:
         return None  # what is wrong is told where folders alone are read, or tables alone
     name_of = {comparable(name): name for name in classes}
-    tested = [row._replace(label=name_of.get(comparable(row.label), "")) for row in rows]
-    told = {picture.label for picture in tested}  # a single one stands there for want of the true
-    if len(told) < 2 or "" in told or len(name_of) < len(classes):
-        return None
+    good = [row for table in used for row in good_rows(table, known, several=True)]
+    told = {name_of.get(comparable(row.label)) for row in good} - {None}
+    if len(told) < 2 or len(name_of) < len(classes):
+        return None  # a single one stands there for want of the true
+    rows = [row for table in used for row in pictures_of(table, known, several=True)]
+    if strange := {row.label for row in rows if comparable(row.label) not in name_of}:
+        raise wrong(used[0].file, f"classes of train ({listed(classes)})", listed(sorted(strange)))
+    tested = [row._replace(label=name_of[comparable(row.label)]) for row in rows]
     left.subtract(f"{top.name}/{NO_CLASS}" for top in aside)
     left.subtract(ending(table.file) for table in used)
     named = {picture.path for picture in tested}
     left.update(f"{ending(path)} that no row names" for path in images if path not in named)
     left.update(ending(path) for path in inside if not is_picture(path))
     job.said.append(f"of {listed(top.name for top in aside)} {classes_by(used, root)}")
+    job.said += joined(root, found)
     return from_pictures(root, [*found, *tested], classes, +left, job)
 
 
