@@ -512,7 +512,8 @@ def measure(seed: int, count: int) -> list[list]:
         except ValueError:
             read, sure = "", False
         else:
-            read = "\n".join(predict.text(line, classifier.classes) for line in lines)
+            texts = (predict.text(predict.likeliest(line), classifier.classes) for line in lines)
+            read = "\n".join(texts)
             sure = min(map(predict.confidence, lines)) >= predict.CONFIDENT
         outcome = [read == text, sure and read == text, sure and read != text]
         rows.setdefault(kind, []).append(outcome)

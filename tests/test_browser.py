@@ -1,5 +1,6 @@
 """What a person sees in a real browser: the demo, with a drawing or a photo; the page of plots."""
 
+import importlib.util
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,8 @@ from conftest import ROOT, Project
 from PIL import Image
 from test_study import try_rates, without_a_run
 
-pytest.importorskip("gradio", reason="needs what `make demo` installs")
+if not importlib.util.find_spec("gradio"):  # an import takes seconds, also of what is not run
+    pytest.skip("needs what `make demo` installs", allow_module_level=True)
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -68,6 +70,8 @@ def address(trained: Project) -> Iterator[str]:
             except OSError:
                 assert process.poll() is None
                 time.sleep(0.5)
+        else:
+            pytest.fail("the demo does not answer")
         yield address
         process.terminate()
 
@@ -152,8 +156,11 @@ def test_a_number_in_a_photo_is_read_and_each_digit_shown(
     demo.screenshot(path=tmp_path / "photo.png")
 
 
-def test_a_port_in_use_is_told_in_one_line(trained: Project, address: str) -> None:
-    port = address.rpartition(":")[2]
+@pytest.mark.parametrize("free", [False, True])
+def test_a_port_that_cannot_be_had_is_told_in_one_line(
+    trained: Project, address: str, free: bool
+) -> None:
+    port = "70000" if free else address.rpartition(":")[2]
     done = trained.run("python", "-E", "-m", "tools.demo", "--port", port, check=False)
     said = "demo: expected an address of this machine and a port that is not in use"
     assert (done.returncode, done.stdout) == (1, f"{said}; found 127.0.0.1 and {port}\n")

@@ -148,6 +148,15 @@ def test_what_was_known_counts_with_wider_ranges_and_more_seeds(here: None) -> N
     assert all(len(trial.results) == 2 for trial in wider.trials)
 
 
+def test_trials_of_a_choice_that_there_is_no_more_are_drawn_too(here: None) -> None:
+    found = simulate(searched(["recipes.fast.batch_size=64,128,256", RANGES[0]]), random.Random(0))
+    assert {trial.values["recipes.fast.batch_size"] for trial in found.ranked()} > {"64", "256"}
+    found.space = space.read([*FIXED, "recipes.fast.batch_size=64,128", RANGES[0]])
+    figure = search_report.draw(found)
+    labels = [label.get_text() for axes in figure.axes for label in axes.get_xticklabels()]
+    assert "256" in labels
+
+
 def test_it_prints_the_best_and_how_sure_that_is_and_draws_all_trials(
     here: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -158,7 +167,7 @@ def test_it_prints_the_best_and_how_sure_that_is_and_draws_all_trials(
     printed = capsys.readouterr().out.splitlines()
     best = found.ranked()[0]
     stopped = sum(bool(trial.stopped) for trial in found.trials)
-    failed = sum(trial.failed for trial in found.trials) - stopped
+    failed = sum(trial.failed for trial in found.trials)
     assert failed and printed[1] == (
         f"16 trials, {failed} failed, {stopped} stopped after 2 epochs"
     )

@@ -417,5 +417,5 @@ def test_show_has_the_best_of_many_and_counts_the_others(project: Project) -> No
     rows = lines[2:-1]
     assert len(rows) == 2 + 30  # the workspace, the commit
     assert [row.split()[0] for row in rows[2:4]] == ["s33", "s32"]
-    assert said.startswith("not shown: 4 with a worse val_accuracy; --rows 0 shows all")
+    assert said.startswith("not shown: 4 further down by val_accuracy; --rows 0 shows all")
     assert len(show(project, "--rows", "0")) == 2 + 2 + 34

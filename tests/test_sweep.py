@@ -3,6 +3,8 @@
 import argparse
 import contextlib
 import getpass
+import importlib.util
+import inspect
 import os
 import re
 import shlex
@@ -11,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +28,8 @@ from digits import params, yaml12
 from tools import experiment, overrides
 from tools import sweep as sweeps
 
-pytest.importorskip("ray", reason="needs what `make .venv/ready-sweep` installs")
+if not importlib.util.find_spec("ray"):  # an import takes seconds, also of what is not run
+    pytest.skip("needs what `make .venv/ready-sweep` installs", allow_module_level=True)
 pytestmark = pytest.mark.slow
 SSHD = Path("/usr/sbin/sshd")
 
@@ -56,7 +60,7 @@ def sweep(project: Project, *arguments: str) -> tuple[int, str]:
 def until(happens: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 300
     while not happens():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"it never happened: {inspect.getsource(happens)}"
         time.sleep(0.1)
 
 
@@ -202,7 +206,7 @@ def test_a_sweep_refuses_what_is_not_pushed(inside_project: Project, remote: Pat
 
 
 def test_a_sweep_refuses_remotes_that_take_no_push_before_it_computes_anything(
-    inside_project: Project, remote: Path, tmp_path: Path
+    inside_project: Project, remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Git's own --dry-run does not ask the hook of a remote that is read-only for some."""
     inside_project.run("git", "push", "--quiet", "origin", "HEAD")
@@ -215,8 +219,7 @@ def test_a_sweep_refuses_remotes_that_take_no_push_before_it_computes_anything(
     inside_project.run("git", "push", "--dry-run", "origin", "HEAD:refs/exps/exec/dry")
     with pytest.raises(SystemExit, match=r"^origin: expected a Git remote that takes a push"):
         sweeps.check_push(to, "origin")
-    clones = tmp_path / "clones"
-    clones.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     failed = experiment.experiment("x", [], to.commit, to.git, to.dvc, to.inner, None)
     assert failed.status == experiment.TRY_AGAIN and "dvc" not in failed.log
 
@@ -286,6 +289,7 @@ def test_a_sweep_of_a_thousand_is_checked_in_seconds_and_names_the_one_that_is_w
         "recipes.original.network.2=softmax",
         "recipes.original.augment={rotation:5,zoom:0.1}",
         "+recipes.original.augment.flip=1e-1",
+        "+recipes.original.layers.drop.class=Dropout",
         "recipes.original.layers.conv1.padding='a, b'",
         "~recipes.original.epochs",
         "recipes.original.network=[conv1,Flatten]",

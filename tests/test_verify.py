@@ -53,14 +53,19 @@ def test_verify_tells_a_different_output_and_a_rotten_object(project: Project) -
 
 
 @pytest.mark.slow
-def test_verify_hands_on_pictures_that_git_does_not_have(project: Project) -> None:
-    bring(project.root / "data")
-    project.run("dvc", "add", "data/flowers")
-    project.change(download__dataset="folder", datasets__folder__path="data/flowers")
+@pytest.mark.parametrize("folder", ["data", ".."])
+def test_verify_hands_on_pictures_that_git_does_not_have(project: Project, folder: str) -> None:
+    bring(project.root / folder)
+    if folder == "data":
+        project.run("dvc", "add", "data/flowers")
+        assert project.run("git", "ls-files", "data/flowers").stdout == ""
+    project.change(download__dataset="folder", datasets__folder__path=f"{folder}/flowers")
     project.repro()
     project.commit("my pictures")
-    assert project.run("git", "ls-files", "data/flowers").stdout == ""
-    assert "\nsame       dvc.lock\n" in project.run("python", "-E", "-m", "tools.verify").stdout
+    temporary = project.root / ".dvc/tmp"
+    verify = project.run("python", "-E", "-m", "tools.verify", TMPDIR=str(temporary))
+    assert "\nsame       dvc.lock\n" in verify.stdout
+    assert not (temporary / "flowers").is_symlink()
 
 
 @pytest.mark.slow

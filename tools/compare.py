@@ -26,7 +26,7 @@ def commit_of(base: str) -> str:
 def figures(base: str, commit: str) -> str:
     """A table of the figures that differ, uncommitted ones included, as DVC's tables have them."""
     changed = "git", "diff", "--name-only", "-z", commit, "--", FIGURES
-    added = "git", "ls-files", "--others", "--exclude-standard", "-z", "--", FIGURES
+    added = "git", "ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", FIGURES
     names = [name for each in (changed, added) for name in commands.output(*each).split("\0")]
     paths = list(filter(None, names))
     repository = os.environ.get("GITHUB_REPOSITORY")
@@ -48,10 +48,14 @@ def section(title: str, table: str, base: str) -> str:
 
 def outdated() -> list[str]:
     """The stages for which `dvc repro` has something to do."""
-    from dvc.repo import Repo  # late: slow
+    from dvc.exceptions import DvcException  # late: slow
+    from dvc.repo import Repo
 
-    with Repo() as repo:
-        explanations = why.explain_all(repo, allow_missing=True)
+    try:
+        with Repo() as repo:
+            explanations = why.explain_all(repo, allow_missing=True)
+    except DvcException as error:
+        raise SystemExit(f"compare: {error}") from None
     return [each.stage for each in explanations if each.state != why.UP_TO_DATE]
 
 

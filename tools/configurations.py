@@ -4,11 +4,11 @@ Each data set has a `Study` of its own. A seed counts once, however often it ran
 """
 
 import statistics
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
-from tools import exp_show, pairs, tables
+from tools import exp_show, overrides, pairs, tables
 from tools.exp_show import Run
 
 SEED = "train.seed"
@@ -55,7 +55,7 @@ class Study:
 
     @property
     def names(self) -> list[str]:
-        return short(self.keys)
+        return [*overrides.ends(self.keys, 2).values()]
 
     def values(self, group: Values) -> list[float]:
         return [run.metrics[self.metric] for run in self.groups[group].values()]
@@ -120,7 +120,8 @@ class Study:
             if not self.comparisons:
                 found.append("no two seeds in common: what differs may be luck; run more seeds")
         if self.shared:
-            alike = zip(short(list(self.shared)), map(tables.cut, self.shared.values()))
+            names = overrides.ends(self.shared, 2).values()
+            alike = zip(names, map(tables.cut, self.shared.values()))
             listed = ", ".join(f"{name} {value or 'empty'}" for name, value in alike)
             found.append(f"all differ from the commit in: {listed}")
         if self.comparisons > 1:
@@ -135,13 +136,6 @@ class Study:
         if others and self.metric.startswith("val_"):
             found.append(f"other images validate where another {', '.join(others)} stands")
         return found
-
-
-def short(keys: list[str]) -> list[str]:
-    """The last two parts of each path, where they tell it from the others."""
-    ends = [".".join(key.split(".")[-2:]) for key in keys]
-    counts = Counter(ends)
-    return [end if counts[end] == 1 else key for key, end in zip(keys, ends)]
 
 
 def splits(path: str) -> bool:
@@ -189,6 +183,12 @@ def configuration(run: Run, keys: list[str], metric: str) -> Values:
     )
 
 
+def by_seed(run: Run) -> tuple[int, str]:
+    """A key that sorts 9 before 10."""
+    seed = run.params.get(SEED, ABSENT)
+    return len(seed), seed
+
+
 def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
     """The study of the runs on a data set."""
     every = differing(runs, metric, commit)
@@ -196,11 +196,8 @@ def of_data(data: str, runs: list[Run], metric: str, commit: Run) -> Study:
     keys = [key for key in every if len({values[key] for values in found}) > 1]
     shared = {key: found[0][key] for key in every if key not in keys}
     groups: dict[Values, dict[str, Run]] = defaultdict(dict)
-    for run in runs:
+    for run in sorted(runs, key=by_seed):
         groups[configuration(run, keys, metric)][run.params.get(SEED, ABSENT)] = run
-
-    for group, seeds in groups.items():
-        groups[group] = dict(sorted(seeds.items(), key=lambda seed: (len(seed[0]), seed[0])))
 
     def rank(group: Values) -> float:
         mean = statistics.mean(run.metrics[metric] for run in groups[group].values())

@@ -8,7 +8,7 @@ from pathlib import Path
 from tools import commands, dvc_lock
 
 FOLDER = "reports/training"  # the output of train that holds them
-NAMES = ("val_accuracy", "accuracy", "val_loss", "loss")  # from the one to choose by
+NAMES = ("val_accuracy", "accuracy")  # first the one to choose by
 
 
 @functools.cache

@@ -106,7 +106,7 @@ class Page:
         seen = [
             (
                 as_given(symbol, self.classifier.data.ink),
-                f"{predict.text([symbol], names)} ({100 * symbol.confidence:.0f} %)",
+                f"{predict.text([symbol.ranked[0]], names)} ({100 * symbol.confidence:.0f} %)",
             )
             for symbol in symbols[:SHOWN]
         ]
@@ -183,7 +183,7 @@ def main() -> None:
             footer_links=[],
             theme=theme,
         )
-    except OSError:
+    except (OSError, OverflowError):  # the latter: of a port that no address has
         raise SystemExit(
             "demo: expected an address of this machine and a port that is not in use; found "
             f"{options.host} and {options.port or '7860 to 7959'}"

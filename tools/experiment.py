@@ -242,18 +242,18 @@ def experiment(
             # A clone that copies files, as of a folder, fails where another is being pushed to it.
             clone.run("git", "clone", "--quiet", "--no-local", "--no-checkout", git, ".")
             enough = [whole, part] if bars else [whole]
-            found = clone.run("git", "ls-remote", "origin", *enough)
-            if not found:
+            there = clone.run("git", "ls-remote", "origin", *enough)
+            if not there:
                 log = clone.run_experiment(name, overrides, commit, dvc)
-                found = f"{clone.kept(commit, log)}:{part}" if log else f"{whole}:{whole}"
-                clone.run("git", "push", "--quiet", "origin", found)
-            if whole not in found:
-                clone.run("git", "fetch", "--quiet", "origin", part)
-                log = clone.run("git", "show", "--no-patch", "--format=%B", "FETCH_HEAD")
-                return Outcome(0, {}, "\n".join(clone.log), log)
-            clone.run("git", "fetch", "--quiet", "origin", whole)
-            metrics = clone.run("git", "show", f"FETCH_HEAD:{Path(inner, METRICS)}")
-            return Outcome(0, json.loads(metrics), "\n".join(clone.log))
+                made, there = (clone.kept(commit, log), part) if log else (whole, whole)
+                clone.run("git", "push", "--quiet", "origin", f"{made}:{there}")
+            if whole in there:
+                clone.run("git", "fetch", "--quiet", "origin", whole)
+                metrics = clone.run("git", "show", f"FETCH_HEAD:{Path(inner, METRICS)}")
+                return Outcome(0, json.loads(metrics), "\n".join(clone.log))
+            clone.run("git", "fetch", "--quiet", "origin", part)
+            log = clone.run("git", "show", "--no-patch", "--format=%B", "FETCH_HEAD")
+            return Outcome(0, {}, "\n".join(clone.log), log)
         except Failed as failure:
             return Outcome(failure.args[0], {}, "\n".join(clone.log))
         finally:

@@ -189,7 +189,8 @@ def head() -> Iterator[str]:
 
 def data() -> Iterator[str]:
     """Of data that DVC keeps, and that an experiment took away which was older than these."""
-    for file in git("ls-files", "--deleted", "--", "*.dvc").splitlines():
+    gone = git("ls-files", "-z", "--deleted", "--", "*.dvc").split("\0")
+    for file in filter(None, gone):
         back = f"git restore {shlex.quote(str(Path(file).parent))} && dvc checkout"
         yield f"{file} is gone, as `dvc exp apply` of an older experiment leaves it: {back}"
 

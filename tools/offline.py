@@ -18,9 +18,9 @@ PLACES = [Path("data/idx"), Path("data/raw")]  # what download made; what people
 GO_BACK = "download.dataset: mnist in params.yaml, then make repro"
 
 
-def chosen(text: str) -> re.Match[str] | None:
+def chosen(text: bytes) -> re.Match[bytes] | None:
     """The line of params.yaml that says which data set is wanted."""
-    return re.search(r"^(  dataset: *)(\w+)", text, re.MULTILINE)
+    return re.search(rb"^(  dataset: *)(\w+)", text, re.MULTILINE)
 
 
 def may_substitute() -> bool:
@@ -48,9 +48,9 @@ def substitute() -> None:
     """Write the other data set into params.yaml, and leave every other byte of it as it is."""
     if not PARAMS.exists():  # which `validate` tells
         return
-    text = PARAMS.read_bytes().decode()
+    text = PARAMS.read_bytes()
     line = chosen(text)
-    if not line or line[2] != "mnist" or not may_substitute():
+    if not line or line[2] != b"mnist" or not may_substitute():
         return
     from digits import fetch  # late: requests
 
@@ -61,13 +61,14 @@ def substitute() -> None:
         if in_cache():
             return
         print(error, file=sys.stderr)
-    output.write_text(PARAMS, text[: line.start()] + line[1] + "synthetic" + text[line.end() :])
+    with output.beside(PARAMS) as partial:
+        partial.write_bytes(text[: line.start(2)] + b"synthetic" + text[line.end() :])
     print("\nMNIST cannot be reached: params.yaml now says download.dataset: synthetic\n")
 
 
 def remind() -> None:
-    line = chosen(PARAMS.read_text())
-    if line and line[2] == "synthetic":
+    line = chosen(PARAMS.read_bytes())
+    if line and line[2] == b"synthetic":
         print(f"This was synthetic data, not MNIST. To go back: {GO_BACK}")
 
 

@@ -98,7 +98,10 @@ def applied(values: Any, overrides: list[str]) -> Any:
         *parents, key = split_key(override.key_or_group)
         section = values
         for parent in parents:
-            section = section[int(parent)] if isinstance(section, list) else section[parent]
+            if isinstance(section, list):
+                section = section[int(parent)]
+            else:  # of `+a.b=1`, an `a` that was not there
+                section = section.setdefault(parent, {})
         if isinstance(section, list):
             section[int(key)] = override.value()
         elif override.is_delete():
@@ -130,17 +133,16 @@ def key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
 
-def ends(keys: Iterable[str]) -> dict[str, str]:
-    """For each dotted path its shortest end that no other has."""
-    keys = set(keys)
+def ends(keys: Iterable[str], least: int = 1) -> dict[str, str]:
+    """For each dotted path its shortest end, of `least` parts or more, that no other has."""
+    keys = list(dict.fromkeys(keys))
     found = {}
     for path in keys:
         parts = path.split(".")
-        for count in range(1, len(parts) + 1):
-            end = ".".join(parts[-count:])
-            if sum(f".{other}".endswith(f".{end}") for other in keys) == 1:
-                break
-        found[path] = end
+        counts = range(min(least, len(parts)), len(parts))
+        tails = (".".join(parts[-count:]) for count in counts)
+        alone = (end for end in tails if sum(f".{key}".endswith(f".{end}") for key in keys) == 1)
+        found[path] = next(alone, path)
     return found
 
 

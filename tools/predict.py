@@ -44,6 +44,12 @@ class Read:
     def confidence(self) -> float:
         return self.trust * float(self.probabilities.max())
 
+    @property
+    def ranked(self) -> list[int]:
+        """The classes, the likeliest first."""
+        order: list[int] = (-self.probabilities).argsort(kind="stable").tolist()
+        return order
+
 
 Line = list[Read]
 
@@ -53,27 +59,30 @@ def confidence(line: Line) -> float:
     return min(symbol.confidence for symbol in line)
 
 
-def text(line: Line, classes: list[str]) -> str:
+def likeliest(line: Line) -> list[int]:
+    """The class of each symbol."""
+    return [symbol.ranked[0] for symbol in line]
+
+
+def text(choices: list[int], classes: list[str]) -> str:
     """Names of one letter side by side, others with a space between."""
-    names = [classes[int(symbol.probabilities.argmax())] for symbol in line]
+    names = [classes[choice] for choice in choices]
     return ("" if all(len(name) == 1 for name in classes) else " ").join(names)
 
 
 def words(line: Line, classes: list[str]) -> str:
     """What is read: `42 (99.8 %)`, or `not confident: 42 (61.0 %) or 47 (33.1 %)`."""
-    sure = confidence(line)
-    best = f"{text(line, classes)} ({100 * sure:.1f} %)"
-    if sure >= CONFIDENT:
+    choices = likeliest(line)
+    best = f"{text(choices, classes)} ({100 * confidence(line):.1f} %)"
+    if confidence(line) >= CONFIDENT:
         return best
-    weakest = min(range(len(line)), key=lambda i: line[i].confidence)
-    symbol = line[weakest]
-    others = symbol.probabilities.copy()
-    others[others.argmax()] = 0
-    changed = [*line[:weakest], Read(symbol.image, symbol.box, others, 1), *line[weakest + 1 :]]
-    share = symbol.trust * others.max()
+    weakest = min(range(len(line)), key=lambda place: line[place].confidence)
+    second = line[weakest].ranked[1]
+    share = line[weakest].trust * float(line[weakest].probabilities[second])
     if share < LEAST:
         return f"not confident: {best}"
-    return f"not confident: {best} or {text(changed, classes)} ({100 * share:.1f} %)"
+    choices[weakest] = second
+    return f"not confident: {best} or {text(choices, classes)} ({100 * share:.1f} %)"
 
 
 def with_opencv() -> Any:
@@ -106,10 +115,11 @@ class Classifier:
         run = metrics.read_values(EVALUATION, "test_time_augmentation")
         self.recipe, self.views = run.get("recipe", ""), run["test_time_augmentation"]
         augment = dvc_lock.params().get(f"recipes.{self.recipe}.augment")
-        if augment is None:
+        try:
+            self.augment = params.Augment.model_validate(augment)
+        except ValueError:  # as of None
             said = f"expected the run of {EVALUATION}, by recipe {self.recipe}, found another"
-            raise SystemExit(f"{dvc_lock.FILE}: {said}; to have both of one: dvc repro")
-        self.augment = params.Augment(**augment)
+            raise SystemExit(f"{dvc_lock.FILE}: {said}; to have both of one: dvc repro") from None
 
         from digits import determinism, network, preparation  # late: TensorFlow takes seconds
 
@@ -201,12 +211,12 @@ def files(path: Path) -> list[Path]:
 def as_json(path: Path, lines: list[Line], classes: list[str]) -> str:
     symbols = []
     for symbol in (symbol for line in lines for symbol in line):
-        best = int(symbol.probabilities.argmax())
+        best = symbol.ranked[0]
         shares = [round(float(share), 6) for share in symbol.probabilities]
         entry = {"class": best, "name": classes[best], "confidence": round(symbol.confidence, 6)}
         symbols.append({**entry, "probabilities": shares, "box": symbol.box})
     found: dict[str, Any] = {"file": str(path)}
-    found["read"] = "\n".join(text(line, classes) for line in lines)
+    found["read"] = "\n".join(text(likeliest(line), classes) for line in lines)
     found["confidence"] = round(min(map(confidence, lines)), 6)
     return json.dumps({**found, "symbols": symbols})
 

@@ -34,7 +34,7 @@ def show(search: Search) -> None:
         raise SystemExit(f"no trial has ended well; their logs: {sweep.LOGS}")
     best = ranked[0]
     stopped = [min(map(len, trial.stopped)) for trial in search.trials if trial.stopped]
-    failed = len(search.trials) - len(ranked) - len(stopped)
+    failed = sum(trial.failed for trial in search.trials)
     remarks = [f", {failed} failed"] if failed else []
     if stopped:
         epochs = " to ".join(map(str, sorted({min(stopped), max(stopped)})))
@@ -109,7 +109,7 @@ def draw_parameter(axes: Axes, search: Search, results: list[float], key: str, n
     bounds = search.space.ranges[key]
     places = [trial.values[key] for trial in ranked]
     if isinstance(bounds, CategoricalDistribution):
-        choices = list(bounds.choices)
+        choices = list(dict.fromkeys([*bounds.choices, *places]))  # the list was longer once
         axes.set_xticks(range(len(choices)), [tables.cut(str(choice)) for choice in choices])
         axes.margins(x=0.3)
         places = [choices.index(place) for place in places]

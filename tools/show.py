@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import chain
 
-from tools import commands, configurations, dvc_lock, exp_show, tables
+from tools import commands, configurations, dvc_lock, exp_show, overrides, tables
 from tools.exp_show import Run
 
 # options of `dvc exp show`
@@ -70,7 +70,7 @@ def changes(runs: list[Run], compared: dict[str, Run]) -> list[list[str]]:
     """For each run what was changed: conv1.filters=32, train.seed=1."""
     paths = [differing(run, compared[run.rev]) for run in runs]
     every = list(dict.fromkeys(chain(*paths)))
-    names = dict(zip(every, configurations.short(every)))
+    names = overrides.ends(every, 2)
     found = []
     for run, own in zip(runs, paths):
         values = [tables.cut(run.params.get(path, configurations.ABSENT)) for path in own]
@@ -149,7 +149,7 @@ def best(runs: list[Run], compared: dict[str, Run], most: int) -> tuple[list[Run
         if own or place < 2 or len(commits) <= tables.MOST:  # the first are the workspace and HEAD
             found += [commit, *own]
     states = Counter(run.state for run in tried[most:])
-    states[f"with a worse {metric}" if metric else "ended well"] = states.pop(exp_show.DONE, 0)
+    states[f"further down by {metric}" if metric else "ended well"] = states.pop(exp_show.DONE, 0)
     left = ", ".join(f"{count} {state}" for state, count in states.items() if count)
     rest = f"not shown: {left}; --rows 0 shows all; make study: over seeds" if left else ""
     return found, rest

@@ -5,6 +5,7 @@ A colour is a configuration, the same in both; orange is the reference.
 
 import statistics
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,6 @@ COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#222222"]
 MOST_CELLS = 12  # of a heat map, in a direction
 LABEL = 32  # characters of a line of a configuration's label
 WIDE = 20  # values that far apart, as a factor, stand on a logarithmic axis
-
-Epochs = list[tuple[float, float, float]]  # mean, least and most of the seeds
 
 
 def colours(study: Study) -> dict[Values, str]:
@@ -50,42 +49,30 @@ def described(study: Study, group: Values) -> list[str]:
     return tables.broken(plain(study.described(group)), LABEL)
 
 
-def epochs(study: Study, group: Values) -> dict[str, Epochs]:
-    """Each learning curve that all seeds of a configuration have, as long as all are."""
-    found = [curves.read(run.rev) for run in study.groups[group].values()]
-    shared = [each for each in curves.NAMES if all(each in seed for seed in found)]
-    return {
-        each: [
-            (statistics.mean(values), min(values), max(values))
-            for values in zip(*(seed[each] for seed in found))
-        ]
-        for each in shared
-    }
-
-
 def draw_curves(axes: Axes, study: Study) -> None:
-    """The curve to choose by that all configurations have: accuracy as the error rate."""
+    """The error rate, of held-out images where all have that, as long as all seeds trained."""
     palette = colours(study)
-    shown = {group: epochs(study, group) for group in palette}
-    shown = {group: found for group, found in shown.items() if found}
-    shared = [each for each in curves.NAMES if all(each in found for found in shown.values())]
-    if not shown or not shared:
+    found = {
+        group: [curves.read(run.rev) for run in study.groups[group].values()] for group in palette
+    }
+    found = {group: seeds for group, seeds in found.items() if all(seeds)}
+    if not found:
         axes.text(0.5, 0.5, "no learning curves in DVC's cache: dvc fetch", ha="center")
         axes.axis("off")
         return
-    first = shared[0]
-    for group, found in shown.items():
-        rows = found[first]
-        if exp_show.in_percent(first):
-            rows = [tuple(100 * (1 - value) for value in row) for row in rows]  # type: ignore[misc]
-        means, least, most = zip(*rows)
-        steps = range(1, len(rows) + 1)
+    every = list(chain(*found.values()))
+    curve = next(each for each in curves.NAMES if all(each in seed for seed in every))
+    for group, seeds in found.items():
+        epochs = [[100 * (1 - value) for value in row] for row in zip(*(s[curve] for s in seeds))]
+        steps = range(1, len(epochs) + 1)
+        means = list(map(statistics.mean, epochs))
+        least, most = list(map(min, epochs)), list(map(max, epochs))
         colour = palette[group]
         axes.plot(steps, means, color=colour, marker="o", markevery=[-1], label=name(group))
         axes.fill_between(steps, least, most, color=colour, alpha=0.2, linewidth=0)
-    part = "validation" if first.startswith("val_") else "training"
-    what = "error rate, %" if exp_show.in_percent(first) else "loss"
-    axes.set(title=f"{part} {what}: mean and range of the seeds", xlabel="epoch", yscale="log")
+    part = "validation" if curve.startswith("val_") else "training"
+    title = f"{part} error rate, %: mean and range of the seeds"
+    axes.set(title=title, xlabel="epoch", yscale="log")
     axes.yaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if form(study) != "ranking":  # else its names have the colours

@@ -42,8 +42,13 @@ class Trial:
         return [result for result in self.results.values() if result is not None]
 
     @property
-    def failed(self) -> bool:
+    def cut_short(self) -> bool:
+        """Whether a seed of it failed or was stopped."""
         return None in self.results.values()
+
+    @property
+    def failed(self) -> bool:
+        return self.cut_short and not self.stopped
 
     @property
     def stopped(self) -> list[list[float]]:
@@ -208,7 +213,7 @@ class Search:
         for trial in self.trials:
             if trial.number >= settled:
                 state = TrialState.RUNNING
-            elif trial.failed:
+            elif trial.cut_short:
                 state = TrialState.PRUNED
             else:
                 state = TrialState.COMPLETE
@@ -228,5 +233,5 @@ class Search:
 
     def ranked(self) -> list[Trial]:
         """The trials that ended well, the best first."""
-        done = [trial for trial in self.trials if self.ended(trial) and not trial.failed]
+        done = [trial for trial in self.trials if self.ended(trial) and not trial.cut_short]
         return sorted(done, key=lambda trial: -exp_show.sign(self.metric) * trial.mean)

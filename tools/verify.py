@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -34,11 +35,12 @@ def outputs(lock: str) -> Iterator[tuple[str, str, str]]:
 
 
 def run_anew(folder: str) -> str:
-    """Clone the last commit to `folder`, run all its stages, and return the dvc.lock they leave."""
+    """Clone the last commit into `folder`, run all stages, and return the dvc.lock they leave."""
     top = commands.output("git", "rev-parse", "--show-toplevel")
-    commands.output("git", "clone", "--quiet", "--no-hardlinks", top, folder)
+    clone = folder + top  # as deep as this one, so that `../pictures` too leads into `folder`
+    commands.output("git", "clone", "--quiet", "--no-hardlinks", top, clone)
     # the project may be a folder of a larger repository
-    project = Path(folder, commands.output("git", "rev-parse", "--show-prefix"))
+    project = Path(clone, commands.output("git", "rev-parse", "--show-prefix"))
     lock = project / "dvc.lock"
     lock.unlink()  # else DVC keeps in it stages that dvc.yaml has no more
     own = {
@@ -93,8 +95,9 @@ def check_cache(committed: str) -> bool:
     for stage, path, md5 in outputs(committed):
         for damaged in rotten(cache, md5):
             sound = False
-            restore = f"rm -f {damaged} && dvc repro --force --single-item {stage}"
-            print(f"rotten     {path} in the cache: {restore}")
+            remove = f"rm -f {shlex.quote(str(damaged))}"
+            restore = f"dvc repro --force --single-item {stage}"
+            print(f"rotten     {path} in the cache: {remove} && {restore}")
     return sound
 
 

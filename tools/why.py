@@ -174,18 +174,14 @@ class Explainer:
         if gone := self.gone(stage):
             self.made += [Made(stage.addressing, str(out), None) for out in stage.outs]
             return Explanation(stage.addressing, MISSING, [f"{dep}: not there" for dep in gone])
-        reasons = list(self.changes(stage))
-        waits = self.waits(stage)
-        then: dict[str, str] | None = {str(out): out.hash_info.value for out in stage.outs}
-        state = UP_TO_DATE
-        if reasons or waits:
-            then = None if waits else self.cached(stage)
-            state = CACHED
-        if then is None:
-            state = RUNS if reasons else MAY_RUN
-        for out in stage.outs:
-            md5 = then.get(str(out)) if then else None
-            self.made.append(Made(stage.addressing, str(out), md5))
+        reasons, waits = list(self.changes(stage)), self.waits(stage)
+        if not reasons and not waits:
+            state, then = UP_TO_DATE, {str(out): out.hash_info.value for out in stage.outs}
+        elif not waits and (cached := self.cached(stage)):
+            state, then = CACHED, cached
+        else:
+            state, then = RUNS if reasons else MAY_RUN, {}
+        self.made += [Made(stage.addressing, str(out), then.get(str(out))) for out in stage.outs]
         reasons += [f"what {earlier} makes" for earlier in waits]
         return Explanation(stage.addressing, state, reasons)
 
