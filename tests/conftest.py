@@ -31,7 +31,8 @@ FEW = 3  # rows of a table of faults that may say the same
 OUTPUTS = ["data/idx", "data/processed", "models", "reports"]
 # Variables of the shell that runs the tests, which a user's shell would not have.
 FOREIGN = ("DVC", "DATASET", "VIRTUAL", "MAKE", "MFLAGS", "SHELL", "PYTHON")
-PERSONAL = ("GIT_", "XDG_")  # where a hook's repository is, and where a person's settings are
+# Where a hook's repository is, what GitHub's workflows tell, and where a person's settings are.
+PERSONAL = ("GIT_", "GITHUB_", "XDG_")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 PIPE: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}  # all that is printed
 

@@ -53,6 +53,31 @@ def test_a_rotation_turns_by_up_to_its_degrees_about_the_middle() -> None:
     assert (angles.min(), angles.max()) == pytest.approx((-45, 45), abs=1.5)
 
 
+def test_a_zoom_is_by_up_to_its_share() -> None:
+    images = np.zeros((2000, 41, 41, 1), np.float32)
+    images[:, 20, 30] = 1  # 10 pixels to the right of the middle
+    zoomed = augment(images, np.random.default_rng(0), **{**NONE, "zoom": 0.2})
+    right = centres(zoomed)[:, 1] - 20
+    assert (right.min(), right.max()) == pytest.approx((10 / 1.2, 10 / 0.8), abs=0.5)
+
+
+def test_a_flip_mirrors_its_share_of_the_images() -> None:
+    images = np.repeat(IMAGES[:1], 2000, axis=0)
+    flipped = augment(images, np.random.default_rng(0), **NONE, flip=0.3)
+    same = (flipped == images).all(axis=(1, 2, 3))
+    mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (same | mirrored).all() and mirrored.mean() == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_around_a_grey_image_is_paper_and_around_one_in_colour_its_border_goes_on(
+    channels: int,
+) -> None:
+    ones = np.ones((50, 12, 9, channels), np.float32)
+    moved = augment(ones, np.random.default_rng(0), **{**NONE, "shift": 0.3})
+    assert (moved == 1).all() == (channels == 3)
+
+
 def test_images_changed_alike_are_changed_as_a_single_one_is() -> None:
     bounds: dict[str, Any] = dict.fromkeys(NONE, 0.3)
     together = augment(IMAGES, np.random.default_rng(0), **bounds, alike=True)

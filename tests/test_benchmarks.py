@@ -14,7 +14,11 @@ from conftest import ROOT, Project
 from benchmarks import ablation, chart, harness
 from digits import params, yaml12
 
-PROGRAMS = ["ablation", "accuracy", "fit", "growth", "overhead", "own_data", "photos", "speed"]
+PROGRAMS = sorted(
+    path.stem
+    for path in (ROOT / "benchmarks").glob("*.py")
+    if "ArgumentParser" in path.read_text() and path.stem != "peer"  # which needs PyTorch
+)
 slow = pytest.mark.slow
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,9 @@ def test_the_programs_work_in_a_folder_of_a_larger_repository(inner: Project) ->
     inner.run("dvc", "exp", "run", "--name", "five", "-S", "plot.mistakes=5")
     assert "five" in inner.run(*tool, "tools.show").stdout
     assert "test_accuracy" in inner.run(*tool, "tools.study", "--metric", "test_accuracy").stdout
-    assert "größe/reports/figures/mistakes.png" in inner.run(*tool, "tools.compare", "HEAD").stdout
+    shutil.copy(inner.root / "reports/figures/mistakes.png", inner.root / "reports/figures/new.png")
+    compared = inner.run(*tool, "tools.compare", "HEAD").stdout
+    assert all(f"größe/reports/figures/{name}.png" in compared for name in ("mistakes", "new"))
     lock = inner.root / "dvc.lock"
     lock.write_text(lock.read_text()[:-9])
     assert "dvc.lock was damaged" in inner.run(*tool, "tools.mend").stdout
@@ -72,11 +75,12 @@ def test_the_programs_work_in_a_folder_of_a_larger_repository(inner: Project) ->
 
 @slow
 def test_a_sweep_starts_from_a_folder_of_a_larger_repository(
-    inner: Project, monkeypatch: pytest.MonkeyPatch
+    inner: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(inner.root)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     commit = inner.run("git", "rev-parse", "HEAD").stdout.strip()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     to = sweep.remotes("", commit)
     assert (to.git, to.inner) == (str(inner.root.parent), "größe/")
     values = ["plot.mistakes=5"]
@@ -86,7 +90,16 @@ def test_a_sweep_starts_from_a_folder_of_a_larger_repository(
     assert "five" in inner.run("dvc", "exp", "list").stdout
 
 
-# --- two branches ---
+# --- earlier commits, and two branches ---
+
+
+def test_an_earlier_commit_comes_back_without_a_run(project: Project) -> None:
+    earlier = project.outputs()
+    project.change(plot__mistakes=5)
+    project.repro()
+    project.commit("fewer")
+    project.run("git", "checkout", "--quiet", "HEAD~1")
+    assert project.repro() == [] and project.outputs() == earlier
 
 
 @pytest.mark.parametrize(

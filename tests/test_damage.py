@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import PIPE, STAGES, Project
+from conftest import PIPE, STAGES, Project, stages_in
 from test_declarations import outs
 
 SAME = "one line names the file; the next `dvc repro` ends in the same bytes"
@@ -163,7 +163,9 @@ def test_damage_to_the_files_of_dvc_is_mended(
 ) -> None:
     path = project.root / name
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
-    if project.run("dvc", "repro", check=False).returncode:
+    done = project.run("dvc", "repro", check=False)
+    assert stages_in(done.stdout) == []
+    if done.returncode:
         assert f"{name} was damaged" in project.run("python", "-m", "tools.mend").stdout
     assert project.repro() == []
     assert project.outputs() == finished.outputs()
@@ -218,17 +220,17 @@ def test_a_head_that_a_person_detached_is_not_mended(project: Project) -> None:
 )
 def test_data_that_an_older_experiment_takes_away_come_back(project: Project) -> None:
     project.run("dvc", "exp", "run", "--name", "older", "-S", "plot.dpi=51")
-    picture = project.root / "data/mine/cat/1.png"
+    picture = project.root / "data/für mich/cat/1.png"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"PNG")
-    project.run("dvc", "add", "data/mine")
+    project.run("dvc", "add", "data/für mich")
     project.run("git", "restore", "params.yaml")
     project.commit("with data")
     project.run("dvc", "exp", "apply", "older")
     assert not picture.exists()
     said = project.run("python", "-m", "tools.mend").stdout
     assert said.startswith(
-        "data/mine.dvc is gone, as `dvc exp apply` of an older experiment leaves"
+        "data/für mich.dvc is gone, as `dvc exp apply` of an older experiment leaves"
     )
     assert said.endswith(": git restore data && dvc checkout\n")
     project.run("git", "restore", "data")

@@ -194,7 +194,8 @@ def declared(
     other: Project, *arguments: str, **environment: str
 ) -> tuple[list[str], str, str, int]:
     """Run the tool; return its findings, its patch, its remarks and its status."""
-    command = [sys.executable, str(ROOT / "tools/declared.py"), *arguments]
+    program = shutil.copy(ROOT / "tools/declared.py", other.root.with_name("declared.py"))
+    command = [sys.executable, program, *arguments]
     env = other.environment(**environment)
     done = subprocess.run(command, cwd=other.root, env=env, capture_output=True, text=True)
     words, start, patch = done.stdout.partition("--- a/")

@@ -59,6 +59,7 @@ def test_the_class_of_an_image_does_not_depend_on_those_beside_it() -> None:
 def test_views_are_augmented_half_as_much_as_in_training() -> None:
     weaker = prediction.weaker({"rotation": 15, "shift": 0.05}, prediction.STRENGTH)
     assert weaker == {"rotation": 7.5, "shift": 0.025}
+    assert prediction.weaker({"flip": 0.5, "zoom": 0.2}, 0.5) == {"flip": 0.5, "zoom": 0.1}
 
 
 def test_batches_are_assessed_one_after_the_other() -> None:

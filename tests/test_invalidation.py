@@ -200,8 +200,9 @@ def test_a_folder_of_the_users_own_counts_by_its_files(other: Project) -> None:
 
 def sources() -> list[str]:
     """All files of which the stages are made."""
-    files = [path for folder in ("digits", "stages") for path in (ROOT / folder).iterdir()]
-    return [str(path.relative_to(ROOT)) for path in files if path.is_file()]
+    files = [path for folder in ("digits", "stages") for path in (ROOT / folder).rglob("*")]
+    kept = [path for path in files if path.is_file() and path.parent.name != "__pycache__"]
+    return [str(path.relative_to(ROOT)) for path in kept]
 
 
 def test_each_source_is_a_dep_of_a_stage_or_changes_no_value() -> None:

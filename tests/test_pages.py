@@ -108,9 +108,25 @@ def test_git_leaves_out_a_users_own_pictures() -> None:
     assert subprocess.run(ignored, cwd=ROOT).returncode == 0
 
 
+def test_what_is_to_be_changed_is_where_contributing_says() -> None:
+    pairs = re.findall(r"`(\w+)`(?: there)? in \[?(\w+/[\w/]+\.py)", CONTRIBUTING)
+    assert len(pairs) > 30
+    for name, file in pairs:
+        assert re.search(rf"\b{name}\b", (ROOT / file).read_text()), (name, file)
+
+
+def test_the_accuracies_of_own_are_those_that_were_measured() -> None:
+    page = (ROOT / "docs/own-data.md").read_text()
+    measured = (ROOT / "benchmarks/results/own_data.md").read_text()
+    rows = re.findall(r"^\| (\w+) +\| 3 +\| (\S+ ± \S+) \|.*\| 3 +\| (\S+) ±", measured, re.M)
+    assert len(rows) == 5
+    for _, own, tutorial in rows:
+        assert f"| {own} % | {tutorial} % |" in page
+
+
 def test_stages_do_not_import_each_other() -> None:
     for path in (ROOT / "stages").glob("[!_]*.py"):
-        assert not re.search(r"^\s*(from|import) stages\b", path.read_text(), re.M), path
+        assert not re.search(r"^\s*(from|import) (stages\b|\.)", path.read_text(), re.M), path
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -589,7 +589,7 @@ def test_a_damaged_text_is_read_as_dvc_reads_it_or_refused_in_lines(
 
 @pytest.mark.parametrize("number", ["1e-3", "1.0e-3", "1E-3", ".001"])
 def test_every_way_to_write_a_thousandth_is_a_number(number):
-    text = TEXT.replace("learning_rate: 0.001", f"learning_rate: {number}")
+    text = swapped("learning_rate: 0.001\n", f"learning_rate: {number}\n")
     values = yaml12.load(text.encode())
     assert values == PARAMS and params.errors(values) == []
 

@@ -198,6 +198,13 @@ def test_offline_changes_one_word_of_params_yaml_and_says_so(wanting: Project) -
     assert now == before.replace("  dataset: mnist", "  dataset: synthetic")
 
 
+def test_offline_leaves_it_to_validate_that_params_yaml_is_no_text(wanting: Project) -> None:
+    file = wanting.root / "params.yaml"
+    file.write_bytes(file.read_bytes() + b"# caf\xe9\n")
+    tool(wanting, "offline", check=True, **NOBODY)
+    assert b"  dataset: synthetic" in file.read_bytes() and file.read_bytes().endswith(b"caf\xe9\n")
+
+
 def test_offline_knows_what_the_cache_has(project: Project) -> None:
     asked = "python", "-E", "-c", "from tools import offline; print(offline.in_cache())"
     shutil.rmtree(project.root / "data/idx")
@@ -364,9 +371,11 @@ def test_run_key_is_the_name_of_a_folder_in_dvcs_cache(repository) -> None:
     assert Path(".dvc/cache/runs", key[:2], key).is_dir()
 
 
-def test_run_key_takes_sums_that_are_known_beforehand(repository) -> None:
+def test_run_key_takes_sums_that_are_known_beforehand(repository, finished: Project) -> None:
     [stage] = repository.stage.collect("preprocess")
     present = dvc_internals.run_key(stage, {})
+    true = locked(finished, "download")["data/idx"]
+    assert dvc_internals.run_key(stage, {"data/idx": true}) == present
     assert dvc_internals.run_key(stage, {"data/idx": f"{'0' * 32}.dir"}) != present
 
 
@@ -581,7 +590,9 @@ def test_predict_says_what_is_no_picture_and_classifies_the_others(
     for line in done.stdout.splitlines():
         path, _, words = line.partition(": ")
         said[Path(path).name] = words
-    assert said["text.png"].startswith("expected PNG, JPEG, GIF, BMP, WebP, AVIF or TIFF, found ")
+    assert said["text.png"].startswith(
+        "expected PNG, JPEG, GIF, BMP, WebP, AVIF, TIFF or PPM, found "
+    )
     assert "truncated" in said["cut.png"]
     assert said["blank.png"] == "no symbol found: no ink on paper in it"
     assert "found HEIC" in said["phone.heic"] and said["phone.heic"].endswith("export it as JPEG")
@@ -640,12 +651,13 @@ def test_predict_classifies_as_the_network_was_judged_whatever_params_yaml_says_
     assert tool(project, "predict", str(pictures[0])).stdout == before
 
 
-def test_whatever_dvc_lock_lost_at_its_end_the_rest_is_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_a_dvc_lock_that_ends_early_the_stages_before_are_read() -> None:
     whole = (ROOT / "dvc.lock").read_bytes()
     sums = dvc_lock.sums(whole)
-    assert len(sums) > 10
+    whole_stages = [match.start() for match in re.finditer(rb"^  \w+:$", whole, re.MULTILINE)]
+    before = [dvc_lock.sums(whole[:start]) for start in whole_stages]
+    assert [len(found) for found in before] == sorted({len(found) for found in before})
+    assert len(before[-1]) > 10 and all(found.items() <= sums.items() for found in before)
     for length in range(0, len(whole), 7):
         assert dvc_lock.sums(whole[:length]).keys() <= sums.keys()
 
@@ -674,6 +686,18 @@ def test_the_exported_network_gives_every_test_image_the_same_class(project: Pro
         classes = archive.read("classes.txt").decode()
     assert about["input"] == "float32 (n, 28, 28, 1); 0 is paper, 1 is ink"
     assert classes == (project.root / "models/classes.txt").read_text()
+
+
+@pytest.mark.slow
+def test_a_network_that_reads_otherwise_once_exported_is_not_written(project: Project) -> None:
+    """None is known that does: what compares is replaced."""
+    code = "from tools import export; export.compare = lambda *_: (99, 90, 0.1); export.main()"
+    done = project.run("python", "-c", code, check=False)
+    assert done.returncode == 1
+    assert done.stdout.endswith(
+        "99 of 100 test images get the class of models/network.keras: nothing written\n"
+    )
+    assert not [*(project.root / "models").glob("*.tflite")]
 
 
 @pytest.mark.slow
@@ -710,6 +734,13 @@ def test_compare_has_a_figure_that_git_does_not_know_yet(project: Project) -> No
     figures = project.root / "reports/figures"
     shutil.copy(figures / "mistakes.png", figures / "new.png")
     assert "| reports/figures/new.png |" in tool(project, "compare", "HEAD").stdout
+
+
+def test_compare_of_a_broken_pipeline_is_refused_in_a_line(project: Project) -> None:
+    (project.root / "dvc.yaml").write_text("stages: 1\n")
+    done = tool(project, "compare", "HEAD", check=False)
+    *_, said = done.stdout.splitlines()
+    assert done.returncode == 1 and said == "compare: './dvc.yaml' validation failed", done.stdout
 
 
 @pytest.mark.slow
