@@ -21,7 +21,7 @@ FORMATS: dict[str, tuple[tuple[bytes, ...], tuple[str, ...]]] = {
     "WebP": ((b"RIFF",), (".webp",)),
     "AVIF": ((), (".avif",)),  # it begins with a length
     "TIFF": ((b"II*\0", b"MM\0*"), (".tif", ".tiff")),
-    "PPM": ((b"P5\n", b"P6\n"), (".ppm", ".pgm", ".pbm", ".pnm")),
+    "PPM": ((), (".ppm", ".pgm", ".pbm", ".pnm")),  # told by its name: texts may begin so
 }
 SIGNATURES = tuple(start for starts, _ in FORMATS.values() for start in starts)
 FORMAT_OF = {end: name for name, (_, ends) in FORMATS.items() for end in ends}
@@ -45,8 +45,10 @@ def identified(path: Path) -> Iterator[Image.Image]:
     if not os.path.isfile(path):  # which a name that is too long is not, either
         raise NoPicture("no such file")
     try:
+        named = FORMAT_OF.get(path.suffix.lower())
+        formats = [name for name in FORMATS if name != "PPM" or name == named]
         # by its name, Pillow would map an uncompressed TIFF, and turn its pixels wrongly
-        with path.open("rb") as file, Image.open(file, formats=[*FORMATS]) as picture:
+        with path.open("rb") as file, Image.open(file, formats=formats) as picture:
             if picture.width * picture.height > LARGEST:
                 sides = f"{picture.width:,} x {picture.height:,}"
                 raise ValueError(f"expected at most {LARGEST:,} pixels, found {sides}")
@@ -88,6 +90,14 @@ def sides(picture: Image.Image) -> tuple[int, int]:
         if noted and picture.getexif().get(0x0112) in (5, 6, 7, 8):
             return picture.size
     return picture.size[::-1]
+
+
+def pages(picture: Image.Image) -> int:
+    """Those of a TIFF; 1 of all else, and where what follows the first is damaged."""
+    with suppress(Exception):
+        if picture.format == "TIFF":
+            return int(getattr(picture, "n_frames", 1))
+    return 1
 
 
 def upright(picture: Image.Image) -> Image.Image:

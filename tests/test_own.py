@@ -1646,6 +1646,106 @@ def test_pictures_may_be_of_the_format_of_older_data_sets(gather: Gather, ending
     assert len(found.pairs("train")) == 40 and len(found.pairs("test")) == 20
 
 
+@pytest.mark.parametrize("whole", ["trainval", "train_val"])
+@pytest.mark.parametrize("form", ["{}/{}/{}.png", "{}/{}.{}.png"])
+def test_what_holds_train_and_val_is_not_taken_beside_them(
+    gather: Gather, whole: str, form: str
+) -> None:
+    for split, count in {whole: 20, "train": 10, "val": 10, "test": 10}.items():
+        for name in ("cat", "dog"):
+            for number in range(count):
+                picture(form.format(split, name, number))
+    found = gather()
+    assert (len(found.pairs("train")), len(found.pairs("test"))) == (40, 20)
+    assert "1 train/, 1 val/" in found.said
+
+
+def test_a_test_set_in_a_folder_of_labels_counts_where_none_else_has_classes(
+    gather: Gather,
+) -> None:
+    classes("train/a", "train/b", "test_gt/a", "test_gt/b", "test", count=10)
+    assert len(gather().pairs("test")) == 20
+
+
+@pytest.mark.parametrize("masks", ["masks_train", "train_labels", "thumbs_train"])
+def test_what_a_split_shows_again_is_left_out(gather: Gather, masks: str) -> None:
+    classes("train/a", "train/b", f"{masks}/a", f"{masks}/b", "test/a", "test/b")
+    found = gather()
+    assert len(found.pairs("train")) == 40 and f"left out: 1 {masks}/" in found.said
+
+
+def test_of_test_pictures_the_only_other_column_says_the_classes(gather: Gather) -> None:
+    classes("train/cat", "train/dog", "test")
+    rows = [(f"{at}.png", "cat" if at % 2 else "dog") for at in range(20)]
+    table("test.csv", ("image", "animal"), *rows)
+    assert "of test classes by animal of test.csv" in gather().said
+
+
+def test_a_test_picture_of_two_classes_is_refused() -> None:
+    classes("train/cat", "train/dog", "test")
+    rows = [(f"{at}.png", "cat" if at % 2 else "dog") for at in range(20)]
+    table("test.csv", ("image", "label"), *rows, ("3.png", "dog"))
+    assert refusal().startswith("mine/test/3.png: expected one class and one split, found ")
+
+
+@pytest.mark.parametrize("text", ["cat", " " * 3, "a long caption " * 30])
+def test_a_table_that_says_nothing_else_than_folders_is_passed_over(
+    gather: Gather, text: str
+) -> None:
+    classes("cat", "dog")
+    table("labels.csv", ("filename", "label"), *((f"{at}.png", text) for at in range(20)))
+    assert "folders say the classes, not labels.csv" in gather().said
+
+
+@pytest.mark.parametrize("text", [b"P1 was taken in May\n", b"P5 \n"])
+def test_a_text_that_begins_as_a_ppm_is_a_text(gather: Gather, text: bytes) -> None:
+    classes("a", "b")
+    in_folder("a/notes.txt", text)
+    assert "left out: 1 .txt" in gather().said
+
+
+@pytest.mark.parametrize("end", [1_000_000, 3])
+def test_a_tiff_is_its_first_page_though_the_next_is_damaged(gather: Gather, end: int) -> None:
+    for number in range(10):
+        for name in "ab":
+            path = picture(f"{name}/{number}.tif", noise(8, 8, 3))
+            data = path.read_bytes()
+            at = int.from_bytes(data[4:8], "little")
+            entries = int.from_bytes(data[at : at + 2], "little")
+            place = at + 2 + 12 * entries
+            path.write_bytes(data[:place] + end.to_bytes(4, "little") + data[place + 4 :])
+    assert "of 8 x 8, colour" in gather(share=0.5).said
+
+
+def test_val_and_test_together_are_the_test_set(gather: Gather) -> None:
+    classes("train/a", "train/b", "val_test/a", "val_test/b")
+    assert len(gather().pairs("test")) == 40
+
+
+@pytest.mark.parametrize("form", ["IDX", "CSV", "NumPy files, with labels one-hot"])
+def test_arrays_lie_in_a_folder_called_by_several_splits(gather: Gather, form: str) -> None:
+    FORMS[form]()
+    Path("mine").rename("arrays")
+    Path("mine/docs").mkdir(parents=True)
+    Path("arrays").rename("mine/train_test")
+    in_folder("docs/a.txt", b"a")
+    assert "120 training and 50 test images" in gather().said
+
+
+def test_two_hundred_classes_without_a_header_are_read(gather: Gather) -> None:
+    images = noise(800, 8, 8)
+    images[:, 7, 7] = np.array([0, 17, 255])[np.arange(800) % 3]
+    csv("train.csv", np.arange(800) % 200, images, header=False)
+    assert "200 classes" in gather().said
+
+
+def test_a_text_that_names_no_pictures_is_no_list_that_went_wrong(gather: Gather) -> None:
+    classes("a", "b")
+    in_folder("train_log.txt", b"epoch 1 loss 0.3\nsaved samples.png\nepoch 2 loss 0.2\n")
+    in_folder("sources_test.txt", b"https://example.org/1.png\nhttps://example.org/2.png\n")
+    assert "looks wrong" not in gather().said
+
+
 @pytest.mark.parametrize("label", ["bird", "", "cat"])
 def test_a_table_without_true_classes_says_nothing_of_tests(gather: Gather, label: str) -> None:
     classes("train/cat", "train/dog")

@@ -90,13 +90,13 @@ def natural(name: object) -> tuple[str, str]:
 def meaning(words: dict[str, str], *names: str) -> str | None:
     """The meaning of the first word that has one, in the first name that has such a word.
 
-    A name of several splits, as train_test_split, says none; one of train and val says train.
+    A name of train and test, as train_test_split, says neither; val joins what is beside it.
     """
     for name in names:
         said = [words[word] for word in words_of(name) if word in words]
         splits = {"train", "val", "test"}.intersection(said)
-        if splits == {"train", "val"}:
-            return "train"
+        if len(splits) == 2 and "val" in splits:
+            return min(splits - {"val"})
         if said and len(splits) < 2:
             return said[0]
     return None

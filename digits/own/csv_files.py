@@ -150,8 +150,10 @@ def check_last(file: Path, labels: np.ndarray, last: np.ndarray) -> None:
     """SystemExit where not the first column but the last seems to hold labels."""
     count = len(np.unique(labels))
     fewer = 2 <= len(np.unique(last)) < count and (last == np.rint(last)).all()
-    many = fewer and count > MOST_CLASSES // 2  # of many photos, a pixel takes all values
-    if many or ((count_classes(last) or fewer) and not count_classes(labels)):
+    swapped = count_classes(last) or fewer
+    if count_classes(labels):  # so are the values of a pixel, in many photos
+        swapped = count_classes(last) and fewer and count > MOST_CLASSES // 2
+    if swapped:
         expected = "labels in the first column, or a header that says where"
         raise wrong(file, expected, f"{len(np.unique(last))} classes in the last")
 

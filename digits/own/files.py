@@ -9,14 +9,13 @@ from typing import TextIO
 
 from digits import pictures
 from digits.idx import LATER_SPLITS, SPLITS
-from digits.own.common import KINDS, meaning, natural, words_of
+from digits.own.common import KINDS, natural, words_of
 
 CLASSES_FILE = "classes.txt"
 TABLES = {".csv", ".tsv"}
 ARRAYS = TABLES | {".npy", ".npz"}
 # words in the names of folders of these
-ARRAY_FOLDERS = SPLITS | LATER_SPLITS | KINDS
-del ARRAY_FOLDERS["data"]
+ARRAY_FOLDERS = {*SPLITS, *LATER_SPLITS, *KINDS} - {"data"}
 TABLE_LIKE = {".json", ".jsonl", ".lst", ".txt", ".xls", ".xlsx", ".xml"}
 # what lies beside a JPEG, or in place of it: a camera's raw file, which may hold a small picture
 # first; of a film, its first one; and what exiftool has changed
@@ -169,7 +168,7 @@ def array_files(path: Path) -> list[Path]:
     here = [file for file in inside(path) if ending(file) in ARRAYS and file.is_file()]
     if here or not path.is_dir() or beside_pictures(path):
         return here
-    parts = [folder for folder in folders(path) if meaning(ARRAY_FOLDERS, folder.name)]
+    parts = [each for each in folders(path) if ARRAY_FOLDERS & {*words_of(each.name)}]
     return [file for part in parts for file in visible(part) if ending(file) in ARRAYS]
 
 

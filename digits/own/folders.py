@@ -25,7 +25,6 @@ from digits.own.copies import (
     MASKS,
     THUMBNAIL,
     THUMBNAILS,
-    is_called,
     is_mask,
     repeats_picture,
 )
@@ -35,6 +34,7 @@ from digits.own.files import (
     below,
     ending,
     folders,
+    has_pictures,
     hidden,
     holds_notes,
     is_picture,
@@ -167,12 +167,23 @@ def splits_in(root: Path) -> dict[Path, str | None]:
         fits = trains and classes.issuperset(folder.name for folder in folders(top))
         if fits and later and later not in splits.values():
             splits[top] = later
-    whole = {top for top in splits if "trainval" in words_of(top.name) and folders(top)}
+    whole = {top for top in splits if joins_val(top.name) and has_pictures(top)}
     held = {top for top in splits if splits[top] in ("train", "val")} - whole if whole else set()
-    again = {top for top in splits if is_called(top, MASKS | THUMBNAILS)}
-    shown = {splits[top] for top in splits.keys() - again}
-    masks = {top for top in again if splits[top] in shown}  # train_masks beside train
+    inside = {top: {folder.name for folder in folders(top)} for top in splits}
+    again = {top for top in splits if (MASKS | THUMBNAILS) & {*words_of(top.name)}}
+    pairs = [(top, other) for top in again for other in splits.keys() - again]
+    masks = {
+        top
+        for top, other in pairs  # train_masks beside train
+        if splits[top] == splits[other] and inside[top] <= inside[other]
+    }
     return splits | dict.fromkeys(held | masks)  # trainval holds them, or others show the same
+
+
+def joins_val(name: str) -> bool:
+    """Whether a name says train and val at once."""
+    words = words_of(name)
+    return "trainval" in words or {"train", "val"} <= {SPLITS.get(word) for word in words}
 
 
 def holding_classes(root: Path, class_names: list[str] | None) -> dict[Path, str | None]:
@@ -311,7 +322,8 @@ def split_by_folders(
         shown = [(one.path, split) for one, split in zip(found, splits)]
         beside = [path for path, split in shown if not split and is_picture(path)]
         tops = {path.relative_to(root).parts[0] for path, split in shown if split}
-        hint = f"; did you mean {printable(root / min(tops))}?" if len(tops) == 1 else ""
+        only = len(tops) == 1 and depth == 0
+        hint = f"; did you mean {printable(root / min(tops))}?" if only else ""
         expected = "all pictures in folders of train and test"
         raise wrong(root, expected, f"beside: {listed(beside)}", hint)
     if strict and said and said <= {"test", "val"}:

@@ -9,7 +9,7 @@ import numpy as np
 from digits import idx
 from digits.output import listed
 from digits.own.arrays import Arrays, bomb, from_arrays, spool, turned
-from digits.own.common import Data, Job, split_in, wrong
+from digits.own.common import Data, Job, split_in, words_of, wrong
 from digits.own.files import folders, has_pictures
 
 
@@ -26,7 +26,9 @@ def from_idx(root: Path, job: Job) -> Data | None:
 
 def place_of(root: Path, split: str) -> tuple[Path, bool] | None:
     """Where the files of a split lie, and whether the folder says the split: first at the top."""
-    inner = {folder: split_called(folder) for folder in folders(root) if split_called(folder)}
+    several = {folder for folder in folders(root) if idx.SPLITS.keys() & {*words_of(folder.name)}}
+    called = [folder for folder in folders(root) if folder in several or split_called(folder)]
+    inner = {folder: split_called(folder) for folder in called}
     places = [root, *sorted(inner, key=lambda folder: inner[folder] != split)]
     for place in places:
         unnamed = inner.get(place) == split

@@ -116,7 +116,7 @@ def splits_of(file: Path, known: PictureIndex, job: Job) -> list[tuple[Path, str
     by_name = sum(not cell.strip().isdecimal() for cell in cells) > 1  # one may be a header
     if not by_name or 2 * len(dict(named)) < len(cells):
         unfit = [cell for cell in cells if not has_no_ending(cell) and len(known.named(cell)) != 1]
-        if unfit and split_in(file.stem):
+        if split_in(file.stem) and 2 * len(unfit) > len(cells) and "://" not in unfit[0]:
             reason = f"{unfit[0]} is the name of no picture, or of several"
             job.said.append(f"looks wrong: {file.name} is not used: {reason}")
         return []

@@ -145,7 +145,7 @@ def inspect(picture: Picture, colour: bool) -> tuple[int, int, bool, int] | None
     try:
         with pictures.identified(picture.path) as image:
             seen = *pictures.sides(image), colour and pictures.coloured(image)
-            return *seen, getattr(image, "n_frames", 1) - 1 if image.format == "TIFF" else 0
+            return *seen, pictures.pages(image) - 1
     except pictures.NoPicture:
         return (0, 0, False, 0) if is_picture(picture.path) else None
     except ValueError:

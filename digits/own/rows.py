@@ -20,7 +20,7 @@ from digits.own.columns import (
 )
 from digits.own.common import Picture, composed, wrong
 from digits.own.files import is_predicted
-from digits.own.labels import LONGEST_LABEL
+from digits.own.labels import LONGEST_LABEL, plain
 
 
 def fitting(files: list[Path], known: PictureIndex) -> list[Table]:
@@ -94,10 +94,14 @@ def good_rows(table: Table, known: PictureIndex, several: bool) -> Iterator[Pict
             yield picture
 
 
-def check_rows(table: Table, known: PictureIndex, several: bool) -> None:
-    """SystemExit where a row is wrong; not where its picture is not there."""
+def check_rows(table: Table, known: PictureIndex, several: bool, classes: set[str]) -> None:
+    """SystemExit where a row of other classes than these names two pictures, say."""
     for place, row in numbered_rows(table):
-        picture_in(row, table, known, several, place)
+        label = ""
+        with suppress(SystemExit, IndexError):
+            label = plain(label_in(row, table, place))
+        if label and label not in classes:
+            picture_in(row, table, known, several, place)
 
 
 def numbered_rows(table: Table) -> Iterator[tuple[str, Row]]:
@@ -135,6 +139,17 @@ def check_chance(used: list[Table], known: PictureIndex, rows: list[Picture]) ->
     if all(2 * count < there[folder] for folder, count in named.items()):
         found = f"{named.total():,} of {len(known.paths):,}; names without endings may be chance"
         raise wrong(used[0].file, "names of at least half of a folder's pictures", found)
+
+
+def once_each(rows: list[Picture]) -> dict[Path, Picture]:
+    """The rows by their pictures; SystemExit where two say otherwise of one."""
+    found: dict[Path, Picture] = {}
+    for row in rows:
+        first = found.setdefault(row.path, row)
+        if first != row:
+            both = " and ".join(f"{one.label} {one.split}".strip() for one in (first, row))
+            raise wrong(row.path, "one class and one split", both)
+    return found
 
 
 def cells(table: Table) -> Iterator[str]:

@@ -39,6 +39,7 @@ from digits.own.rows import (
     classes_by,
     fitting,
     good_rows,
+    once_each,
     pictures_of,
 )
 
@@ -103,7 +104,7 @@ def overrules(root: Path, files: list[Path], class_of: dict[Path, str]) -> bool:
     rows = [row for table in used for row in good_rows(table, known, len(used) > 1)]
     if not rows:
         for table in used:
-            check_rows(table, known, len(used) > 1)
+            check_rows(table, known, len(used) > 1, {*map(plain, class_of.values())})
     names = Counter(path for path, _ in {(row.path, row.label) for row in rows})
     if 10 * sum(count > 1 for count in names.values()) > len(names):
         return False  # of boxes or parts: a picture has several
@@ -195,17 +196,6 @@ def without_stand_ins(rows: list[Picture], job: Job) -> Iterator[Picture]:
     if same:
         job.said.append(f"left out: {tested.total():,} test pictures, all labelled {min(tested)}")
     return (row for row in rows if not same or row.split != "test")
-
-
-def once_each(rows: list[Picture]) -> dict[Path, Picture]:
-    """The rows by their pictures; SystemExit where two say otherwise of one."""
-    found: dict[Path, Picture] = {}
-    for row in rows:
-        first = found.setdefault(row.path, row)
-        if first != row:
-            both = " and ".join(f"{one.label} {one.split}".strip() for one in (first, row))
-            raise wrong(row.path, "one class and one split", both)
-    return found
 
 
 def with_classes(root: Path, found: list[Picture], job: Job) -> tuple[list[Picture], list[str]]:

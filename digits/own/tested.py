@@ -15,7 +15,7 @@ from digits.own.files import below, ending, folders, is_picture, table_files, vi
 from digits.own.folders import NO_CLASS, find, joined, splits_in
 from digits.own.labels import plain
 from digits.own.picture_files import from_pictures
-from digits.own.rows import classes_by, fitting, good_rows, pictures_of
+from digits.own.rows import classes_by, fitting, good_rows, once_each, pictures_of
 
 
 def from_tested(root: Path, job: Job) -> Data | None:
@@ -31,14 +31,16 @@ def from_tested(root: Path, job: Job) -> Data | None:
         return None
     try:
         found, classes = find(root, job.class_names, left)
-        used = [table for table in fitting(files, known) if table.sure]
+        used = fitting(files, known)
     except SystemExit:
         return None  # what is wrong is told where folders alone are read, or tables alone
     name_of = {comparable(name): name for name in classes}
     good = [row for table in used for row in good_rows(table, known, several=True)]
-    told = {name_of.get(comparable(row.label)) for row in good} - {None}
-    if len(told) < 2 or len(name_of) < len(classes):
+    told = {comparable(row.label) for row in good}
+    if len(told) < 2 or told.isdisjoint(name_of) or len(name_of) < len(classes):
         return None  # a single one stands there for want of the true
+    if not told <= name_of.keys() and not all(table.sure for table in used):
+        return None  # the column is of something else
     rows = [row for table in used for row in pictures_of(table, known, several=True)]
     if strange := {row.label for row in rows if comparable(row.label) not in name_of}:
         raise wrong(used[0].file, f"classes of train ({listed(classes)})", listed(sorted(strange)))
@@ -50,7 +52,7 @@ def from_tested(root: Path, job: Job) -> Data | None:
     left.update(ending(path) for path in inside if not is_picture(path))
     job.said.append(f"of {listed(top.name for top in aside)} {classes_by(used, root)}")
     job.said += joined(root, found)
-    return from_pictures(root, [*found, *tested], classes, +left, job)
+    return from_pictures(root, [*found, *once_each(tested).values()], classes, +left, job)
 
 
 def without_classes(root: Path) -> list[Path]:
