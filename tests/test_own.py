@@ -1660,6 +1660,12 @@ def test_what_holds_train_and_val_is_not_taken_beside_them(
     assert "1 train/, 1 val/" in found.said
 
 
+def test_a_folder_of_all_splits_takes_no_place_of_any(gather: Gather) -> None:
+    classes("train/a", "train/b", "val/a", "val/b", "train_val_test/a", "train_val_test/b")
+    found = gather()
+    assert len(found.pairs("train")) == len(found.pairs("test")) == 40
+
+
 def test_a_test_set_in_a_folder_of_labels_counts_where_none_else_has_classes(
     gather: Gather,
 ) -> None:

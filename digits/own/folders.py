@@ -181,9 +181,10 @@ def splits_in(root: Path) -> dict[Path, str | None]:
 
 
 def joins_val(name: str) -> bool:
-    """Whether a name says train and val at once."""
+    """Whether a name says train and val at once, and no more."""
     words = words_of(name)
-    return "trainval" in words or {"train", "val"} <= {SPLITS.get(word) for word in words}
+    said = {SPLITS[word] for word in words if word in SPLITS}
+    return "trainval" in words or said == {"train", "val"}
 
 
 def holding_classes(root: Path, class_names: list[str] | None) -> dict[Path, str | None]:
