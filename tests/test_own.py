@@ -1541,6 +1541,7 @@ def test_splits_lie_in_a_folder_called_by_all_of_them(gather: Gather) -> None:
     assert len(found.pairs("train")) == len(found.pairs("test")) == 40
 
 
+@pytest.mark.parametrize("column", ["label", "letter"])
 @pytest.mark.parametrize(
     "row, expected",
     [
@@ -1549,12 +1550,12 @@ def test_splits_lie_in_a_folder_called_by_all_of_them(gather: Gather) -> None:
     ],
 )
 def test_a_wrong_row_of_a_table_of_test_pictures_is_told(
-    row: tuple[str, str], expected: str
+    row: tuple[str, str], expected: str, column: str
 ) -> None:
     classes("train/a", "train/b")
     classes("test")
     rows = [(f"test/{at}.png", "ab"[at % 2]) for at in range(20)]
-    table("test.csv", ("image", "label"), *(each for each in rows if each[0] != row[0]), row)
+    table("test.csv", ("image", column), *(each for each in rows if each[0] != row[0]), row)
     assert refusal().startswith(f"mine/test.csv: {expected}")
 
 

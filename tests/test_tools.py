@@ -726,7 +726,7 @@ def test_compare_says_what_is_as_before(finished: Project) -> None:
 
 def test_compare_says_what_is_not_up_to_date(project: Project) -> None:
     project.change(plot__mistakes=5)
-    said = "Not up to date: validate, plot. What they make is of an earlier run.\n"
+    said = "Not up to date: validate, plot. What they make is from an earlier run.\n"
     assert tool(project, "compare", "HEAD").stdout.startswith(said)
 
 

@@ -73,7 +73,8 @@ def main() -> None:
     params.read()  # of Git's marks of a conflict, DVC would make a table
     metrics = commands.output("dvc", "metrics", "diff", "--md", base)
     if stages := outdated():
-        print(f"Not up to date: {', '.join(stages)}. What they make is of an earlier run.\n")
+        print(f"Not up to date: {', '.join(stages)}. What they make is from an earlier run.")
+        print("To update it: dvc repro.\n")
     print(section("Metrics", metrics, base))
     print(section("Parameters", commands.output("dvc", "params", "diff", "--md", base), base))
     print(section("Figures", figures(base, commit), base))

@@ -103,7 +103,7 @@ def named(runs: list[Run], patterns: list[str]) -> list[Run]:
         hint = f"did you mean '{begun[0]}-*'?" if begun else "their names: make show"
         raise SystemExit(f"no experiment is named {' or '.join(patterns)}; {hint}")
     if lost := [pattern for pattern in patterns if not fnmatch.filter(names, pattern)]:
-        print(f"left out: {' and '.join(lost)}: no experiment of this commit is named so")
+        print(f"no experiment of this commit is named {' or '.join(lost)}")
     return [run for run in runs if run.name in fit or not run.is_experiment]
 
 
