@@ -63,7 +63,8 @@ def substitute() -> None:
         print(error, file=sys.stderr)
     with output.beside(PARAMS) as partial:
         partial.write_bytes(text[: line.start(2)] + b"synthetic" + text[line.end() :])
-    print("\nMNIST cannot be reached: params.yaml now says download.dataset: synthetic\n")
+    taken = "params.yaml now says download.dataset: synthetic, the last of these ways"
+    print(f"\nMNIST cannot be reached: {taken}\n")
 
 
 def remind() -> None:

@@ -43,7 +43,7 @@ def from_tested(root: Path, job: Job) -> Data | None:
     if 2 * len(unknown) > len(told) and not all(table.sure for table in used):
         return None  # the column is of something else
     rows = [row for table in used for row in pictures_of(table, known, several=True)]
-    if strange := {row.label for row in rows if comparable(row.label) not in name_of}:
+    if strange := {row.label for row in rows if comparable(row.label) in unknown}:
         raise wrong(used[0].file, f"classes of train ({listed(classes)})", listed(sorted(strange)))
     tested = [row._replace(label=name_of[comparable(row.label)]) for row in rows]
     left.subtract(f"{top.name}/{NO_CLASS}" for top in aside)
