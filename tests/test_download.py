@@ -959,10 +959,11 @@ def test_a_damaged_file_of_the_users_own_is_refused_at_once_by_its_name(
     contents = {**ZIPPED, f"{IMAGES}.gz": data}
     write("own", contents)
     plain, encoded = serve(files(contents)), serve(files(contents, Content_Encoding="gzip"))
+    start = time.monotonic()
     told = {"own": refusal("folder", path="own")} | {
         base: refusal("url", base=base) for base in (plain, encoded)
     }
-    assert peak() < 2_000_000
+    assert time.monotonic() - start < 3 and peak() < 2_000_000
     for where, message in told.items():
         assert (
             message.startswith(f"{where}/{IMAGES}.gz: expected ")
@@ -1165,7 +1166,7 @@ def test_the_program_ends_in_time_though_a_name_still_blocks() -> None:
     )
     start = time.monotonic()
     done = program(["-c", code], {"mnist": {}})
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 5
     assert done.returncode == 1
     assert done.stderr.startswith("no source of the data set could be used:\n  https://")
     assert set(lines(done.stderr.rstrip()).values()) == {"no answer within 0.5 s"}
